@@ -1,0 +1,65 @@
+// One concern of a sliver's isolation: user ids, file system, resources, network, seccomp, devices.
+//
+// Contract, for all implementations:
+//   - prepare(), attach() run in this order of isolators at a start; cleanup() in reverse order, at the end or after any
+//     failure. Any error aborts the start.
+//   - every method may be repeated, also after a crash half way through; cleanup() of what was never made is OK.
+//   - recover() is called instead of prepare()/attach() for a sliver that noded finds alive after a restart.
+//   - what an isolator must remember it puts into SliverRuntime, which is persisted between the steps.
+// Threads: different slivers concurrently; one sliver by one thread at a time.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "noded/image/store.h"
+#include "noded/launcher/client.h"
+#include "noded/spec/sliver_spec.h"
+#include "noded/sys/netlink.h"
+
+namespace homeslice::isolation {
+
+// What was made for one sliver on this node. Persisted as JSON by sliver/.
+struct SliverRuntime {
+    launcher::IdRange ids;         // user isolator
+    std::string directory;         // <state>/slivers/web.2: upper/, work/, log/
+    std::string socket_directory;  // <run>/slivers/web.2: control.sock
+    std::string cgroup;            // group name below every hierarchy's mount
+    std::string link_name;         // host end of the veth pair
+    sys::MacAddress host_mac{};
+    sys::MacAddress sliver_mac{};
+
+    std::string upperDirectory() const { return directory + "/upper"; }
+    std::string workDirectory() const { return directory + "/work"; }
+    std::string logDirectory() const { return directory + "/log"; }
+    std::string controlSocket() const { return socket_directory + "/control.sock"; }
+};
+
+// Everything an isolator can see and add to.
+struct Start {
+    const SliverSpec& spec;
+    SliverRuntime& runtime;
+    const image::Image& image;
+    launcher::CloneRequest& clone;   // filled by prepare()
+    launcher::LaunchPlan& plan;      // filled by prepare() and attach()
+};
+
+class Isolator {
+public:
+    virtual ~Isolator() = default;
+    virtual std::string name() const = 0;
+    // Before the clone: what needs no process.
+    virtual absl::Status prepare(Start& start) = 0;
+    // Between clone and exec: what needs the child's namespaces.
+    virtual absl::Status attach(Start& start, const launcher::Child& child) = 0;
+    virtual absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) = 0;
+    // The process is gone. Keeps the disk.
+    virtual absl::Status cleanup(const SliverSpec& spec, SliverRuntime& runtime) = 0;
+    // After cleanup(), when the sliver goes for good: its disk and id range too.
+    virtual absl::Status destroy(const SliverSpec& spec, SliverRuntime& runtime) = 0;
+};
+
+}  // namespace homeslice::isolation

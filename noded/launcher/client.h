@@ -1,0 +1,81 @@
+// noded's side of the launcher, the small helper process that clones slivers (see docs/design/starting-a-sliver.md).
+//
+// The launcher is a separate static program: cloning from it costs a fraction of cloning from noded. It is the parent of
+// every sliver's PID 1 and outlives noded: it listens on a socket below the runtime directory, a noded that starts again
+// connects to the one that runs. It ends by itself when no noded is connected and no sliver is left.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "noded/sys/process.h"
+
+namespace homeslice::launcher {
+
+// Ids map [0, count) of the sliver to [first, first + count) of the host.
+struct IdRange {
+    uint32_t first = 0;
+    uint32_t count = 0;
+};
+
+struct CloneRequest {
+    std::string key;  // "web/2", for messages
+    IdRange ids;
+    // cgroup v1 directories that the launcher's thread enters before clone3 and leaves after (facts: no RCU wait), and on
+    // v2 the one directory for CLONE_INTO_CGROUP. Absolute paths below a cgroup mount.
+    std::vector<std::string> cgroup_v1_directories;
+    std::string cgroup_v2_directory;  // empty: none
+};
+
+// A cloned child in its new user, mount, pid, net, uts, ipc and cgroup namespaces, its id maps written, waiting for
+// finish(). Destroying it before finish() kills the child.
+struct Child {
+    sys::ProcessIdentity identity;
+    UniqueFd pidfd;
+    UniqueFd user_namespace;
+    UniqueFd network_namespace;
+    UniqueFd setup;  // socket to the waiting child
+};
+
+// What the child does to itself, in the order of launcher/child.cpp.
+struct LaunchPlan {
+    std::string hostname;
+    std::vector<std::string> masked_paths;     // covered by /dev/null or an empty read-only tmpfs
+    std::vector<std::string> read_only_paths;  // bind-remounted read-only
+    uint64_t kept_capabilities = 0;            // bit set of capabilities(7); all others leave every set
+    std::string seccomp_program;               // raw struct sock_filter[]
+    std::vector<std::string> argv;             // of the sliver's command; empty: idle
+    std::vector<std::string> env;
+    std::string working_directory;             // inside
+    uint32_t uid = 0;                          // inside, of the command
+    uint32_t gid = 0;
+    UniqueFd root_mount;      // detached mount that becomes /
+    UniqueFd control_socket;  // listening SOCK_SEQPACKET socket, for init/client.h
+    UniqueFd log_directory;   // O_PATH|O_DIRECTORY: sliver-init keeps its log there (init/log_format.h)
+    UniqueFd init_program;    // the sliver-init executable, O_PATH, mode 0711 and host-root-owned: not readable inside
+};
+
+class Launcher {
+public:
+    // Connects to the launcher behind `socket_path`, or starts `program` (with the cgroup directories of `home_cgroups`
+    // to return to) when none answers. `on_exit` is called from a thread of the client's with every sliver that ended,
+    // wait status as of waitpid(2); also for those that ended while no noded was connected.
+    static absl::StatusOr<std::unique_ptr<Launcher>> connect(
+        const std::string& program, const std::string& socket_path,
+        std::function<void(const sys::ProcessIdentity&, int wait_status)> on_exit);
+    virtual ~Launcher() = default;
+
+    // Threads: any. The launcher works through requests one by one (a clone takes under a millisecond).
+    virtual absl::StatusOr<Child> clone(const CloneRequest& request) = 0;
+};
+
+// Hands the plan to the waiting child and waits until sliver-init says Ready. On failure the error names the step that
+// failed inside the child and its errno; the child is dead then. `plan`'s descriptors are closed on return.
+absl::Status finish(Child& child, LaunchPlan plan);
+
+}  // namespace homeslice::launcher

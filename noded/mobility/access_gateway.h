@@ -1,0 +1,70 @@
+// The mobile access gateway (RFC 5213): registers the slivers of this node at the home agents on their behalf, refreshes
+// before expiry, retransmits 1 -> 32 s, deregisters; and keeps the forwarder's route optimization in step with the
+// home agents' bindings. Goes on without a controller. Threads: any.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "noded/mobility/binding.h"
+#include "noded/mobility/forwarder.h"
+
+namespace homeslice::mobility {
+
+struct HomeAgentAddress {
+    Ipv6Address address;
+    uint16_t api_port = 0;
+
+    auto operator<=>(const HomeAgentAddress&) const = default;
+};
+
+// One session with one home agent; implemented by api/ over gRPC. Reconnects by itself.
+class BindingTransport {
+public:
+    struct Callbacks {
+        std::function<void()> connected;  // a fresh stream: send everything again
+        std::function<void(const BindingAcknowledgement&)> acknowledged;
+        std::function<void(const BindingEvent&)> event;  // after each (re)connect a whole snapshot comes first
+    };
+    virtual ~BindingTransport() = default;
+    // Queues; never blocks. Lost when the stream breaks: `connected` follows.
+    virtual void send(const BindingUpdate& update) = 0;
+};
+using TransportFactory =
+    std::function<std::unique_ptr<BindingTransport>(const HomeAgentAddress&, BindingTransport::Callbacks)>;
+
+class AccessGateway {
+public:
+    struct Config {
+        Ipv6Address care_of_address;
+        uint32_t lifetime_s = 40;  // asked for
+    };
+    // `forwarder` outlives the gateway.
+    static std::unique_ptr<AccessGateway> create(const Config& config, Forwarder& forwarder, TransportFactory factory);
+    virtual ~AccessGateway() = default;
+
+    virtual void setHomeAgents(const std::vector<HomeAgentAddress>& home_agents) = 0;
+
+    // Registers a home address of a local sliver (call for its own address with binding id 0, and for the slice's with
+    // the sliver's index), and keeps it registered. A higher generation replaces. Returns at once.
+    virtual void bind(const BindingKey& key, uint64_t generation) = 0;
+    // Deregisters. Returns at once.
+    virtual void unbind(const BindingKey& key) = 0;
+
+    struct Registration {
+        BindingKey key;
+        uint64_t generation = 0;
+        bool registered = false;     // acknowledged by a home agent and not expired
+        BindingStatus status = BindingStatus::accepted;  // of the last acknowledgement
+    };
+    virtual std::vector<Registration> registrations() = 0;
+    // Waits until `key` is acknowledged with `generation` or refused; DEADLINE_EXCEEDED after `timeout`.
+    virtual absl::Status waitRegistered(const BindingKey& key, uint64_t generation,
+                                        std::chrono::milliseconds timeout) = 0;
+};
+
+}  // namespace homeslice::mobility

@@ -1,0 +1,88 @@
+// The data plane of a node: eBPF programs at the tc hooks of the underlay link and of every sliver's port.
+//
+// Wire format: RFC 2473 IPv6-in-IPv6, next header 41, 40 bytes of overhead. Programs and maps are pinned, so that
+// packets flow on while noded is dead; open() takes over what is pinned. Threads: all methods may be called from any.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ipv6.h"
+#include "noded/spec/sliver_spec.h"
+#include "noded/sys/netlink.h"
+
+namespace homeslice::mobility {
+
+struct ForwarderConfig {
+    std::string uplink;          // name of the underlay link
+    Ipv6Address care_of_address; // this node's, on the uplink
+    std::string pin_directory;   // below a bpffs mount; created
+    bool home_agent = false;     // encapsulate what arrives for bound home addresses
+};
+
+// A sliver's port: the host end of its veth pair.
+struct SliverPort {
+    std::string link_name;       // host end
+    sys::MacAddress host_mac{};
+    sys::MacAddress sliver_mac{};
+    Ipv6Address home_address;
+    Ipv6Address slice_address;
+    std::vector<ExposedPort> exposed;  // reachable from outside the slice; ICMPv6 and answers always pass
+};
+
+struct ForwarderCounters {
+    uint64_t encapsulated_packets = 0;
+    uint64_t encapsulated_bytes = 0;
+    uint64_t decapsulated_packets = 0;
+    uint64_t decapsulated_bytes = 0;
+    uint64_t local_packets = 0;            // sliver to sliver on this node
+    uint64_t dropped_spoofed_source = 0;   // at a sliver's port
+    uint64_t dropped_untrusted_tunnel = 0; // outer source is no node of ours
+    uint64_t dropped_not_exposed = 0;
+    uint64_t dropped_no_sliver = 0;        // inner destination is not (or no longer) here
+    uint64_t packet_too_big = 0;           // handed to the kernel for an ICMPv6 Packet Too Big
+};
+
+// Forwarded to the care-of addresses of one home address.
+struct BindingCounters {
+    uint64_t packets = 0;
+    uint64_t bytes = 0;
+};
+
+class Forwarder {
+public:
+    // Loads or re-uses the pinned programs and attaches them to the uplink (clsact, fixed handle and priority).
+    static absl::StatusOr<std::unique_ptr<Forwarder>> open(const ForwarderConfig& config);
+    virtual ~Forwarder() = default;
+
+    // The sliver MTU: that of the uplink less 40.
+    virtual uint32_t sliverMtu() const = 0;
+
+    // Attaches the port's programs and lets packets in. Safe to repeat.
+    virtual absl::Status addPort(const SliverPort& port) = 0;
+    // Safe to repeat, also when the link has gone already.
+    virtual absl::Status removePort(const SliverPort& port) = 0;
+
+    // The care-of addresses of a home address, for encapsulation here (home agent: for everything that arrives; access
+    // gateway: route optimization of what its slivers send). An empty list unbinds. Takes effect for the next packet.
+    virtual absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) = 0;
+    // Every home address that has care-of addresses in the (pinned) map.
+    virtual absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() = 0;
+
+    // Prefix whose unbound destinations go to `home_agent` (unset address: this node is it).
+    virtual absl::Status setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) = 0;
+    // Outer sources that tunnelled packets are taken from. Replaces the earlier set.
+    virtual absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) = 0;
+
+    virtual absl::StatusOr<ForwarderCounters> counters() = 0;
+    virtual absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& home_address) = 0;
+};
+
+// Detaches and unpins everything below `config.pin_directory`. Safe to repeat.
+absl::Status removeForwarder(const ForwarderConfig& config);
+
+}  // namespace homeslice::mobility

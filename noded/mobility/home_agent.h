@@ -1,0 +1,44 @@
+// The home agent (RFC 6275 10; local mobility anchor of RFC 5213): owns the binding cache, drives the forwarder, tells
+// watchers. Threads: any; watchers are called with a lock held, in order, and must not block or call back.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "noded/mobility/binding.h"
+#include "noded/mobility/forwarder.h"
+
+namespace homeslice::mobility {
+
+class HomeAgent {
+public:
+    struct Config {
+        uint32_t max_lifetime_s = 60;    // granted at most
+        size_t max_bindings = 1'000'000;
+    };
+    // `forwarder` outlives the home agent. Home addresses that its pinned map still forwards stay forwarded until an
+    // update or one max_lifetime without any settles them.
+    static std::unique_ptr<HomeAgent> create(const Config& config, Forwarder& forwarder);
+    virtual ~HomeAgent() = default;
+
+    virtual void setHomePrefix(const Ipv6Prefix& prefix) = 0;
+    // `sender` is the node's underlay address as the transport saw it; a care-of address that differs is refused.
+    virtual BindingAcknowledgement update(const Ipv6Address& sender, const BindingUpdate& update) = 0;
+
+    struct CachedBinding {
+        Binding binding;
+        BindingCounters counters;
+    };
+    virtual std::vector<CachedBinding> list() = 0;
+
+    using Watcher = std::function<void(const BindingEvent&)>;
+    // Calls `watcher` with every binding, snapshot_end, then each change. Returns an id for unwatch().
+    virtual uint64_t watch(Watcher watcher) = 0;
+    // When it returns the watcher is not called any more.
+    virtual void unwatch(uint64_t id) = 0;
+};
+
+}  // namespace homeslice::mobility

@@ -1,0 +1,86 @@
+// All slivers of a node: takes the desired picture, makes it so, tells what is.
+//
+// Level triggered: setDesired() replaces the whole picture; workers reconcile each sliver, one step at a time, and try
+// again with back-off after a failure. Threads: any; callbacks come from the manager's workers and must not block.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "noded/image/store.h"
+#include "noded/init/client.h"
+#include "noded/isolation/isolator.h"
+#include "noded/mobility/access_gateway.h"
+#include "noded/mobility/forwarder.h"
+#include "noded/sliver/state.h"
+#include "noded/spec/sliver_spec.h"
+#include "noded/store/key_value_store.h"
+
+namespace homeslice::sliver {
+
+struct SliverReport {
+    SliverId id;
+    uint64_t generation = 0;
+    State state = State::pending;
+    std::string reason;
+    int exit_status = 0;            // with exited
+    int64_t running_since_us = 0;   // Unix microseconds; 0 unless running
+    bool image_ready = false;
+    uint64_t memory_bytes = 0;      // in use
+};
+
+struct Desired {
+    uint64_t revision = 0;
+    std::vector<SliverSpec> slivers;
+};
+
+struct ManagerConfig {
+    std::string node_name;
+    std::string state_directory;    // slivers/ below it
+    std::string run_directory;      // launcher.sock and slivers/ below it
+    std::string cgroup_parent;      // "homeslice/<node name>"
+    std::string launcher_program;   // paths of the two static programs
+    std::string init_program;
+    uint32_t first_id = 1'000'000;  // host ids for slivers: ranges of 65536 from here
+    uint32_t id_ranges = 4096;
+};
+
+class Manager {
+public:
+    struct Dependencies {
+        store::KeyValueStore& store;
+        image::Store& images;
+        mobility::Forwarder& forwarder;
+        mobility::AccessGateway& gateway;
+        // Blocking; called from workers.
+        image::Fetch fetch_image;
+        // Writes the disk of `id` as exported by the source node into `fd` (see migration/disk.h).
+        std::function<absl::Status(const SliverId& id, const DiskSource& source, int fd)> fetch_disk;
+        // Called after every change of any report.
+        std::function<void()> changed;
+    };
+    // Loads the records, re-adopts the slivers that live, cleans up after those that do not, then starts the workers.
+    static absl::StatusOr<std::unique_ptr<Manager>> create(const ManagerConfig& config, const Dependencies& dependencies);
+    // Stops the workers; leaves the slivers running.
+    virtual ~Manager() = default;
+
+    virtual void setDesired(Desired desired) = 0;
+    // Of the newest picture taken in; 0 before the first.
+    virtual uint64_t desiredRevision() const = 0;
+    virtual std::vector<SliverReport> reports() const = 0;
+
+    // FAILED_PRECONDITION unless it is running.
+    virtual absl::StatusOr<std::unique_ptr<init::RunningCommand>> exec(const SliverId& id, init::ExecRequest request) = 0;
+    // The sliver's log files, oldest first (host paths; CRI log format).
+    virtual absl::StatusOr<std::vector<std::string>> logFiles(const SliverId& id) const = 0;
+    // Writes the disk of a stopped sliver to `fd`. FAILED_PRECONDITION unless it is stopped here with this generation.
+    virtual absl::Status exportDisk(const SliverId& id, uint64_t generation, int fd) = 0;
+    // What the manager believes and what the kernel says of each sliver, JSON.
+    virtual std::string inspect() const = 0;
+};
+
+}  // namespace homeslice::sliver

@@ -1,0 +1,74 @@
+// Links, addresses, routes and neighbours by rtnetlink (libnl-route-3). One socket, bound for life to the network
+// namespace that it was opened in. Threads: one caller at a time per Netlink object.
+// Every "add" is safe to repeat (EEXIST of an equal object is OK), every "delete" of what is not there is OK.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/ipv6.h"
+
+struct nl_sock;
+
+namespace homeslice::sys {
+
+using MacAddress = std::array<uint8_t, 6>;
+
+struct Link {
+    int index = 0;
+    std::string name;
+    MacAddress mac{};
+    uint32_t mtu = 0;
+    bool up = false;
+};
+
+struct VethPair {
+    std::string name;          // here
+    MacAddress mac{};
+    std::string peer_name;     // there
+    MacAddress peer_mac{};
+    int peer_netns_fd = -1;    // network namespace of the peer, borrowed
+    uint32_t mtu = 0;
+};
+
+class Netlink {
+public:
+    // A socket in the caller's network namespace.
+    static absl::StatusOr<Netlink> open();
+    // A socket in the network namespace behind `netns_fd` (the calling thread enters it and comes back).
+    static absl::StatusOr<Netlink> openIn(int netns_fd);
+
+    Netlink(Netlink&&) noexcept;
+    Netlink& operator=(Netlink&&) noexcept;
+    ~Netlink();
+
+    // NOT_FOUND when there is no such link.
+    absl::StatusOr<Link> link(const std::string& name);
+    // Both ends down, without addresses. ALREADY_EXISTS when the name is taken.
+    absl::Status addVeth(const VethPair& pair);
+    absl::Status deleteLink(const std::string& name);
+    absl::Status setUp(int index);
+    // Without duplicate address detection (IFA_F_NODAD): the address is usable at once.
+    absl::Status addAddress(int index, const Ipv6Address& address, uint8_t prefix_length);
+    // `gateway` unset: on link. `mtu` 0: the link's. A locked mtu (RTAX_LOCK) also bounds forwarding.
+    absl::Status addRoute(const Ipv6Prefix& destination, int index, const std::optional<Ipv6Address>& gateway,
+                          uint32_t mtu = 0, bool lock_mtu = false, uint32_t table = 254);
+    absl::Status addUnreachable(const Ipv6Prefix& destination, uint32_t metric);
+    absl::Status deleteRoute(const Ipv6Prefix& destination, uint32_t table = 254);
+    // A permanent neighbour entry.
+    absl::Status addNeighbour(int index, const Ipv6Address& address, const MacAddress& mac);
+
+private:
+    explicit Netlink(nl_sock* socket);
+    nl_sock* socket_ = nullptr;
+};
+
+// Locally administered, unicast, derived from the random bits of getrandom(2).
+MacAddress randomMac();
+
+}  // namespace homeslice::sys
