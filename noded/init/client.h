@@ -37,15 +37,15 @@ public:
 
 absl::StatusOr<std::unique_ptr<RunningCommand>> exec(const std::string& control_socket_path, ExecRequest request);
 
-// Asks sliver-init to stop: SIGTERM to the sliver's command (to every process when it idles), SIGKILL after `grace`, then
-// it exits. Returns at once; watch the pidfd for the end.
+// Asks sliver-init to stop: SIGTERM to the sliver's command (to every process when it idles), SIGKILL after `grace`,
+// then it exits. Returns at once; watch the pidfd for the end.
 absl::Status stop(const std::string& control_socket_path, std::chrono::milliseconds grace);
 
 // The listening end for LaunchPlan::control_socket; an old socket file is replaced.
 absl::StatusOr<UniqueFd> listenControlSocket(const std::string& path);
 
-// How the sliver's command ended, from the `exit` file that sliver-init leaves in the log directory (0-255, 128+N after a
-// signal). NOT_FOUND when there is none (killed from outside, or still running).
+// How the sliver's command ended, from the `exit` file that sliver-init leaves in the log directory (0-255, 128+N after
+// a signal). NOT_FOUND when there is none (killed from outside, or still running).
 absl::StatusOr<int> readExitStatus(const std::string& log_directory);
 
 }  // namespace homeslice::init

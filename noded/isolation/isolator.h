@@ -1,8 +1,8 @@
 // One concern of a sliver's isolation: user ids, file system, resources, network, seccomp, devices.
 //
 // Contract, for all implementations:
-//   - prepare(), attach() run in this order of isolators at a start; cleanup() in reverse order, at the end or after any
-//     failure. Any error aborts the start.
+//   - prepare(), attach() run in this order of isolators at a start; cleanup() in reverse order, at the end or after
+//     any failure. Any error aborts the start.
 //   - every method may be repeated, also after a crash half way through; cleanup() of what was never made is OK.
 //   - recover() is called instead of prepare()/attach() for a sliver that noded finds alive after a restart.
 //   - what an isolator must remember it puts into SliverRuntime, which is persisted between the steps.
@@ -43,8 +43,8 @@ struct Start {
     const SliverSpec& spec;
     SliverRuntime& runtime;
     const image::Image& image;
-    launcher::CloneRequest& clone;   // filled by prepare()
-    launcher::LaunchPlan& plan;      // filled by prepare() and attach()
+    launcher::CloneRequest& clone;  // filled by prepare()
+    launcher::LaunchPlan& plan;     // filled by prepare() and attach()
 };
 
 class Isolator {

@@ -1,8 +1,8 @@
 // noded's side of the launcher, the small helper process that clones slivers (see docs/design/starting-a-sliver.md).
 //
-// The launcher is a separate static program: cloning from it costs a fraction of cloning from noded. It is the parent of
-// every sliver's PID 1 and outlives noded: it listens on a socket below the runtime directory, a noded that starts again
-// connects to the one that runs. It ends by itself when no noded is connected and no sliver is left.
+// The launcher is a separate static program: cloning from it costs a fraction of cloning from noded. It is the parent
+// of every sliver's PID 1 and outlives noded: it listens on a socket below the runtime directory, a noded that starts
+// again connects to the one that runs. It ends by itself when no noded is connected and no sliver is left.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -26,8 +26,8 @@ struct IdRange {
 struct CloneRequest {
     std::string key;  // "web/2", for messages
     IdRange ids;
-    // cgroup v1 directories that the launcher's thread enters before clone3 and leaves after (facts: no RCU wait), and on
-    // v2 the one directory for CLONE_INTO_CGROUP. Absolute paths below a cgroup mount.
+    // cgroup v1 directories that the launcher's thread enters before clone3 and leaves after (facts: no RCU wait), and
+    // on v2 the one directory for CLONE_INTO_CGROUP. Absolute paths below a cgroup mount.
     std::vector<std::string> cgroup_v1_directories;
     std::string cgroup_v2_directory;  // empty: none
 };
@@ -47,12 +47,13 @@ struct LaunchPlan {
     std::string hostname;
     std::vector<std::string> masked_paths;     // covered by /dev/null or an empty read-only tmpfs
     std::vector<std::string> read_only_paths;  // bind-remounted read-only
-    uint64_t kept_capabilities = 0;            // bit set of capabilities(7); all others leave every set
+    uint64_t kept_capabilities = 0;            // bit set of capabilities(7); all others leave every set (sliver-init
+                                               // needs CAP_KILL, and CAP_SETUID and CAP_SETGID unless uid = gid = 0)
     std::string seccomp_program;               // raw struct sock_filter[]
     std::vector<std::string> argv;             // of the sliver's command; empty: idle
     std::vector<std::string> env;
-    std::string working_directory;             // inside
-    uint32_t uid = 0;                          // inside, of the command
+    std::string working_directory;  // inside
+    uint32_t uid = 0;               // inside, of the command
     uint32_t gid = 0;
     UniqueFd root_mount;      // detached mount that becomes /
     UniqueFd control_socket;  // listening SOCK_SEQPACKET socket, for init/client.h
@@ -62,20 +63,28 @@ struct LaunchPlan {
 
 class Launcher {
 public:
-    // Connects to the launcher behind `socket_path`, or starts `program` (with the cgroup directories of `home_cgroups`
-    // to return to) when none answers. `on_exit` is called from a thread of the client's with every sliver that ended,
-    // wait status as of waitpid(2); also for those that ended while no noded was connected.
+    // Connects to the launcher behind `socket_path`, or starts `program` when none answers; the connection of another
+    // client ends. A started launcher stays in the caller's cgroups. `on_exit` is called from a thread of the client's
+    // (not one that clone() waits for) with every sliver that ended, wait status as of waitpid(2); also for those that
+    // ended while no noded was connected. A status is forgotten when `on_exit` has returned. The thread ends with the
+    // object.
     static absl::StatusOr<std::unique_ptr<Launcher>> connect(
         const std::string& program, const std::string& socket_path,
         std::function<void(const sys::ProcessIdentity&, int wait_status)> on_exit);
     virtual ~Launcher() = default;
 
-    // Threads: any. The launcher works through requests one by one (a clone takes under a millisecond).
+    // Threads: any. The launcher works through requests one by one (a clone takes under a millisecond). UNAVAILABLE
+    // when the launcher went away meanwhile: the next call starts one. The slivers of a launcher that died live on,
+    // their wait statuses are lost.
     virtual absl::StatusOr<Child> clone(const CloneRequest& request) = 0;
 };
 
-// Hands the plan to the waiting child and waits until sliver-init says Ready. On failure the error names the step that
-// failed inside the child and its errno; the child is dead then. `plan`'s descriptors are closed on return.
+// Hands the plan to the waiting child and waits until sliver-init says Ready; the sliver's command has been started
+// then (whether it could be executed, its exit status tells: 126, 127). On failure the error names the step that failed
+// inside the child and its errno; the child is dead then. `plan`'s descriptors are closed on return. INVALID_ARGUMENT
+// when something in the plan is missing (a seccomp program too), FAILED_PRECONDITION when the init_program could be
+// read inside. The log directory must be writable for the sliver's root, the filter must allow execveat and what
+// sliver-init and spawned commands do before exec.
 absl::Status finish(Child& child, LaunchPlan plan);
 
 }  // namespace homeslice::launcher

@@ -1,12 +1,13 @@
-// The mobile access gateway (RFC 5213): registers the slivers of this node at the home agents on their behalf, refreshes
-// before expiry, retransmits 1 -> 32 s, deregisters; and keeps the forwarder's route optimization in step with the
-// home agents' bindings. Goes on without a controller. Threads: any.
+// The mobile access gateway (RFC 5213): registers the slivers of this node at the home agents on their behalf,
+// refreshes before expiry, retransmits 1 -> 32 s, deregisters; and keeps the forwarder's route optimization in step
+// with the home agents' bindings. Goes on without a controller. Threads: any.
 #pragma once
 
 #include <absl/status/status.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,10 @@ public:
         std::function<void()> connected;  // a fresh stream: send everything again
         std::function<void(const BindingAcknowledgement&)> acknowledged;
         std::function<void(const BindingEvent&)> event;  // after each (re)connect a whole snapshot comes first
+        std::function<void()> watching;  // a snapshot begins; what it does not name is gone when it ends
     };
     virtual ~BindingTransport() = default;
-    // Queues; never blocks. Lost when the stream breaks: `connected` follows.
+    // Queues; never blocks, never calls back from within. Lost when the stream breaks: `connected` follows.
     virtual void send(const BindingUpdate& update) = 0;
 };
 using TransportFactory =
@@ -58,11 +60,14 @@ public:
     struct Registration {
         BindingKey key;
         uint64_t generation = 0;
-        bool registered = false;     // acknowledged by a home agent and not expired
+        bool registered = false;                         // acknowledged by a home agent and not expired
         BindingStatus status = BindingStatus::accepted;  // of the last acknowledgement
     };
     virtual std::vector<Registration> registrations() = 0;
-    // Waits until `key` is acknowledged with `generation` or refused; DEADLINE_EXCEEDED after `timeout`.
+    // Waits until `key` is acknowledged with `generation` (or a higher one) by one home agent: OK. ABORTED when all
+    // refuse it as stale, PERMISSION_DENIED when they refuse the care-of address; NOT_FOUND when it is not bound here
+    // (any more); DEADLINE_EXCEEDED after `timeout`, with the last refusal that may yet pass (no room, no home prefix
+    // known) if any.
     virtual absl::Status waitRegistered(const BindingKey& key, uint64_t generation,
                                         std::chrono::milliseconds timeout) = 0;
 };

@@ -1,7 +1,11 @@
 // The data plane of a node: eBPF programs at the tc hooks of the underlay link and of every sliver's port.
 //
-// Wire format: RFC 2473 IPv6-in-IPv6, next header 41, 40 bytes of overhead. Programs and maps are pinned, so that
-// packets flow on while noded is dead; open() takes over what is pinned. Threads: all methods may be called from any.
+// Wire format: RFC 2473 IPv6-in-IPv6, next header 41, 40 bytes of overhead. Maps are pinned and programs are held by
+// their hooks, so that packets flow on while noded is dead; open() takes the maps over and replaces the programs.
+// Threads: all methods may be called from any that is in the node's network namespace.
+//
+// On a home agent the HomeAgent is the only one to call setCareOf(), elsewhere the AccessGateway: one Forwarder serves
+// one of them.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -12,21 +16,22 @@
 #include <vector>
 
 #include "base/ipv6.h"
+#include "noded/mobility/binding.h"
 #include "noded/spec/sliver_spec.h"
 #include "noded/sys/netlink.h"
 
 namespace homeslice::mobility {
 
 struct ForwarderConfig {
-    std::string uplink;          // name of the underlay link
-    Ipv6Address care_of_address; // this node's, on the uplink
-    std::string pin_directory;   // below a bpffs mount; created
-    bool home_agent = false;     // encapsulate what arrives for bound home addresses
+    std::string uplink;           // name of the underlay link
+    Ipv6Address care_of_address;  // this node's, on the uplink
+    std::string pin_directory;    // below a bpffs mount; created
+    bool home_agent = false;      // encapsulate what arrives for bound home addresses
 };
 
 // A sliver's port: the host end of its veth pair.
 struct SliverPort {
-    std::string link_name;       // host end
+    std::string link_name;  // host end
     sys::MacAddress host_mac{};
     sys::MacAddress sliver_mac{};
     Ipv6Address home_address;
@@ -39,12 +44,13 @@ struct ForwarderCounters {
     uint64_t encapsulated_bytes = 0;
     uint64_t decapsulated_packets = 0;
     uint64_t decapsulated_bytes = 0;
-    uint64_t local_packets = 0;            // sliver to sliver on this node
-    uint64_t dropped_spoofed_source = 0;   // at a sliver's port
-    uint64_t dropped_untrusted_tunnel = 0; // outer source is no node of ours
+    uint64_t local_packets = 0;             // sliver to sliver on this node
+    uint64_t dropped_spoofed_source = 0;    // at a sliver's port
+    uint64_t dropped_untrusted_tunnel = 0;  // outer source is no node of ours
     uint64_t dropped_not_exposed = 0;
-    uint64_t dropped_no_sliver = 0;        // inner destination is not (or no longer) here
-    uint64_t packet_too_big = 0;           // handed to the kernel for an ICMPv6 Packet Too Big
+    uint64_t dropped_no_sliver = 0;  // inner destination is not (or no longer) here
+    uint64_t dropped_malformed = 0;  // truncated, not IPv6 inside, endless extension headers
+    uint64_t packet_too_big = 0;     // handed to the kernel for an ICMPv6 Packet Too Big
 };
 
 // Forwarded to the care-of addresses of one home address.
@@ -55,20 +61,26 @@ struct BindingCounters {
 
 class Forwarder {
 public:
-    // Loads or re-uses the pinned programs and attaches them to the uplink (clsact, fixed handle and priority).
+    // Takes over the pinned maps (or makes them), loads the programs and attaches them to the uplink (clsact, fixed
+    // handle and priority). Turns IPv6 forwarding on (net.ipv6.conf.all.forwarding=1; accept_ra of the uplink from 1 to
+    // 2, so that router advertisements go on counting) and installs the routing rules that the programs lean on, see
+    // docs/design/data-plane.md. NOT_FOUND when there is no such uplink.
     static absl::StatusOr<std::unique_ptr<Forwarder>> open(const ForwarderConfig& config);
     virtual ~Forwarder() = default;
 
     // The sliver MTU: that of the uplink less 40.
     virtual uint32_t sliverMtu() const = 0;
 
-    // Attaches the port's programs and lets packets in. Safe to repeat.
+    // Attaches the port's programs and lets packets in. Safe to repeat. The first 64 slivers of a slice share what
+    // arrives here for the slice's address.
     virtual absl::Status addPort(const SliverPort& port) = 0;
     // Safe to repeat, also when the link has gone already.
     virtual absl::Status removePort(const SliverPort& port) = 0;
 
     // The care-of addresses of a home address, for encapsulation here (home agent: for everything that arrives; access
     // gateway: route optimization of what its slivers send). An empty list unbinds. Takes effect for the next packet.
+    // Flows spread over the list, and an address that is in it twice gets twice its share; of more than 64 entries the
+    // first 64 different ones count.
     virtual absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) = 0;
     // Every home address that has care-of addresses in the (pinned) map.
     virtual absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() = 0;
@@ -77,6 +89,12 @@ public:
     virtual absl::Status setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) = 0;
     // Outer sources that tunnelled packets are taken from. Replaces the earlier set.
     virtual absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) = 0;
+
+    // The home agent's memory in pinned maps: what survives noded. A binding with lifetime 0 is one that was given up,
+    // kept for its generation. Times come back as of now. The defaults remember nothing.
+    virtual absl::Status saveBinding(const Binding& /*binding*/) { return absl::OkStatus(); }
+    virtual absl::Status forgetBinding(const BindingKey& /*key*/) { return absl::OkStatus(); }
+    virtual absl::StatusOr<std::vector<Binding>> savedBindings() { return std::vector<Binding>(); }
 
     virtual absl::StatusOr<ForwarderCounters> counters() = 0;
     virtual absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& home_address) = 0;

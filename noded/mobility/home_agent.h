@@ -16,7 +16,7 @@ namespace homeslice::mobility {
 class HomeAgent {
 public:
     struct Config {
-        uint32_t max_lifetime_s = 60;    // granted at most
+        uint32_t max_lifetime_s = 60;  // granted at most
         size_t max_bindings = 1'000'000;
     };
     // `forwarder` outlives the home agent. Home addresses that its pinned map still forwards stay forwarded until an

@@ -27,10 +27,10 @@ struct SliverReport {
     uint64_t generation = 0;
     State state = State::pending;
     std::string reason;
-    int exit_status = 0;            // with exited
-    int64_t running_since_us = 0;   // Unix microseconds; 0 unless running
+    int exit_status = 0;           // with exited
+    int64_t running_since_us = 0;  // Unix microseconds; 0 unless running
     bool image_ready = false;
-    uint64_t memory_bytes = 0;      // in use
+    uint64_t memory_bytes = 0;  // in use
 };
 
 struct Desired {
@@ -40,10 +40,10 @@ struct Desired {
 
 struct ManagerConfig {
     std::string node_name;
-    std::string state_directory;    // slivers/ below it
-    std::string run_directory;      // launcher.sock and slivers/ below it
-    std::string cgroup_parent;      // "homeslice/<node name>"
-    std::string launcher_program;   // paths of the two static programs
+    std::string state_directory;   // slivers/ below it
+    std::string run_directory;     // launcher.sock and slivers/ below it
+    std::string cgroup_parent;     // "homeslice/<node name>"
+    std::string launcher_program;  // paths of the two static programs
     std::string init_program;
     uint32_t first_id = 1'000'000;  // host ids for slivers: ranges of 65536 from here
     uint32_t id_ranges = 4096;
@@ -64,7 +64,8 @@ public:
         std::function<void()> changed;
     };
     // Loads the records, re-adopts the slivers that live, cleans up after those that do not, then starts the workers.
-    static absl::StatusOr<std::unique_ptr<Manager>> create(const ManagerConfig& config, const Dependencies& dependencies);
+    static absl::StatusOr<std::unique_ptr<Manager>> create(const ManagerConfig& config,
+                                                           const Dependencies& dependencies);
     // Stops the workers; leaves the slivers running.
     virtual ~Manager() = default;
 
@@ -74,7 +75,8 @@ public:
     virtual std::vector<SliverReport> reports() const = 0;
 
     // FAILED_PRECONDITION unless it is running.
-    virtual absl::StatusOr<std::unique_ptr<init::RunningCommand>> exec(const SliverId& id, init::ExecRequest request) = 0;
+    virtual absl::StatusOr<std::unique_ptr<init::RunningCommand>> exec(const SliverId& id,
+                                                                       init::ExecRequest request) = 0;
     // The sliver's log files, oldest first (host paths; CRI log format).
     virtual absl::StatusOr<std::vector<std::string>> logFiles(const SliverId& id) const = 0;
     // Writes the disk of a stopped sliver to `fd`. FAILED_PRECONDITION unless it is stopped here with this generation.

@@ -28,12 +28,21 @@ struct Link {
 };
 
 struct VethPair {
-    std::string name;          // here
+    std::string name;  // here
     MacAddress mac{};
-    std::string peer_name;     // there
+    std::string peer_name;  // there
     MacAddress peer_mac{};
-    int peer_netns_fd = -1;    // network namespace of the peer, borrowed
+    int peer_netns_fd = -1;  // network namespace of the peer, borrowed
     uint32_t mtu = 0;
+};
+
+// Leads packets that match all that is set into a routing table (ip-rule(8)).
+struct RoutingRule {
+    uint32_t priority = 0;
+    uint32_t table = 254;
+    uint32_t mark = 0;       // 0: any
+    Ipv6Prefix destination;  // length 0: any
+    std::string input_link;  // "lo": sent by this host itself; empty: any
 };
 
 class Netlink {
@@ -54,12 +63,16 @@ public:
     absl::Status deleteLink(const std::string& name);
     absl::Status setUp(int index);
     // Without duplicate address detection (IFA_F_NODAD): the address is usable at once.
-    absl::Status addAddress(int index, const Ipv6Address& address, uint8_t prefix_length);
+    // `deprecated` (RFC 4862): answers from it, but is the source of what this host begins only when asked for.
+    absl::Status addAddress(int index, const Ipv6Address& address, uint8_t prefix_length, bool deprecated = false);
     // `gateway` unset: on link. `mtu` 0: the link's. A locked mtu (RTAX_LOCK) also bounds forwarding.
+    // `on_link`: the gateway is taken to be a neighbour, whatever the routes say.
     absl::Status addRoute(const Ipv6Prefix& destination, int index, const std::optional<Ipv6Address>& gateway,
-                          uint32_t mtu = 0, bool lock_mtu = false, uint32_t table = 254);
+                          uint32_t mtu = 0, bool lock_mtu = false, uint32_t table = 254, bool on_link = false);
     absl::Status addUnreachable(const Ipv6Prefix& destination, uint32_t metric);
     absl::Status deleteRoute(const Ipv6Prefix& destination, uint32_t table = 254);
+    absl::Status addRule(const RoutingRule& rule);
+    absl::Status deleteRule(const RoutingRule& rule);
     // A permanent neighbour entry.
     absl::Status addNeighbour(int index, const Ipv6Address& address, const MacAddress& mac);
 

@@ -1,0 +1,350 @@
+// The whole controller over real gRPC, with simulated nodes and a SQLite store.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "controller/api/listen.h"
+#include "controller/api/server.h"
+#include "controller/api/simulated_node.h"
+#include "homeslice/v1/controller.grpc.pb.h"
+
+namespace homeslice::controller {
+namespace {
+
+using ::testing::HasSubstr;
+using testing_support::SimulatedNode;
+
+class ApiTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        std::string directory = (std::filesystem::temp_directory_path() / "hst-api-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+        directory_ = directory;
+        start();
+        channel_ = grpc::CreateChannel("unix:" + directory_ + "/sock", grpc::InsecureChannelCredentials());
+        stub_ = v1::ControllerService::NewStub(channel_);
+    }
+    void TearDown() override {
+        nodes_.clear();
+        stop();
+        EXPECT_TRUE(removeTree(directory_).ok());
+    }
+    void start() {
+        store_ = openSqliteStore(directory_ + "/controller.db").value();
+        images_ = ImageFiles::open(directory_ + "/images").value();
+        Config config;
+        config.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
+        config.node_timeout = std::chrono::hours(1);  // simulated nodes have no heartbeat
+        controller_ = Controller::open(config, *store_, *images_, systemClock()).value();
+        auto server = Server::start({"unix:" + directory_ + "/sock", "[::1]:0"}, *controller_, *images_);
+        ASSERT_TRUE(server.ok()) << server.status();
+        server_ = std::move(server).value();
+    }
+    void stop() {
+        server_.reset();
+        controller_.reset();
+        images_.reset();
+        store_.reset();
+    }
+
+    // Returns once the controller calls it ready.
+    SimulatedNode& addNode(const std::string& name, bool home_agent = false) {
+        nodes_[name] = std::make_unique<SimulatedNode>(channel_, name, home_agent);
+        while (nodes_[name]->lastPicture().revision() == 0) std::this_thread::yield();
+        return *nodes_[name];
+    }
+    grpc::Status import(const std::string& name, const std::string& archive, v1::Image* image) {
+        grpc::ClientContext context;
+        const auto writer = stub_->ImportImage(&context, image);
+        v1::ImportImageRequest request;
+        request.mutable_header()->set_name(name);
+        writer->Write(request);
+        for (size_t at = 0; at < archive.size(); at += 100'000) {
+            request.mutable_chunk()->set_data(archive.substr(at, 100'000));
+            writer->Write(request);
+        }
+        writer->WritesDone();
+        return writer->Finish();
+    }
+    void bringUpWeb() {
+        addNode("node1");
+        addNode("node2");
+        v1::Image image;
+        ASSERT_TRUE(import("busybox", "archive", &image).ok());
+        v1::CreateSliceRequest request;
+        request.set_name("web");
+        request.set_image("busybox");
+        request.add_nodes("node1");
+        v1::Operation operation;
+        grpc::ClientContext context;
+        const grpc::Status created = stub_->CreateSlice(&context, request, &operation);
+        ASSERT_TRUE(created.ok()) << created.error_message();
+        EXPECT_EQ(waitFor(operation.id()).state(), v1::OPERATION_STATE_DONE);
+    }
+    // The operation's last state.
+    v1::Operation waitFor(const std::string& id) {
+        v1::WatchOperationRequest request;
+        request.set_id(id);
+        grpc::ClientContext context;
+        v1::Operation operation;
+        const auto reader = stub_->WatchOperation(&context, request);
+        while (reader->Read(&operation)) continue;
+        const grpc::Status status = reader->Finish();
+        EXPECT_TRUE(status.ok()) << status.error_message();
+        return operation;
+    }
+    template <typename Request, typename Response>
+    grpc::Status call(grpc::Status (v1::ControllerService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                                          Response*),
+                      const Request& request, Response* response) {
+        grpc::ClientContext context;
+        return (stub_.get()->*method)(&context, request, response);
+    }
+    v1::Sliver sliver() {
+        v1::GetSliverRequest request;
+        request.mutable_id()->set_slice("web");
+        request.mutable_id()->set_index(1);
+        v1::Sliver result;
+        EXPECT_TRUE(call(&v1::ControllerService::Stub::GetSliver, request, &result).ok());
+        return result;
+    }
+    static v1::ExecRequest execStart(const std::string& command) {
+        v1::ExecRequest request;
+        request.mutable_start()->mutable_sliver()->set_slice("web");
+        request.mutable_start()->mutable_sliver()->set_index(1);
+        request.mutable_start()->add_argv(command);
+        return request;
+    }
+
+    std::string directory_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<ImageFiles> images_;
+    std::unique_ptr<Controller> controller_;
+    std::unique_ptr<Server> server_;
+    std::shared_ptr<grpc::Channel> channel_;
+    std::unique_ptr<v1::ControllerService::Stub> stub_;
+    std::map<std::string, std::unique_ptr<SimulatedNode>> nodes_;
+};
+
+using Stub = v1::ControllerService::Stub;
+
+TEST_F(ApiTest, ASlicesLife) {
+    bringUpWeb();
+    EXPECT_EQ(sliver().state(), v1::SLIVER_STATE_RUNNING);
+    EXPECT_EQ(sliver().node(), "node1");
+    v1::ListSlicesResponse slices;
+    ASSERT_TRUE(call(&Stub::ListSlices, v1::ListSlicesRequest(), &slices).ok());
+    ASSERT_EQ(slices.slices_size(), 1);
+    EXPECT_EQ(slices.slices(0).slivers_running(), 1U);
+    EXPECT_EQ(slices.slices(0).prefix(), "fd51:1ce:0:1::/64");
+
+    v1::MoveSliverRequest move;
+    move.mutable_id()->set_slice("web");
+    move.mutable_id()->set_index(1);
+    move.set_to_node("node2");
+    v1::Operation operation;
+    ASSERT_TRUE(call(&Stub::MoveSliver, move, &operation).ok());
+    EXPECT_EQ(waitFor(operation.id()).state(), v1::OPERATION_STATE_DONE);
+    EXPECT_EQ(sliver().node(), "node2");
+    EXPECT_EQ(sliver().generation(), 2U);
+    EXPECT_EQ(sliver().moving_from(), "");
+    EXPECT_EQ(call(&Stub::MoveSliver, move, &operation).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+
+    v1::DeleteSliceRequest deletion;
+    deletion.set_name("web");
+    ASSERT_TRUE(call(&Stub::DeleteSlice, deletion, &operation).ok());
+    const v1::Operation ended = waitFor(operation.id());
+    EXPECT_EQ(ended.state(), v1::OPERATION_STATE_DONE);
+    EXPECT_EQ(ended.kind(), "delete slice");
+    EXPECT_EQ(ended.subject(), "web");
+    EXPECT_EQ(nodes_["node2"]->lastPicture().slivers_size(), 0);
+    v1::GetSliceRequest get;
+    get.set_name("web");
+    v1::Slice slice;
+    EXPECT_EQ(call(&Stub::GetSlice, get, &slice).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ApiTest, ImagesGoInAndOut) {
+    const std::string archive(3'000'000, 'x');
+    v1::Image image;
+    ASSERT_TRUE(import("busybox", archive, &image).ok());
+    EXPECT_EQ(image.size_bytes(), archive.size());
+    const auto link = v1::NodeLink::NewStub(channel_);
+    grpc::ClientContext context;
+    v1::FetchImageRequest fetch;
+    fetch.set_digest(image.digest());
+    const auto reader = link->FetchImage(&context, fetch);
+    std::string received;
+    v1::Chunk chunk;
+    while (reader->Read(&chunk)) received += chunk.data();
+    EXPECT_TRUE(reader->Finish().ok());
+    EXPECT_EQ(received, archive);
+
+    EXPECT_EQ(import("Busy Box", archive, &image).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(import("empty", "", &image).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    fetch.set_digest("sha256:../../../etc/passwd");
+    grpc::ClientContext bad_context;
+    EXPECT_EQ(link->FetchImage(&bad_context, fetch)->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ApiTest, ExecIsRelayedBothWays) {
+    bringUpWeb();
+    grpc::ClientContext context;
+    const auto stream = stub_->Exec(&context);
+    ASSERT_TRUE(stream->Write(execStart("cat")));
+    std::string out;
+    std::string err;
+    v1::ExecRequest input;
+    v1::ExecResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    EXPECT_EQ(response.stderr_data(), "err");
+    for (int i = 0; i < 200; ++i) {
+        input.set_stdin_data("line " + std::to_string(i));
+        ASSERT_TRUE(stream->Write(input));
+        ASSERT_TRUE(stream->Read(&response));
+        ASSERT_EQ(response.stdout_data(), input.stdin_data());
+    }
+    stream->WritesDone();
+    ASSERT_TRUE(stream->Read(&response));
+    EXPECT_EQ(response.exit_status(), 7U);
+    EXPECT_FALSE(stream->Read(&response));
+    EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(ApiTest, ExecPassesOnSignalsErrorsAndCancellation) {
+    bringUpWeb();
+    v1::ExecResponse response;
+    {
+        grpc::ClientContext context;
+        const auto stream = stub_->Exec(&context);
+        stream->Write(execStart("sleep"));
+        v1::ExecRequest signal;
+        signal.set_signal(15);
+        stream->Write(signal);
+        while (stream->Read(&response)) continue;
+        EXPECT_EQ(response.exit_status(), 143U);
+        EXPECT_TRUE(stream->Finish().ok()) << "though this side never closed its requests";
+    }
+    {
+        grpc::ClientContext context;
+        const auto stream = stub_->Exec(&context);
+        stream->Write(execStart("refuse"));
+        EXPECT_FALSE(stream->Read(&response));
+        const grpc::Status status = stream->Finish();
+        EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+        EXPECT_EQ(status.error_message(), "it does not run");
+    }
+    {
+        grpc::ClientContext context;
+        const auto stream = stub_->Exec(&context);
+        stream->Write(execStart("yes"));
+        ASSERT_TRUE(stream->Read(&response));
+        context.TryCancel();
+        EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+        EXPECT_TRUE(nodes_["node1"]->service.waitUntilCancelled());
+    }
+}
+
+TEST_F(ApiTest, ExecSaysWhyItCannot) {
+    bringUpWeb();
+    const auto fail = [this](const v1::ExecRequest& first) {
+        grpc::ClientContext context;
+        const auto stream = stub_->Exec(&context);
+        stream->Write(first);
+        return stream->Finish();
+    };
+    v1::ExecRequest request = execStart("ls");
+    request.mutable_start()->mutable_sliver()->set_index(9);
+    EXPECT_EQ(fail(request).error_code(), grpc::StatusCode::NOT_FOUND);
+    EXPECT_EQ(fail(v1::ExecRequest()).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    nodes_.erase("node1");
+    const auto away = [this] {
+        const auto node = controller_->node("node1");
+        return node.ok() && !node->not_ready.empty();
+    };
+    while (!away()) std::this_thread::yield();
+    const grpc::Status status = fail(execStart("ls"));
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+    EXPECT_THAT(status.error_message(), HasSubstr("node1"));
+}
+
+TEST_F(ApiTest, LogsBindingsAndInspectAreRelayed) {
+    bringUpWeb();
+    addNode("ha", true);
+    grpc::ClientContext context;
+    v1::LogsRequest logs;
+    logs.mutable_sliver()->set_slice("web");
+    logs.mutable_sliver()->set_index(1);
+    const auto reader = stub_->Logs(&context, logs);
+    v1::Chunk chunk;
+    int lines = 0;
+    while (reader->Read(&chunk)) ++lines;
+    EXPECT_TRUE(reader->Finish().ok());
+    EXPECT_EQ(lines, 100);
+    EXPECT_EQ(chunk.data(), "web line 99\n");
+
+    v1::ListBindingsResponse bindings;
+    const grpc::Status listed = call(&Stub::ListBindings, v1::ListBindingsRequest(), &bindings);
+    ASSERT_TRUE(listed.ok()) << listed.error_message();
+    ASSERT_EQ(bindings.bindings_size(), 1);
+    EXPECT_EQ(bindings.bindings(0).slice(), "web");
+    EXPECT_EQ(bindings.bindings(0).sliver_index(), 1U);
+    EXPECT_EQ(bindings.bindings(0).home_agent(), "ha");
+
+    v1::GetNodeRequest inspect;
+    inspect.set_name("node1");
+    v1::InspectResponse dump;
+    EXPECT_TRUE(call(&Stub::InspectNode, inspect, &dump).ok());
+    EXPECT_EQ(dump.json(), "{}");
+    inspect.set_name("node9");
+    EXPECT_EQ(call(&Stub::InspectNode, inspect, &dump).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ApiTest, NodesThatMisbehaveAreRefused) {
+    addNode("node1");
+    SimulatedNode second(channel_, "node1", false);  // another port: another noded
+    EXPECT_EQ(second.end().error_code(), grpc::StatusCode::ALREADY_EXISTS);
+    SimulatedNode odd(channel_, "No Name", false);
+    EXPECT_EQ(odd.end().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    grpc::ClientContext context;
+    const auto stream = v1::NodeLink::NewStub(channel_)->Connect(&context);
+    v1::NodeMessage message;
+    message.mutable_status();
+    stream->Write(message);
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ApiTest, StopsWithStreamsOpenAndRemembersEverything) {
+    bringUpWeb();
+    grpc::ClientContext context;
+    const auto stream = stub_->Exec(&context);
+    stream->Write(execStart("sleep"));
+    v1::ExecResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    stop();
+    EXPECT_FALSE(stream->Finish().ok());
+    EXPECT_EQ(nodes_["node1"]->end().error_code(), grpc::StatusCode::UNAVAILABLE);
+    nodes_.clear();
+    start();
+    EXPECT_EQ(controller_->slices().size(), 1U);
+    EXPECT_EQ(controller_->sliver({"web", 1})->state, SliverState::pending) << "until its node has spoken";
+}
+
+TEST_F(ApiTest, ListenFailuresSayWhich) {
+    const std::string taken = "[::1]:" + std::to_string(server_->ports()[1]);
+    const auto second = Server::start({taken}, *controller_, *images_);
+    EXPECT_THAT(messageOf(second.status()), HasSubstr(taken));
+    EXPECT_THAT(messageOf(second.status()), HasSubstr("EADDRINUSE"));
+    EXPECT_FALSE(checkListen("unix:" + directory_ + "/sock").ok()) << "it is being served";
+    for (const char* bad : {"", "7400", ":7400", "[::1]", "::1:7400", "localhost:7400", "[::1]:99999999", "unix:"}) {
+        EXPECT_EQ(checkListen(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
+    }
+}
+
+}  // namespace
+}  // namespace homeslice::controller

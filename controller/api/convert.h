@@ -1,0 +1,30 @@
+// Between the API's messages and the core's values. What comes from outside is checked; what goes out cannot fail.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <grpcpp/support/status.h>
+
+#include "controller/core/controller.h"
+#include "controller/core/requests.h"
+#include "controller/core/views.h"
+#include "homeslice/v1/controller.pb.h"
+#include "homeslice/v1/node.pb.h"
+
+namespace homeslice::controller {
+
+grpc::Status toGrpc(const absl::Status& status);
+
+absl::StatusOr<Node> fromHello(const v1::NodeHello& hello);
+// Slivers with a malformed identity are left out.
+NodeReport fromNodeStatus(const v1::NodeStatus& status);
+absl::StatusOr<CreateSliceRequest> fromCreateSlice(const v1::CreateSliceRequest& request);
+SliverId fromSliverId(const v1::SliverId& id);
+
+void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState& out);
+void toProto(const NodeView& view, v1::Node& out);
+void toProto(const ImageView& view, v1::Image& out);
+void toProto(const SliceView& view, v1::Slice& out);
+void toProto(const SliverView& view, v1::Sliver& out);
+void toProto(const Operation& operation, v1::Operation& out);
+
+}  // namespace homeslice::controller

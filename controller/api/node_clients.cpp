@@ -1,0 +1,38 @@
+#include "controller/api/node_clients.h"
+
+#include <fmt/format.h>
+
+namespace homeslice::controller {
+namespace {
+
+constexpr int kMinReconnectMs = 100;
+constexpr int kMaxReconnectMs = 1000;
+constexpr int kKeepaliveMs = 10'000;
+constexpr int kKeepaliveTimeoutMs = 5'000;
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> NodeClients::channel(const NodeEndpoint& node) {
+    const std::string target = fmt::format("ipv6:[{}]:{}", node.address.toString(), node.api_port);
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<grpc::Channel>& channel = channels_[target];
+    if (channel != nullptr) return channel;
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMs);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    channel = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+    return channel;
+}
+
+grpc::Status fromNode(const NodeEndpoint& node, const grpc::Status& status) {
+    const bool transport = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                           status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+    if (!transport) return status;
+    return {status.error_code(), "node '" + node.name + "': " + status.error_message()};
+}
+
+}  // namespace homeslice::controller

@@ -1,0 +1,145 @@
+#include "controller/api/node_link.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "controller/api/convert.h"
+
+namespace homeslice::controller {
+namespace {
+
+constexpr size_t kChunkBytes = 256 * 1024;
+
+// One node's stream. The core keeps a shared_ptr as its session; the stream keeps one to itself until gRPC is done.
+class NodeStream : public grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>,
+                   public NodeSession,
+                   public std::enable_shared_from_this<NodeStream> {
+public:
+    explicit NodeStream(Controller& controller) : controller_(controller) {}
+
+    void begin() {
+        self_ = shared_from_this();
+        StartRead(&incoming_);
+    }
+
+    void OnReadDone(bool ok) override {
+        if (!ok) return end(grpc::Status::OK);
+        if (const absl::Status taken = take(incoming_); !taken.ok()) return end(toGrpc(taken));
+        const std::lock_guard lock(mutex_);
+        if (!finished_) StartRead(&incoming_);
+    }
+    void OnWriteDone(bool ok) override {
+        const std::lock_guard lock(mutex_);
+        writing_ = false;
+        if (ok) writeNext();
+    }
+    void OnCancel() override { end(grpc::Status::CANCELLED); }
+    void OnDone() override {
+        if (handle_) controller_.disconnectNode(*handle_);
+        self_.reset();
+    }
+
+    void send(uint64_t revision, const Picture& picture) override {
+        const std::lock_guard lock(mutex_);
+        next_.emplace();
+        toDesiredState(revision, picture, *next_->mutable_desired());
+        writeNext();
+    }
+    void close(const absl::Status& why) override { end(toGrpc(why)); }
+
+private:
+    absl::Status take(const v1::NodeMessage& message) {
+        if (message.has_status() && handle_) {
+            controller_.reportFromNode(*handle_, fromNodeStatus(message.status()));
+            return absl::OkStatus();
+        }
+        if (!message.has_hello() || handle_) return invalidArgument("a node says hello first, once, then its status");
+        HS_ASSIGN_OR_RETURN(const Node node, fromHello(message.hello()));
+        auto handle = controller_.connectNode(node, shared_from_this());
+        if (!handle.ok()) {
+            logWarning("node '{}' is refused: {}", node.name, messageOf(handle.status()));
+            return handle.status();
+        }
+        handle_ = *std::move(handle);
+        return absl::OkStatus();
+    }
+
+    // With the lock held.
+    void writeNext() {
+        if (writing_ || finished_ || !next_) return;
+        outgoing_ = *std::exchange(next_, std::nullopt);
+        writing_ = true;
+        StartWrite(&outgoing_);
+    }
+
+    void end(const grpc::Status& status) {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(finished_, true)) return;
+        Finish(status);
+    }
+
+    Controller& controller_;
+    std::shared_ptr<NodeStream> self_;
+    std::optional<NodeHandle> handle_;  // touched by the read side only, then by OnDone
+    v1::NodeMessage incoming_;
+
+    std::mutex mutex_;
+    bool finished_ = false;
+    bool writing_ = false;
+    v1::ControllerMessage outgoing_;
+    std::optional<v1::ControllerMessage> next_;  // newest picture that waits for the write under way
+};
+
+class ImageSender : public grpc::ServerWriteReactor<v1::Chunk> {
+public:
+    explicit ImageSender(absl::StatusOr<UniqueFd> archive) {
+        if (!archive.ok()) {
+            Finish(toGrpc(archive.status()));
+            return;
+        }
+        archive_ = std::move(archive).value();
+        sendNext();
+    }
+    void OnWriteDone(bool ok) override {
+        if (ok) return sendNext();
+        Finish(grpc::Status::CANCELLED);
+    }
+    void OnDone() override { delete this; }
+
+private:
+    void sendNext() {
+        std::string& data = *chunk_.mutable_data();
+        data.resize(kChunkBytes);
+        const ssize_t n = ::read(archive_.get(), data.data(), data.size());
+        if (n < 0) return Finish(toGrpc(errnoStatus(errno, "read the archive")));
+        if (n == 0) return Finish(grpc::Status::OK);
+        data.resize(static_cast<size_t>(n));
+        StartWrite(&chunk_);
+    }
+
+    UniqueFd archive_;
+    v1::Chunk chunk_;
+};
+
+}  // namespace
+
+grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* NodeLinkService::Connect(
+    grpc::CallbackServerContext* /*context*/) {
+    const auto stream = std::make_shared<NodeStream>(controller_);
+    stream->begin();
+    return stream.get();
+}
+
+grpc::ServerWriteReactor<v1::Chunk>* NodeLinkService::FetchImage(grpc::CallbackServerContext* /*context*/,
+                                                                 const v1::FetchImageRequest* request) {
+    return new ImageSender(images_.openArchive(request->digest()));
+}
+
+}  // namespace homeslice::controller

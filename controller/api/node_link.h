@@ -1,0 +1,26 @@
+// The nodes' long-lived streams, and the images that they fetch.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "controller/core/controller.h"
+#include "controller/images/image_files.h"
+#include "homeslice/v1/node.grpc.pb.h"
+
+namespace homeslice::controller {
+
+class NodeLinkService : public v1::NodeLink::CallbackService {
+public:
+    NodeLinkService(Controller& controller, const ImageFiles& images) : controller_(controller), images_(images) {}
+
+    grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* Connect(
+        grpc::CallbackServerContext* context) override;
+    grpc::ServerWriteReactor<v1::Chunk>* FetchImage(grpc::CallbackServerContext* context,
+                                                    const v1::FetchImageRequest* request) override;
+
+private:
+    Controller& controller_;
+    const ImageFiles& images_;
+};
+
+}  // namespace homeslice::controller

@@ -1,0 +1,171 @@
+#include "controller/api/node_questions.h"
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "controller/api/convert.h"
+#include "homeslice/v1/binding.grpc.pb.h"
+#include "homeslice/v1/node.grpc.pb.h"
+
+namespace homeslice::controller {
+namespace {
+
+// A node that answers its heartbeats but not this is stuck.
+constexpr std::chrono::seconds kAnswerTimeout{5};
+
+class InspectRelay : public grpc::ServerUnaryReactor {
+public:
+    InspectRelay(Controller& controller, NodeClients& clients, const std::string& name, v1::InspectResponse& response) {
+        callNode(controller, clients, name, response);
+    }
+    void OnCancel() override { context_.TryCancel(); }
+    void OnDone() override { delete this; }
+
+private:
+    void callNode(Controller& controller, NodeClients& clients, const std::string& name,
+                  v1::InspectResponse& response) {
+        auto node = controller.endpointOfNode(name);
+        if (!node.ok()) return Finish(toGrpc(node.status()));
+        node_ = *std::move(node);
+        context_.set_deadline(std::chrono::system_clock::now() + kAnswerTimeout);
+        stub_ = v1::NodeService::NewStub(clients.channel(node_));
+        stub_->async()->Inspect(&context_, &request_, &response,
+                                [this](const grpc::Status& status) { Finish(fromNode(node_, status)); });
+    }
+
+    NodeEndpoint node_;
+    grpc::ClientContext context_;
+    std::unique_ptr<v1::NodeService::Stub> stub_;
+    const v1::InspectRequest request_;
+};
+
+class BindingsQuestion;
+
+// One home agent's cache, read up to the end of its snapshot.
+class AgentReader : public grpc::ClientReadReactor<v1::BindingEvent> {
+public:
+    AgentReader(BindingsQuestion& question, NodeEndpoint agent) : question_(question), agent_(std::move(agent)) {}
+
+    void start(NodeClients& clients) {
+        context_.set_deadline(std::chrono::system_clock::now() + kAnswerTimeout);
+        stub_ = v1::BindingService::NewStub(clients.channel(agent_));
+        stub_->async()->Watch(&context_, &request_, this);
+        StartRead(&event_);
+        StartCall();
+    }
+    void cancel() { context_.TryCancel(); }
+    void OnReadDone(bool ok) override {
+        if (!ok) return;
+        if (event_.has_bound()) bindings_.push_back(event_.bound());
+        if (event_.message_case() == v1::BindingEvent::kSnapshotEnd) {
+            complete_ = true;
+            return context_.TryCancel();
+        }
+        StartRead(&event_);
+    }
+    void OnDone(const grpc::Status& status) override;
+
+    const NodeEndpoint& agent() const { return agent_; }
+    const std::vector<v1::Binding>& bindings() const { return bindings_; }
+
+private:
+    BindingsQuestion& question_;
+    const NodeEndpoint agent_;
+    grpc::ClientContext context_;
+    std::unique_ptr<v1::BindingService::Stub> stub_;
+    const v1::WatchBindingsRequest request_;
+    v1::BindingEvent event_;
+    std::vector<v1::Binding> bindings_;
+    bool complete_ = false;
+};
+
+// Asks all home agents at once; the last to answer finishes the call.
+class BindingsQuestion : public grpc::ServerUnaryReactor {
+public:
+    BindingsQuestion(Controller& controller, NodeClients& clients, v1::ListBindingsResponse& response)
+        : controller_(controller), response_(response) {
+        ask(clients);
+    }
+    void OnCancel() override {
+        for (const auto& reader : readers_) reader->cancel();
+    }
+    void OnDone() override { delete this; }
+
+    void answered(const AgentReader& reader, const grpc::Status& status) {
+        if (!lastOne(reader, status)) return;
+        // Nothing may touch this object after Finish, which may lead to its end on another thread.
+        Finish(failure_);
+    }
+
+private:
+    void ask(NodeClients& clients) {
+        auto agents = controller_.homeAgents();
+        if (!agents.ok()) return Finish(toGrpc(agents.status()));
+        if (agents->empty()) return Finish(grpc::Status::OK);
+        for (NodeEndpoint& agent : *agents) {
+            readers_.push_back(std::make_unique<AgentReader>(*this, std::move(agent)));
+        }
+        unanswered_ = readers_.size();
+        // By number: the last answer may end this object before the loop looks at it again.
+        for (size_t i = 0, count = readers_.size(); i < count; ++i) readers_[i]->start(clients);
+    }
+
+    bool lastOne(const AgentReader& reader, const grpc::Status& status) {
+        const std::lock_guard lock(mutex_);
+        if (!status.ok()) failure_ = fromNode(reader.agent(), status);
+        for (const v1::Binding& binding : reader.bindings()) add(binding, reader.agent().name);
+        return --unanswered_ == 0;
+    }
+
+    void add(const v1::Binding& binding, const std::string& home_agent) {
+        const auto home = Ipv6Address::fromBytes(binding.home_address());
+        const auto care_of = Ipv6Address::fromBytes(binding.care_of_address());
+        if (!home.ok() || !care_of.ok()) return;
+        const BindingOwner owner = controller_.describeBinding(*home, binding.binding_id(), *care_of);
+        v1::HomeBinding& added = *response_.add_bindings();
+        added.set_home_address(binding.home_address());
+        added.set_care_of_address(binding.care_of_address());
+        added.set_binding_id(binding.binding_id());
+        added.set_sequence(binding.sequence());
+        added.set_generation(binding.generation());
+        added.set_lifetime_s(binding.lifetime_s());
+        added.set_remaining_s(binding.remaining_s());
+        added.set_registered_us(binding.registered_us());
+        added.set_forwarded_packets(binding.forwarded_packets());
+        added.set_forwarded_bytes(binding.forwarded_bytes());
+        added.set_slice(owner.slice);
+        added.set_sliver_index(owner.sliver_index);
+        added.set_node(owner.node);
+        added.set_home_agent(home_agent);
+    }
+
+    Controller& controller_;
+    v1::ListBindingsResponse& response_;
+    std::vector<std::unique_ptr<AgentReader>> readers_;
+
+    std::mutex mutex_;
+    size_t unanswered_ = 0;
+    grpc::Status failure_;
+};
+
+void AgentReader::OnDone(const grpc::Status& status) {
+    // We cancel the watch ourselves once the snapshot is whole.
+    question_.answered(*this, complete_ ? grpc::Status::OK : status);
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* listBindings(Controller& controller, NodeClients& clients,
+                                       v1::ListBindingsResponse& response) {
+    return new BindingsQuestion(controller, clients, response);
+}
+
+grpc::ServerUnaryReactor* inspectNode(Controller& controller, NodeClients& clients, const std::string& name,
+                                      v1::InspectResponse& response) {
+    return new InspectRelay(controller, clients, name, response);
+}
+
+}  // namespace homeslice::controller

@@ -1,0 +1,28 @@
+// The controller's gRPC front: ControllerService for people, NodeLink for nodes. No protobuf above this header.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/core/controller.h"
+#include "controller/images/image_files.h"
+
+namespace homeslice::controller {
+
+class Server {
+public:
+    // Serves on every address ("[::]:7400", "127.0.0.1:7400") and Unix socket ("unix:/run/x.sock"). UNAVAILABLE or
+    // INVALID_ARGUMENT says which one cannot be listened on and why. `controller` and `images` must outlive it.
+    static absl::StatusOr<std::unique_ptr<Server>> start(const std::vector<std::string>& addresses,
+                                                         Controller& controller, ImageFiles& images);
+    // Ends every stream and call, within half a second.
+    virtual ~Server() = default;
+
+    // TCP ports, in the order of the addresses; 0 for Unix sockets.
+    virtual std::vector<int> ports() const = 0;
+};
+
+}  // namespace homeslice::controller

@@ -1,0 +1,153 @@
+#include "controller/core/controller.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "controller/addresses/addresses.h"
+#include "controller/core/picture.h"
+#include "controller/core/settle.h"
+#include "controller/leases/leases.h"
+#include "controller/moves/move.h"
+#include "controller/operations/operations.h"
+
+namespace homeslice::controller {
+
+Clock systemClock() {
+    return {[] { return Monotonic::now(); }, [] { return toUnixMicros(Utc::now()); }};
+}
+
+Controller::Controller(const Config& config, Store& store, ImageFiles& images, Clock clock, Snapshot snapshot)
+    : config_(config),
+      store_(store),
+      image_files_(images),
+      clock_(std::move(clock)),
+      snapshot_(std::move(snapshot)),
+      nodes_(config.node_timeout, clock_.monotonic()) {}
+
+absl::StatusOr<std::unique_ptr<Controller>> Controller::open(const Config& config, Store& store, ImageFiles& images,
+                                                             Clock clock) {
+    HS_RETURN_IF_ERROR(checkHomePrefix(config.home_prefix));
+    HS_ASSIGN_OR_RETURN_CTX(Snapshot snapshot, store.load(), "load the state");
+    const std::string prefix = config.home_prefix.toString();
+    if (!snapshot.home_prefix.empty() && snapshot.home_prefix != prefix) {
+        return failedPrecondition("the state was made for home prefix " + snapshot.home_prefix + ", not " + prefix);
+    }
+    const bool fresh = snapshot.home_prefix.empty();
+    std::unique_ptr<Controller> controller(
+        new Controller(config, store, images, std::move(clock), std::move(snapshot)));
+    const std::lock_guard lock(controller->mutex_);
+    if (fresh) {
+        Changes changes;
+        changes.home_prefix = prefix;
+        HS_RETURN_IF_ERROR(controller->commit(std::move(changes)));
+    }
+    controller->collectImages();
+    return controller;
+}
+
+World Controller::world() const {
+    return {snapshot_, nodes_, config_.home_prefix, clock_.monotonic(), clock_.utc_us()};
+}
+
+absl::Status Controller::commit(Changes changes) {
+    if (!changes.put_operations.empty()) {
+        for (std::string& id : toForget(snapshot_.operations)) changes.erase_operations.push_back(std::move(id));
+    }
+    HS_RETURN_IF_ERROR(store_.apply(changes));
+    logMoves(changes);
+    applyTo(snapshot_, changes);
+    if (!changes.put_images.empty() || !changes.erase_images.empty() || !changes.erase_slices.empty()) collectImages();
+    tellNodes();
+    return absl::OkStatus();
+}
+
+void Controller::settleAll() {
+    for (;;) {
+        Changes changes = settle(world());
+        if (changes.empty()) break;
+        // What follows from the reports follows again from the next ones, so nothing is lost by giving up here.
+        if (const absl::Status stored = commit(std::move(changes)); !stored.ok()) {
+            logError("what the nodes report cannot be stored: {}", messageOf(stored));
+            break;
+        }
+    }
+    tellWatchers();
+}
+
+void Controller::tellNodes() {
+    for (const auto& [name, node] : snapshot_.nodes) {
+        if (!nodes_.connected(name)) continue;
+        nodes_.tell(name, snapshot_.revision, pictureFor(name, snapshot_, config_.home_prefix));
+    }
+}
+
+void Controller::tellWatchers() {
+    for (auto it = watched_.begin(); it != watched_.end();) {
+        const auto found = snapshot_.operations.find(it->first);
+        if (found == snapshot_.operations.end()) {
+            it = watched_.erase(it);
+            continue;
+        }
+        Watched& watched = it->second;
+        const Operation now = viewOperation(world(), found->second);
+        std::erase_if(watched.watchers, [](const auto& watcher) { return watcher.expired(); });
+        if (!(now == watched.last)) {
+            for (const auto& weak : watched.watchers) {
+                if (const auto watcher = weak.lock()) watcher->changed(now);
+            }
+            watched.last = now;
+        }
+        it = now.ended() || watched.watchers.empty() ? watched_.erase(it) : std::next(it);
+    }
+}
+
+void Controller::collectImages() {
+    std::set<std::string> used;
+    for (const auto& [name, image] : snapshot_.images) used.insert(image.digest);
+    for (const auto& [name, slice] : snapshot_.slices) used.insert(slice.image_digest);
+    image_files_.keepOnly(used);
+}
+
+void Controller::logMoves(const Changes& changes) const {
+    for (const Sliver& next : changes.put_slivers) {
+        const auto before = snapshot_.slivers.find(next.id);
+        if (before == snapshot_.slivers.end() || before->second.move.phase == next.move.phase) continue;
+        logInfo("sliver {}: move {} -> {}, on node {} with generation {}", next.id.toString(),
+                toString(before->second.move.phase), toString(next.move.phase), next.node, next.generation);
+    }
+}
+
+void Controller::tick() {
+    const std::lock_guard lock(mutex_);
+    endLeases();
+    settleAll();
+}
+
+void Controller::endLeases() {
+    std::vector<Slice> over;
+    for (const auto& [name, slice] : snapshot_.slices) {
+        if (expired(slice, clock_.utc_us())) over.push_back(slice);
+    }
+    for (const Slice& slice : over) {
+        logInfo("slice {}: the lease ended at {}, deleting it", slice.name,
+                formatUtc(fromUnixMicros(slice.lease_end_us)));
+        const auto begun = beginDeletion(slice, "");
+        if (!begun.ok()) logError("slice {}: {}", slice.name, messageOf(begun.status()));
+    }
+}
+
+absl::Status Controller::watchOperation(const std::string& id, const std::weak_ptr<OperationWatcher>& watcher) {
+    const std::lock_guard lock(mutex_);
+    const auto found = snapshot_.operations.find(id);
+    if (found == snapshot_.operations.end()) return notFound("no operation '" + id.substr(0, 64) + "'");
+    const Operation now = viewOperation(world(), found->second);
+    if (const auto live = watcher.lock()) live->changed(now);
+    if (now.ended()) return absl::OkStatus();
+    Watched& watched = watched_[id];
+    if (watched.watchers.empty()) watched.last = now;
+    watched.watchers.push_back(watcher);
+    return absl::OkStatus();
+}
+
+}  // namespace homeslice::controller

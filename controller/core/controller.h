@@ -1,0 +1,156 @@
+// The controller itself: applies what clients ask and what nodes report.
+//
+// Intent is written to the store before a node is told of it. Threads: every method may be called from any thread,
+// takes one lock and does not wait for nodes; the store's fsync is the longest it holds the lock. Sessions and watchers
+// are called under that lock.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ipv6.h"
+#include "controller/core/node_table.h"
+#include "controller/core/requests.h"
+#include "controller/core/views.h"
+#include "controller/images/image_files.h"
+#include "controller/model/model.h"
+#include "controller/store/store.h"
+
+namespace homeslice::controller {
+
+struct Config {
+    Ipv6Prefix home_prefix;
+    std::chrono::seconds default_lease = std::chrono::hours(24 * 7);
+    std::chrono::milliseconds node_timeout = std::chrono::seconds(5);
+};
+
+struct Clock {
+    std::function<Monotonic::time_point()> monotonic;
+    std::function<int64_t()> utc_us;
+};
+Clock systemClock();
+
+// Where a node's services are.
+struct NodeEndpoint {
+    std::string name;
+    Ipv6Address address;
+    uint16_t api_port = 0;
+};
+
+// Whose home address it is, and who serves it. Fields are empty where nothing is known.
+struct BindingOwner {
+    std::string slice;
+    uint32_t sliver_index = 0;
+    std::string node;
+};
+
+class OperationWatcher {
+public:
+    virtual ~OperationWatcher() = default;
+    // Must not block nor call back.
+    virtual void changed(const Operation& operation) = 0;
+};
+
+// A node's connection, as given by connectNode().
+struct NodeHandle {
+    std::string name;
+    uint64_t session = 0;
+};
+
+class Controller {
+public:
+    // Loads everything and goes on where an earlier run was. FAILED_PRECONDITION when the state was made for another
+    // home prefix. `store` and `images` must outlive it.
+    static absl::StatusOr<std::unique_ptr<Controller>> open(const Config& config, Store& store, ImageFiles& images,
+                                                            Clock clock);
+
+    // Nodes. ALREADY_EXISTS when another live node has the name; a reconnect replaces the node's old session.
+    absl::StatusOr<NodeHandle> connectNode(const Node& hello, std::shared_ptr<NodeSession> session);
+    void reportFromNode(const NodeHandle& node, const NodeReport& report);
+    void disconnectNode(const NodeHandle& node);
+    // Lets time pass: leases end, silent nodes stop being ready. Call about twice a second.
+    void tick();
+    void closeNodes(const absl::Status& why);
+
+    // Images. The receiver must be finished.
+    absl::StatusOr<ImageView> addImage(const std::string& name, const std::string& digest, Receiver& receiver);
+    absl::Status removeImage(const std::string& name);
+
+    // Slices and slivers. Codes as in controller.proto.
+    absl::StatusOr<Operation> createSlice(const CreateSliceRequest& request);
+    absl::StatusOr<Operation> deleteSlice(const std::string& name, const std::string& request_id);
+    absl::StatusOr<SliceView> renewSlice(const std::string& name, uint32_t lease_s);
+    absl::StatusOr<Operation> moveSliver(const SliverId& id, const std::string& to_node, const std::string& request_id);
+
+    // Questions.
+    std::vector<NodeView> nodes() const;
+    absl::StatusOr<NodeView> node(const std::string& name) const;
+    std::vector<ImageView> images() const;
+    std::vector<SliceView> slices() const;
+    absl::StatusOr<SliceView> slice(const std::string& name) const;
+    // Of one slice, or of all when `slice` is empty.
+    absl::StatusOr<std::vector<SliverView>> slivers(const std::string& slice) const;
+    absl::StatusOr<SliverView> sliver(const SliverId& id) const;
+    // UNAVAILABLE when the node is away.
+    absl::StatusOr<NodeEndpoint> endpointOfNode(const std::string& name) const;
+    absl::StatusOr<NodeEndpoint> endpointOfSliver(const SliverId& id) const;
+    absl::StatusOr<std::vector<NodeEndpoint>> homeAgents() const;
+    BindingOwner describeBinding(const Ipv6Address& home_address, uint32_t binding_id,
+                                 const Ipv6Address& care_of_address) const;
+
+    // Tells the watcher of the operation's present state and of each change, until it has ended or the watcher is gone.
+    absl::Status watchOperation(const std::string& id, const std::weak_ptr<OperationWatcher>& watcher);
+
+private:
+    struct Watched {
+        Operation last;
+        std::vector<std::weak_ptr<OperationWatcher>> watchers;
+    };
+
+    Controller(const Config& config, Store& store, ImageFiles& images, Clock clock, Snapshot snapshot);
+
+    // All private methods want the lock held.
+    World world() const;
+    absl::Status commit(Changes changes);
+    void settleAll();
+    void tellNodes();
+    void tellWatchers();
+    void collectImages();
+    void logMoves(const Changes& changes) const;
+
+    absl::Status checkNameFree(const std::string& slice) const;
+    absl::StatusOr<const Image*> findImage(const std::string& name) const;
+    absl::StatusOr<const Node*> findNode(const std::string& name) const;
+    absl::StatusOr<const Slice*> findSlice(const std::string& name) const;
+    absl::StatusOr<const Sliver*> findSliver(const SliverId& id) const;
+    absl::StatusOr<const Operation*> findRepeated(const std::string& request_id, OperationKind kind,
+                                                  const SliverId& subject) const;
+    const Operation* runningDeletion(const std::string& slice) const;
+    absl::StatusOr<NodeEndpoint> endpointIfReady(const std::string& name) const;
+    absl::StatusOr<Changes> planSlice(const CreateSliceRequest& request) const;
+    absl::Status checkMove(const Sliver& sliver, const std::string& to_node) const;
+    absl::StatusOr<Operation> beginDeletion(const Slice& slice, const std::string& request_id);
+    void endLeases();
+
+    const Config config_;
+    Store& store_;
+    ImageFiles& image_files_;
+    const Clock clock_;
+
+    mutable std::mutex mutex_;
+    Snapshot snapshot_;
+    NodeTable nodes_;
+    uint64_t last_session_ = 0;
+    std::map<std::string, Watched> watched_;  // by operation id
+};
+
+}  // namespace homeslice::controller

@@ -1,0 +1,161 @@
+// What clients ask the controller to tell.
+#include "base/names.h"
+#include "base/status.h"
+#include "controller/addresses/addresses.h"
+#include "controller/core/controller.h"
+
+namespace homeslice::controller {
+
+absl::Status Controller::checkNameFree(const std::string& slice) const {
+    const auto found = snapshot_.slices.find(slice);
+    if (found == snapshot_.slices.end()) return absl::OkStatus();
+    return alreadyExists("slice '" + slice +
+                         (found->second.deleting ? "' is still being deleted" : "' exists already"));
+}
+
+absl::StatusOr<const Image*> Controller::findImage(const std::string& name) const {
+    HS_RETURN_IF_ERROR(checkName("image name", name));
+    const auto found = snapshot_.images.find(name);
+    if (found == snapshot_.images.end()) return notFound("no image '" + name + "'");
+    return &found->second;
+}
+
+absl::StatusOr<const Node*> Controller::findNode(const std::string& name) const {
+    HS_RETURN_IF_ERROR(checkName("node name", name));
+    const auto found = snapshot_.nodes.find(name);
+    if (found == snapshot_.nodes.end()) return notFound("no node '" + name + "'");
+    return &found->second;
+}
+
+absl::StatusOr<const Slice*> Controller::findSlice(const std::string& name) const {
+    HS_RETURN_IF_ERROR(checkName("slice name", name));
+    const auto found = snapshot_.slices.find(name);
+    if (found == snapshot_.slices.end()) return notFound("no slice '" + name + "'");
+    return &found->second;
+}
+
+absl::StatusOr<const Sliver*> Controller::findSliver(const SliverId& id) const {
+    HS_RETURN_IF_ERROR(findSlice(id.slice).status());
+    const auto found = snapshot_.slivers.find(id);
+    if (found == snapshot_.slivers.end()) return notFound("no sliver " + id.toString());
+    return &found->second;
+}
+
+// Null when the id is empty or new. INVALID_ARGUMENT when it was used for something else.
+absl::StatusOr<const Operation*> Controller::findRepeated(const std::string& request_id, OperationKind kind,
+                                                          const SliverId& subject) const {
+    if (request_id.empty()) return nullptr;
+    for (const auto& [id, operation] : snapshot_.operations) {
+        if (operation.request_id != request_id) continue;
+        if (operation.kind == kind && operation.subject == subject) return &operation;
+        return invalidArgument("request id '" + request_id + "' was used for another request");
+    }
+    return nullptr;
+}
+
+const Operation* Controller::runningDeletion(const std::string& slice) const {
+    for (const auto& [id, operation] : snapshot_.operations) {
+        const bool deletes = operation.kind == OperationKind::deleteSlice && operation.subject.slice == slice;
+        if (deletes && !operation.ended()) return &operation;
+    }
+    return nullptr;
+}
+
+absl::StatusOr<NodeEndpoint> Controller::endpointIfReady(const std::string& name) const {
+    HS_ASSIGN_OR_RETURN(const Node* node, findNode(name));
+    const std::string away = nodes_.notReady(name, clock_.monotonic());
+    if (!away.empty()) return unavailable("node '" + name + "' is away: " + away);
+    return NodeEndpoint{name, node->care_of_address, node->api_port};
+}
+
+std::vector<NodeView> Controller::nodes() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<NodeView> views;
+    for (const auto& [name, node] : snapshot_.nodes) views.push_back(viewNode(world(), node));
+    return views;
+}
+
+absl::StatusOr<NodeView> Controller::node(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const Node* node, findNode(name));
+    return viewNode(world(), *node);
+}
+
+std::vector<ImageView> Controller::images() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<ImageView> views;
+    for (const auto& [name, image] : snapshot_.images) views.push_back(viewImage(world(), image));
+    return views;
+}
+
+std::vector<SliceView> Controller::slices() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<SliceView> views;
+    for (const auto& [name, slice] : snapshot_.slices) views.push_back(viewSlice(world(), slice));
+    return views;
+}
+
+absl::StatusOr<SliceView> Controller::slice(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const Slice* slice, findSlice(name));
+    return viewSlice(world(), *slice);
+}
+
+absl::StatusOr<std::vector<SliverView>> Controller::slivers(const std::string& slice) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<SliverView> views;
+    if (slice.empty()) {
+        for (const auto& [id, sliver] : snapshot_.slivers) views.push_back(viewSliver(world(), sliver));
+        return views;
+    }
+    HS_RETURN_IF_ERROR(findSlice(slice).status());
+    for (const Sliver* sliver : sliversOf(snapshot_, slice)) views.push_back(viewSliver(world(), *sliver));
+    return views;
+}
+
+absl::StatusOr<SliverView> Controller::sliver(const SliverId& id) const {
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const Sliver* sliver, findSliver(id));
+    return viewSliver(world(), *sliver);
+}
+
+absl::StatusOr<NodeEndpoint> Controller::endpointOfNode(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    return endpointIfReady(name);
+}
+
+absl::StatusOr<NodeEndpoint> Controller::endpointOfSliver(const SliverId& id) const {
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const Sliver* sliver, findSliver(id));
+    return endpointIfReady(sliver->node);
+}
+
+absl::StatusOr<std::vector<NodeEndpoint>> Controller::homeAgents() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<NodeEndpoint> agents;
+    for (const auto& [name, node] : snapshot_.nodes) {
+        if (!node.home_agent) continue;
+        HS_ASSIGN_OR_RETURN(NodeEndpoint endpoint, endpointIfReady(name));
+        agents.push_back(std::move(endpoint));
+    }
+    return agents;
+}
+
+BindingOwner Controller::describeBinding(const Ipv6Address& home_address, uint32_t binding_id,
+                                         const Ipv6Address& care_of_address) const {
+    const std::lock_guard lock(mutex_);
+    BindingOwner result;
+    for (const auto& [name, node] : snapshot_.nodes) {
+        if (node.care_of_address == care_of_address) result.node = name;
+    }
+    const auto owner = ownerOf(config_.home_prefix, home_address);
+    if (!owner) return result;
+    for (const auto& [name, slice] : snapshot_.slices) {
+        if (slice.number == owner->number) result.slice = name;
+    }
+    // Behind a slice's own address the binding id tells its slivers apart.
+    result.sliver_index = owner->index != 0 ? owner->index : binding_id;
+    return result;
+}
+
+}  // namespace homeslice::controller

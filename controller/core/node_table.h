@@ -1,0 +1,80 @@
+// What the nodes say, in memory: who is connected, what each last reported, what each was last told. Rebuilt from the
+// nodes' own words after a restart. Threads: none of its own, the core's lock covers it.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "controller/model/model.h"
+
+namespace homeslice::controller {
+
+// A node's stream, implemented by the API. Both are called under the core's lock: they must not block nor call back.
+class NodeSession {
+public:
+    virtual ~NodeSession() = default;
+    // Only the newest picture matters; earlier unsent ones may be dropped.
+    virtual void send(uint64_t revision, const Picture& picture) = 0;
+    virtual void close(const absl::Status& why) = 0;
+};
+
+class NodeTable {
+public:
+    // `started`: when the controller did; until a node had time to come back it does not count as lost.
+    NodeTable(std::chrono::milliseconds timeout, Monotonic::time_point started);
+
+    // The node must have no session. `id` must be new.
+    void connect(const std::string& name, uint64_t id, std::shared_ptr<NodeSession> session, Monotonic::time_point now);
+    // False when session `id` is not the node's (any more).
+    bool isCurrent(const std::string& name, uint64_t id) const;
+    void report(const std::string& name, const NodeReport& report, Monotonic::time_point now);
+    void disconnect(const std::string& name);
+    // Tells a connected node, unless it was told the same before on this connection.
+    void tell(const std::string& name, uint64_t revision, const Picture& picture);
+    // Closes and forgets the node's session, if it has one.
+    void closeSession(const std::string& name, const absl::Status& why);
+    void closeAll(const absl::Status& why);
+
+    bool connected(const std::string& name) const;
+    // Empty when the node is connected and was heard from within the timeout; else why not.
+    std::string notReady(const std::string& name, Monotonic::time_point now) const;
+    // Silent for so long that nothing should wait for it: three timeouts.
+    bool lost(const std::string& name, Monotonic::time_point now) const;
+
+    // The newest report of a sliver, also of a node that is away now; null if there is none.
+    const SliverReport* lastReport(const std::string& name, const SliverId& id) const;
+    // The same, but only if the node is connected and had taken in, when it reported, what it was last told of this
+    // sliver.
+    const SliverReport* currentReport(const std::string& name, const SliverId& id) const;
+    // Whether such a report says that the node has nothing of it.
+    bool reportsAbsence(const std::string& name, const SliverId& id) const;
+
+private:
+    struct LiveNode {
+        std::shared_ptr<NodeSession> session;  // null: not connected
+        uint64_t session_id = 0;
+        Monotonic::time_point heard;
+        std::map<SliverId, SliverReport> reports;
+        uint64_t taken_in = 0;        // newest revision that the node says it has, on this connection
+        uint64_t first_revision = 0;  // first one told on this connection; 0: none yet
+        Picture told;
+        // When what it should hold of a sliver last changed, unless the node has taken that in already.
+        std::map<SliverId, uint64_t> asked;
+    };
+
+    static bool speaksOf(const LiveNode& node, const SliverId& id);
+    static void noteWhatChanges(LiveNode& node, uint64_t revision, const Picture& picture);
+    const LiveNode* find(const std::string& name) const;
+
+    std::chrono::milliseconds timeout_;
+    Monotonic::time_point started_;
+    std::map<std::string, LiveNode> nodes_;
+};
+
+}  // namespace homeslice::controller

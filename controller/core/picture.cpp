@@ -1,0 +1,51 @@
+#include "controller/core/picture.h"
+
+#include "controller/addresses/addresses.h"
+#include "controller/moves/move.h"
+
+namespace homeslice::controller {
+namespace {
+
+std::optional<DiskSource> diskSourceOf(const Sliver& sliver, const Snapshot& snapshot) {
+    const auto source = snapshot.nodes.find(sliver.move.source);
+    if (source == snapshot.nodes.end()) return std::nullopt;
+    return DiskSource{source->second.care_of_address, source->second.api_port, sliver.move.source_generation};
+}
+
+DesiredSliver desiredSliver(const Sliver& sliver, const Role& role, const Slice& slice, const Snapshot& snapshot,
+                            const Ipv6Prefix& home_prefix) {
+    DesiredSliver desired;
+    desired.id = sliver.id;
+    desired.generation = role.generation;
+    desired.run = role.run;
+    desired.image = slice.image;
+    desired.image_digest = slice.image_digest;
+    desired.argv = slice.argv;
+    desired.resources = slice.resources;
+    desired.exposed = slice.exposed;
+    desired.home_address = sliverAddress(home_prefix, slice.number, sliver.id.index);
+    desired.slice_address = sliceAddress(home_prefix, slice.number);
+    if (role.takes_disk) desired.disk_source = diskSourceOf(sliver, snapshot);
+    return desired;
+}
+
+}  // namespace
+
+Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6Prefix& home_prefix) {
+    Picture picture;
+    picture.home_prefix = home_prefix;
+    for (const auto& [name, known] : snapshot.nodes) {
+        picture.node_addresses.push_back(known.care_of_address);
+        if (known.home_agent) picture.home_agents.push_back({known.care_of_address, known.api_port});
+    }
+    for (const auto& [id, sliver] : snapshot.slivers) {
+        const auto slice = snapshot.slices.find(id.slice);
+        if (slice == snapshot.slices.end() || slice->second.deleting) continue;
+        if (const auto role = roleOn(sliver, node)) {
+            picture.slivers[id] = desiredSliver(sliver, *role, slice->second, snapshot, home_prefix);
+        }
+    }
+    return picture;
+}
+
+}  // namespace homeslice::controller

@@ -1,0 +1,32 @@
+// What clients ask for, and whether it makes sense by itself. Pure.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "controller/model/model.h"
+#include "controller/placement/placement.h"
+
+namespace homeslice::controller {
+
+struct CreateSliceRequest {
+    std::string name;
+    std::string image;
+    PlacementRequest where;
+    Resources resources;
+    std::vector<ExposedPort> exposed;
+    uint32_t lease_s = 0;  // 0: the default
+    std::vector<std::string> argv;
+    std::string request_id;
+};
+
+// INVALID_ARGUMENT says what is malformed. Whether nodes and image exist is not looked at.
+absl::Status checkRequest(const CreateSliceRequest& request);
+absl::Status checkRequestId(const std::string& request_id);
+// Of a node's hello: its own words are not trusted to be well-formed.
+absl::Status checkHello(const Node& node);
+
+}  // namespace homeslice::controller

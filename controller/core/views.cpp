@@ -1,0 +1,142 @@
+#include "controller/core/views.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "controller/addresses/addresses.h"
+#include "controller/moves/move.h"
+#include "controller/operations/operations.h"
+
+namespace homeslice::controller {
+namespace {
+
+bool isDeleting(const Snapshot& snapshot, const SliverId& id) {
+    const auto slice = snapshot.slices.find(id.slice);
+    return slice == snapshot.slices.end() || slice->second.deleting;
+}
+
+void addReport(SliverView& view, const SliverReport& report) {
+    view.state = report.state;
+    view.reason = report.reason;
+    view.exit_status = report.exit_status;
+    view.running_since_us = report.running_since_us;
+    view.memory_bytes = report.memory_bytes;
+}
+
+Operation viewCreation(const World& world, const Operation& operation) {
+    std::vector<SliverProgress> progress;
+    for (const Sliver* sliver : sliversOf(world.snapshot, operation.subject.slice)) {
+        const SliverView view = viewSliver(world, *sliver);
+        progress.push_back(
+            {sliver->id, sliver->node, world.nodes.notReady(sliver->node, world.now), view.state, view.reason});
+    }
+    return creationProgress(operation, progress, world.now_us);
+}
+
+Operation viewDeletion(const World& world, const Operation& operation) {
+    std::set<std::string> waiting_for;
+    const std::vector<const Sliver*> slivers = sliversOf(world.snapshot, operation.subject.slice);
+    for (const Sliver* sliver : slivers) {
+        for (const std::string& node : sliver->holders) {
+            const std::string away = world.nodes.notReady(node, world.now);
+            waiting_for.insert(away.empty() ? node : node + " (" + away + ")");
+        }
+    }
+    return deletionProgress(operation, static_cast<uint32_t>(slivers.size()), waiting_for, world.now_us);
+}
+
+Operation viewMove(const World& world, Operation operation) {
+    const auto sliver = world.snapshot.slivers.find(operation.subject);
+    if (sliver != world.snapshot.slivers.end()) operation.step = stepText(sliver->second);
+    return operation;
+}
+
+}  // namespace
+
+std::vector<const Sliver*> sliversOf(const Snapshot& snapshot, const std::string& slice) {
+    std::vector<const Sliver*> slivers;
+    for (auto it = snapshot.slivers.lower_bound({slice, 0}); it != snapshot.slivers.end() && it->first.slice == slice;
+         ++it) {
+        slivers.push_back(&it->second);
+    }
+    return slivers;
+}
+
+uint32_t slicesUsing(const Snapshot& snapshot, const std::string& digest) {
+    return static_cast<uint32_t>(
+        std::count_if(snapshot.slices.begin(), snapshot.slices.end(),
+                      [&digest](const auto& entry) { return entry.second.image_digest == digest; }));
+}
+
+NodeView viewNode(const World& world, const Node& node) {
+    NodeView view{node, world.nodes.notReady(node.name, world.now), 0};
+    view.slivers =
+        static_cast<uint32_t>(std::count_if(world.snapshot.slivers.begin(), world.snapshot.slivers.end(),
+                                            [&node](const auto& entry) { return entry.second.node == node.name; }));
+    return view;
+}
+
+ImageView viewImage(const World& world, const Image& image) {
+    return {image, slicesUsing(world.snapshot, image.digest)};
+}
+
+SliceView viewSlice(const World& world, const Slice& slice) {
+    SliceView view;
+    view.slice = slice;
+    view.prefix = slicePrefix(world.home_prefix, slice.number);
+    view.address = sliceAddress(world.home_prefix, slice.number);
+    for (const Sliver* sliver : sliversOf(world.snapshot, slice.name)) {
+        view.slivers += 1;
+        const bool running = viewSliver(world, *sliver).state == SliverState::running;
+        if (running && world.nodes.notReady(sliver->node, world.now).empty()) view.running += 1;
+    }
+    return view;
+}
+
+SliverView viewSliver(const World& world, const Sliver& sliver) {
+    SliverView view;
+    view.id = sliver.id;
+    view.node = sliver.moving() ? sliver.move.target : sliver.node;
+    view.moving_from = sliver.move.source;
+    view.generation = sliver.generation;
+    const auto slice = world.snapshot.slices.find(sliver.id.slice);
+    if (slice != world.snapshot.slices.end()) {
+        view.home_address = sliverAddress(world.home_prefix, slice->second.number, sliver.id.index);
+    }
+    const SliverReport* report = world.nodes.lastReport(sliver.node, sliver.id);
+    // Under another generation it is the report of an earlier stay.
+    if (report != nullptr && report->generation == sliver.generation) addReport(view, *report);
+    if (isDeleting(world.snapshot, sliver.id)) view.state = SliverState::deleting;
+    const std::string away = world.nodes.notReady(sliver.node, world.now);
+    if (!away.empty()) view.reason = "node " + sliver.node + " is away: " + away;
+    return view;
+}
+
+Operation viewOperation(const World& world, const Operation& operation) {
+    if (operation.ended()) return operation;
+    switch (operation.kind) {
+        case OperationKind::createSlice:
+            return viewCreation(world, operation);
+        case OperationKind::deleteSlice:
+            return viewDeletion(world, operation);
+        case OperationKind::moveSliver:
+            return viewMove(world, operation);
+    }
+    return operation;
+}
+
+std::vector<Candidate> candidates(const World& world) {
+    std::map<std::string, uint32_t> load;
+    for (const auto& [id, sliver] : world.snapshot.slivers) {
+        load[sliver.moving() ? sliver.move.target : sliver.node] += 1;
+    }
+    std::vector<Candidate> all;
+    for (const auto& [name, node] : world.snapshot.nodes) {
+        const std::string away = world.nodes.notReady(name, world.now);
+        all.push_back({name, away.empty(), away, node.home_agent, load[name]});
+    }
+    return all;
+}
+
+}  // namespace homeslice::controller

@@ -1,0 +1,69 @@
+// Answers about the whole: what is stored joined with what the nodes say. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ipv6.h"
+#include "controller/core/node_table.h"
+#include "controller/model/model.h"
+#include "controller/placement/placement.h"
+#include "controller/store/store.h"
+
+namespace homeslice::controller {
+
+struct NodeView {
+    Node node;
+    std::string not_ready;  // why; empty when it is ready
+    uint32_t slivers = 0;   // placed on it
+};
+
+struct ImageView {
+    Image image;
+    uint32_t slices = 0;  // that use it
+};
+
+struct SliceView {
+    Slice slice;
+    Ipv6Prefix prefix;
+    Ipv6Address address;
+    uint32_t slivers = 0;
+    uint32_t running = 0;
+};
+
+struct SliverView {
+    SliverId id;
+    std::string node;  // where it is, or moves to
+    std::string moving_from;
+    SliverState state = SliverState::pending;
+    std::string reason;
+    uint64_t generation = 0;
+    Ipv6Address home_address;
+    uint32_t exit_status = 0;
+    int64_t running_since_us = 0;
+    uint64_t memory_bytes = 0;
+};
+
+// What the views are made from; for the length of one call.
+struct World {
+    const Snapshot& snapshot;
+    const NodeTable& nodes;
+    const Ipv6Prefix& home_prefix;
+    Monotonic::time_point now;
+    int64_t now_us;
+};
+
+NodeView viewNode(const World& world, const Node& node);
+ImageView viewImage(const World& world, const Image& image);
+SliceView viewSlice(const World& world, const Slice& slice);
+SliverView viewSliver(const World& world, const Sliver& sliver);
+// With its present progress.
+Operation viewOperation(const World& world, const Operation& operation);
+
+std::vector<Candidate> candidates(const World& world);
+std::vector<const Sliver*> sliversOf(const Snapshot& snapshot, const std::string& slice);
+uint32_t slicesUsing(const Snapshot& snapshot, const std::string& digest);
+
+}  // namespace homeslice::controller

@@ -1,0 +1,140 @@
+// sliced: the controller. Wiring only.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <ctime>
+#include <exception>
+#include <iostream>
+#include <map>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "controller/api/server.h"
+#include "controller/core/controller.h"
+#include "controller/images/image_files.h"
+#include "controller/leases/leases.h"
+#include "controller/store/store.h"
+
+namespace homeslice::controller {
+namespace {
+
+constexpr long kTickNanoseconds = 500'000'000;
+
+struct Options {
+    std::string state_directory;
+    std::vector<std::string> listen;
+    std::string socket;
+    std::string home_prefix;
+    std::string default_lease = "7d";
+    std::string node_timeout = "5s";
+    LogLevel log_level = LogLevel::info;
+};
+
+void describe(CLI::App& app, Options& options) {
+    app.set_config("--config", "", "read options from this file (TOML or INI)");
+    app.add_option("--state-dir", options.state_directory, "database and images")->required();
+    app.add_option("--listen", options.listen, "ADDRESS:PORT to serve nodes and clients on; may be repeated");
+    app.add_option("--socket", options.socket, "Unix socket to serve clients on");
+    app.add_option("--home-prefix", options.home_prefix, "IPv6 prefix of all home addresses, like fd51:1ce::/48")
+        ->required();
+    app.add_option("--default-lease", options.default_lease, "of a slice, like 12h or 7d")->capture_default_str();
+    app.add_option("--node-timeout", options.node_timeout, "silence after which a node is not ready")
+        ->capture_default_str();
+    const std::map<std::string, LogLevel> levels{{"debug", LogLevel::debug},
+                                                 {"info", LogLevel::info},
+                                                 {"warning", LogLevel::warning},
+                                                 {"error", LogLevel::error}};
+    app.add_option("--log-level", options.log_level, "debug, info, warning or error")
+        ->transform(CLI::CheckedTransformer(levels));
+}
+
+absl::StatusOr<Config> configOf(const Options& options) {
+    Config config;
+    HS_ASSIGN_OR_RETURN_CTX(config.home_prefix, Ipv6Prefix::parse(options.home_prefix), "--home-prefix");
+    HS_ASSIGN_OR_RETURN_CTX(config.default_lease, parseDuration(options.default_lease), "--default-lease");
+    HS_ASSIGN_OR_RETURN_CTX(config.node_timeout, parseDuration(options.node_timeout), "--node-timeout");
+    if (config.default_lease > kMaxLease) return invalidArgument("--default-lease: at most 30d");
+    return config;
+}
+
+std::vector<std::string> addressesOf(const Options& options) {
+    std::vector<std::string> addresses = options.listen;
+    if (!options.socket.empty()) addresses.push_back("unix:" + options.socket);
+    return addresses;
+}
+
+// Two controllers over one state would undo each other's work.
+absl::StatusOr<UniqueFd> lockState(const std::string& directory) {
+    HS_RETURN_IF_ERROR(makeDirectories(directory, 0700));
+    HS_ASSIGN_OR_RETURN(UniqueFd fd, openFile(directory + "/lock", O_RDWR | O_CREAT, 0600));
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    if (errno == EWOULDBLOCK) return failedPrecondition("another sliced uses " + directory);
+    return errnoStatus(errno, "lock " + directory);
+}
+
+// Blocked in every thread, so that the main thread can wait for them.
+sigset_t blockStopSignals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    return signals;
+}
+
+void tickUntilStopped(Controller& controller, const sigset_t& signals) {
+    const timespec tick{0, kTickNanoseconds};
+    while (sigtimedwait(&signals, nullptr, &tick) < 0) controller.tick();
+}
+
+absl::Status serve(const Options& options) {
+    HS_ASSIGN_OR_RETURN(const Config config, configOf(options));
+    const std::vector<std::string> addresses = addressesOf(options);
+    if (addresses.empty()) return invalidArgument("nothing to serve on: give --listen or --socket");
+    const sigset_t signals = blockStopSignals();
+    HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockState(options.state_directory));
+    HS_ASSIGN_OR_RETURN(const auto store, openSqliteStore(options.state_directory + "/controller.db"));
+    HS_ASSIGN_OR_RETURN(const auto images, ImageFiles::open(options.state_directory + "/images"));
+    HS_ASSIGN_OR_RETURN(const auto controller, Controller::open(config, *store, *images, systemClock()));
+    HS_ASSIGN_OR_RETURN(const auto server, Server::start(addresses, *controller, *images));
+    for (const std::string& address : addresses) logInfo("serving on {}", address);
+    tickUntilStopped(*controller, signals);
+    logInfo("stopping");
+    return absl::OkStatus();
+}
+
+int run(int argc, char** argv) {
+    Options options;
+    CLI::App app("The Homeslice controller: nodes, slices, leases, home addresses.");
+    describe(app, options);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error);  // --help
+        std::cerr << "sliced: " << error.what() << "\n";
+        return 1;
+    }
+    initLog("sliced", options.log_level);
+    ::umask(0077);
+    const absl::Status served = serve(options);
+    if (served.ok()) return 0;
+    std::cerr << "sliced: " << messageOf(served) << "\n";
+    return 1;
+}
+
+}  // namespace
+}  // namespace homeslice::controller
+
+int main(int argc, char** argv) {
+    try {
+        return homeslice::controller::run(argc, argv);
+    } catch (const std::exception& error) {
+        std::cerr << "sliced: " << error.what() << "\n";
+        return 1;
+    }
+}

@@ -1,0 +1,21 @@
+#include "controller/model/model.h"
+
+namespace homeslice::controller {
+
+const char* toString(OperationKind kind) {
+    switch (kind) {
+        case OperationKind::createSlice:
+            return "create slice";
+        case OperationKind::deleteSlice:
+            return "delete slice";
+        case OperationKind::moveSliver:
+            return "move sliver";
+    }
+    return "unknown";
+}
+
+std::string subjectText(const Operation& operation) {
+    return operation.subject.index == 0 ? operation.subject.slice : operation.subject.toString();
+}
+
+}  // namespace homeslice::controller

@@ -1,0 +1,206 @@
+// What the controller knows, as plain values. Everything above speaks these; protobuf stops at controller/api.
+//
+// Times are microseconds since the Unix epoch (UTC), 0 meaning "never". A limit of 0 means "none of its own".
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ipv6.h"
+
+namespace homeslice::controller {
+
+// Identity of a sliver; survives every move.
+struct SliverId {
+    std::string slice;
+    uint32_t index = 0;  // 1 to 65535
+
+    auto operator<=>(const SliverId&) const = default;
+    std::string toString() const { return slice + "/" + std::to_string(index); }  // "web/2"
+};
+
+struct Resources {
+    uint32_t cpu_millis = 0;  // thousandths of a CPU
+    uint64_t memory_bytes = 0;
+    uint32_t pids = 0;
+
+    bool operator==(const Resources&) const = default;
+};
+
+struct ExposedPort {
+    uint8_t protocol = 0;  // IPPROTO_TCP or IPPROTO_UDP
+    uint16_t port = 0;     // host byte order
+
+    auto operator<=>(const ExposedPort&) const = default;
+};
+
+// A machine that has said hello at least once.
+struct Node {
+    std::string name;
+    Ipv6Address care_of_address;
+    uint16_t api_port = 0;
+    std::string version;
+    bool home_agent = false;
+    uint32_t cpus = 0;
+    uint64_t memory_bytes = 0;
+    std::string kernel;
+    std::string boot_id;
+    int64_t last_seen_us = 0;
+
+    bool operator==(const Node&) const = default;
+};
+
+// A name for an archive. The archive itself is a file, see controller/images.
+struct Image {
+    std::string name;
+    std::string digest;  // sha256:<64 hex digits>
+    uint64_t size_bytes = 0;
+    int64_t created_us = 0;
+
+    bool operator==(const Image&) const = default;
+};
+
+struct Slice {
+    std::string name;
+    uint32_t number = 0;  // of its home /64 in the home prefix
+    std::string image;
+    std::string image_digest;  // the one that it was made with, whatever the name stands for today
+    Resources resources;
+    std::vector<ExposedPort> exposed;
+    std::vector<std::string> argv;
+    int64_t created_us = 0;
+    int64_t lease_end_us = 0;
+    bool deleting = false;
+
+    bool operator==(const Slice&) const = default;
+};
+
+// How far a move has come; see moves/move.h for the table.
+enum class MovePhase { none, clearing, preparing, stopping, transferring };
+
+struct Move {
+    MovePhase phase = MovePhase::none;
+    std::string source;
+    std::string target;
+    uint64_t source_generation = 0;  // under which it ran on `source`
+    uint64_t target_generation = 0;  // under which it is to run on `target`
+    std::string operation;           // id
+
+    bool operator==(const Move&) const = default;
+};
+
+struct Sliver {
+    SliverId id;
+    std::string node;               // that is to run it
+    uint64_t generation = 0;        // under which it runs there
+    uint64_t last_generation = 0;   // the highest ever given out for it
+    std::set<std::string> holders;  // nodes that may have something of it
+    Move move;
+
+    bool moving() const { return move.phase != MovePhase::none; }
+    bool operator==(const Sliver&) const = default;
+};
+
+enum class OperationKind { createSlice, deleteSlice, moveSliver };
+enum class OperationState { running, done, partial, failed };
+
+struct OperationFailure {
+    SliverId sliver;
+    std::string node;
+    std::string reason;
+
+    bool operator==(const OperationFailure&) const = default;
+};
+
+struct Operation {
+    std::string id;
+    OperationKind kind = OperationKind::createSlice;
+    SliverId subject;  // index 0: the whole slice
+    OperationState state = OperationState::running;
+    uint32_t done = 0;  // slivers that have got there
+    uint32_t total = 0;
+    std::string step;  // what happens now, for a person
+    std::vector<OperationFailure> failures;
+    int64_t started_us = 0;
+    int64_t ended_us = 0;
+    std::string request_id;  // empty, or the client's
+
+    bool ended() const { return state != OperationState::running; }
+    bool operator==(const Operation&) const = default;
+};
+
+// Where a sliver is in its life, as its node tells.
+enum class SliverState { pending, preparing, starting, running, stopping, stopped, exited, failed, deleting };
+
+// What a node says of one sliver.
+struct SliverReport {
+    SliverId id;
+    uint64_t generation = 0;  // the one that the node acts on
+    SliverState state = SliverState::pending;
+    std::string reason;
+    uint32_t exit_status = 0;      // with exited
+    int64_t running_since_us = 0;  // 0 unless running
+    bool image_ready = false;
+    uint64_t memory_bytes = 0;  // in use
+};
+
+struct NodeReport {
+    uint64_t desired_revision = 0;      // of the newest picture that the node has taken in
+    std::vector<SliverReport> slivers;  // one that is missing here is gone from the node
+};
+
+enum class DesiredRun { running, prepared, stopped };
+
+// Where the disk of a moving sliver is to be had.
+struct DiskSource {
+    Ipv6Address address;
+    uint16_t api_port = 0;
+    uint64_t generation = 0;
+
+    bool operator==(const DiskSource&) const = default;
+};
+
+struct DesiredSliver {
+    SliverId id;
+    uint64_t generation = 0;
+    DesiredRun run = DesiredRun::running;
+    std::string image;
+    std::string image_digest;
+    std::vector<std::string> argv;
+    Resources resources;
+    std::vector<ExposedPort> exposed;
+    Ipv6Address home_address;
+    Ipv6Address slice_address;
+    std::optional<DiskSource> disk_source;
+
+    bool operator==(const DesiredSliver&) const = default;
+};
+
+struct HomeAgent {
+    Ipv6Address address;
+    uint16_t api_port = 0;
+
+    bool operator==(const HomeAgent&) const = default;
+};
+
+// Everything that a node should hold and know.
+struct Picture {
+    std::map<SliverId, DesiredSliver> slivers;
+    std::vector<HomeAgent> home_agents;
+    Ipv6Prefix home_prefix;
+    std::vector<Ipv6Address> node_addresses;
+
+    bool operator==(const Picture&) const = default;
+};
+
+// "create slice", "delete slice", "move sliver".
+const char* toString(OperationKind kind);
+// "web" or "web/2".
+std::string subjectText(const Operation& operation);
+
+}  // namespace homeslice::controller

@@ -1,0 +1,45 @@
+// Long-running requests. Their progress is not stored: it is derived from what should be and what the nodes say, so an
+// operation in flight goes on after a restart. Pure functions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/model/model.h"
+
+namespace homeslice::controller {
+
+inline constexpr size_t kOperationsKept = 1000;
+
+// One sliver of a slice that is being created.
+struct SliverProgress {
+    SliverId id;
+    std::string node;
+    std::string node_away;  // why the node is not ready; empty when it is
+    SliverState state = SliverState::pending;
+    std::string reason;  // with failed
+};
+
+Operation newOperation(OperationKind kind, const SliverId& subject, uint32_t total, const std::string& request_id,
+                       int64_t now_us);
+
+// `operation` with its present progress; ended once each sliver runs, has run, or has failed.
+Operation creationProgress(Operation operation, const std::vector<SliverProgress>& slivers, int64_t now_us);
+
+// `remaining`: slivers that a node may still have; `waiting_for`: those nodes. Ends when nothing remains.
+Operation deletionProgress(Operation operation, uint32_t remaining, const std::set<std::string>& waiting_for,
+                           int64_t now_us);
+
+Operation succeeded(Operation operation, const std::string& step, int64_t now_us);
+Operation failed(Operation operation, const OperationFailure& failure, int64_t now_us);
+
+// Ids of the oldest ended operations beyond the newest kOperationsKept.
+std::vector<std::string> toForget(const std::map<std::string, Operation>& operations);
+
+const char* toString(SliverState state);
+
+}  // namespace homeslice::controller

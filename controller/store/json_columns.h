@@ -1,0 +1,23 @@
+// The columns that hold lists, as JSON text. Parsing gives DATA_LOSS on what these functions did not write.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/model/model.h"
+
+namespace homeslice::controller {
+
+std::string toColumn(const std::vector<std::string>& values);
+std::string toColumn(const std::set<std::string>& values);
+std::string toColumn(const std::vector<ExposedPort>& ports);
+std::string toColumn(const std::vector<OperationFailure>& failures);
+
+absl::StatusOr<std::vector<std::string>> stringsFromColumn(const std::string& text);
+absl::StatusOr<std::vector<ExposedPort>> portsFromColumn(const std::string& text);
+absl::StatusOr<std::vector<OperationFailure>> failuresFromColumn(const std::string& text);
+
+}  // namespace homeslice::controller

@@ -1,0 +1,51 @@
+#include "base/status.h"
+#include "controller/store/store.h"
+
+namespace homeslice::controller {
+namespace {
+
+class MemoryStore : public Store {
+public:
+    absl::StatusOr<Snapshot> load() override { return snapshot_; }
+    absl::Status apply(const Changes& changes) override {
+        applyTo(snapshot_, changes);
+        return absl::OkStatus();
+    }
+
+private:
+    Snapshot snapshot_;
+};
+
+class FailingStore : public Store {
+public:
+    absl::StatusOr<Snapshot> load() override { return unavailable("this store always fails"); }
+    absl::Status apply(const Changes& /*changes*/) override { return unavailable("this store always fails"); }
+};
+
+}  // namespace
+
+bool Changes::empty() const {
+    return !last_slice_number && !home_prefix && put_nodes.empty() && put_images.empty() && erase_images.empty() &&
+           put_slices.empty() && erase_slices.empty() && put_slivers.empty() && erase_slivers.empty() &&
+           put_operations.empty() && erase_operations.empty();
+}
+
+void applyTo(Snapshot& snapshot, const Changes& changes) {
+    snapshot.revision += 1;
+    if (changes.last_slice_number) snapshot.last_slice_number = *changes.last_slice_number;
+    if (changes.home_prefix) snapshot.home_prefix = *changes.home_prefix;
+    for (const Node& node : changes.put_nodes) snapshot.nodes[node.name] = node;
+    for (const Image& image : changes.put_images) snapshot.images[image.name] = image;
+    for (const std::string& name : changes.erase_images) snapshot.images.erase(name);
+    for (const Slice& slice : changes.put_slices) snapshot.slices[slice.name] = slice;
+    for (const std::string& name : changes.erase_slices) snapshot.slices.erase(name);
+    for (const Sliver& sliver : changes.put_slivers) snapshot.slivers[sliver.id] = sliver;
+    for (const SliverId& id : changes.erase_slivers) snapshot.slivers.erase(id);
+    for (const Operation& operation : changes.put_operations) snapshot.operations[operation.id] = operation;
+    for (const std::string& id : changes.erase_operations) snapshot.operations.erase(id);
+}
+
+std::unique_ptr<Store> makeMemoryStore() { return std::make_unique<MemoryStore>(); }
+std::unique_ptr<Store> makeFailingStore() { return std::make_unique<FailingStore>(); }
+
+}  // namespace homeslice::controller

@@ -1,0 +1,108 @@
+#include "controller/store/schema.h"
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace homeslice::controller {
+namespace {
+
+// Step i makes version i+1 of version i. Steps that were released are never edited.
+const std::vector<std::string>& steps() {
+    static const std::vector<std::string> kSteps{R"sql(
+        CREATE TABLE meta (
+            key TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE nodes (
+            name TEXT PRIMARY KEY,
+            care_of_address TEXT NOT NULL,
+            api_port INTEGER NOT NULL,
+            version TEXT NOT NULL,
+            home_agent INTEGER NOT NULL,
+            cpus INTEGER NOT NULL,
+            memory_bytes INTEGER NOT NULL,
+            kernel TEXT NOT NULL,
+            boot_id TEXT NOT NULL,
+            last_seen_us INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE images (
+            name TEXT PRIMARY KEY,
+            digest TEXT NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            created_us INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE slices (
+            name TEXT PRIMARY KEY,
+            number INTEGER NOT NULL UNIQUE,
+            image TEXT NOT NULL,
+            image_digest TEXT NOT NULL,
+            cpu_millis INTEGER NOT NULL,
+            memory_bytes INTEGER NOT NULL,
+            pids INTEGER NOT NULL,
+            exposed TEXT NOT NULL,
+            argv TEXT NOT NULL,
+            created_us INTEGER NOT NULL,
+            lease_end_us INTEGER NOT NULL,
+            deleting INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE slivers (
+            slice TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            node TEXT NOT NULL,
+            generation INTEGER NOT NULL,
+            last_generation INTEGER NOT NULL,
+            holders TEXT NOT NULL,
+            move_phase TEXT NOT NULL,
+            move_source TEXT NOT NULL,
+            move_target TEXT NOT NULL,
+            move_source_generation INTEGER NOT NULL,
+            move_target_generation INTEGER NOT NULL,
+            move_operation TEXT NOT NULL,
+            PRIMARY KEY (slice, number)
+        ) WITHOUT ROWID;
+        CREATE TABLE operations (
+            id TEXT PRIMARY KEY,
+            kind INTEGER NOT NULL,
+            slice TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            done INTEGER NOT NULL,
+            total INTEGER NOT NULL,
+            step TEXT NOT NULL,
+            failures TEXT NOT NULL,
+            started_us INTEGER NOT NULL,
+            ended_us INTEGER NOT NULL,
+            request_id TEXT NOT NULL
+        ) WITHOUT ROWID;
+    )sql"};
+    return kSteps;
+}
+
+absl::StatusOr<int64_t> versionOf(Database& database) {
+    HS_ASSIGN_OR_RETURN(Statement statement, database.prepare("PRAGMA user_version"));
+    HS_RETURN_IF_ERROR(statement.step().status());
+    return statement.integer();
+}
+
+}  // namespace
+
+absl::Status migrate(Database& database) {
+    HS_ASSIGN_OR_RETURN(const int64_t version, versionOf(database));
+    const auto present = static_cast<int64_t>(steps().size());
+    if (version == present) return absl::OkStatus();
+    if (version > present || version < 0) {
+        return failedPrecondition("the database has version " + std::to_string(version) + ", this sliced knows up to " +
+                                  std::to_string(present));
+    }
+    std::string sql = "BEGIN IMMEDIATE;";
+    for (auto step = static_cast<size_t>(version); step < steps().size(); ++step) sql += steps()[step];
+    sql += "PRAGMA user_version=" + std::to_string(present) + "; COMMIT;";
+    const absl::Status migrated = database.execute(sql);
+    // After a failure the transaction may be open or not; both are fine.
+    if (!migrated.ok()) static_cast<void>(database.execute("ROLLBACK"));
+    return withContext(migrated, "migrate from version " + std::to_string(version));
+}
+
+}  // namespace homeslice::controller

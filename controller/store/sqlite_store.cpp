@@ -1,0 +1,256 @@
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "controller/moves/move.h"
+#include "controller/store/database.h"
+#include "controller/store/json_columns.h"
+#include "controller/store/schema.h"
+#include "controller/store/store.h"
+
+namespace homeslice::controller {
+namespace {
+
+absl::StatusOr<Node> readNode(Statement& row) {
+    Node node;
+    node.name = row.text();
+    HS_ASSIGN_OR_RETURN(node.care_of_address, Ipv6Address::parse(row.text()));
+    node.api_port = static_cast<uint16_t>(row.small());
+    node.version = row.text();
+    node.home_agent = row.integer() != 0;
+    node.cpus = row.small();
+    node.memory_bytes = row.unsignedInteger();
+    node.kernel = row.text();
+    node.boot_id = row.text();
+    node.last_seen_us = row.integer();
+    return node;
+}
+
+void bindNode(Statement& row, const Node& node) {
+    row.bind(node.name).bind(node.care_of_address.toString()).bind(uint32_t{node.api_port}).bind(node.version);
+    row.bind(uint32_t{node.home_agent}).bind(node.cpus).bind(node.memory_bytes).bind(node.kernel).bind(node.boot_id);
+    row.bind(node.last_seen_us);
+}
+
+absl::StatusOr<Image> readImage(Statement& row) {
+    Image image;
+    image.name = row.text();
+    image.digest = row.text();
+    image.size_bytes = row.unsignedInteger();
+    image.created_us = row.integer();
+    return image;
+}
+
+void bindImage(Statement& row, const Image& image) {
+    row.bind(image.name).bind(image.digest).bind(image.size_bytes).bind(image.created_us);
+}
+
+absl::StatusOr<Slice> readSlice(Statement& row) {
+    Slice slice;
+    slice.name = row.text();
+    slice.number = row.small();
+    slice.image = row.text();
+    slice.image_digest = row.text();
+    slice.resources.cpu_millis = row.small();
+    slice.resources.memory_bytes = row.unsignedInteger();
+    slice.resources.pids = row.small();
+    HS_ASSIGN_OR_RETURN(slice.exposed, portsFromColumn(row.text()));
+    HS_ASSIGN_OR_RETURN(slice.argv, stringsFromColumn(row.text()));
+    slice.created_us = row.integer();
+    slice.lease_end_us = row.integer();
+    slice.deleting = row.integer() != 0;
+    return slice;
+}
+
+void bindSlice(Statement& row, const Slice& slice) {
+    row.bind(slice.name).bind(slice.number).bind(slice.image).bind(slice.image_digest);
+    row.bind(slice.resources.cpu_millis).bind(slice.resources.memory_bytes).bind(slice.resources.pids);
+    row.bind(toColumn(slice.exposed)).bind(toColumn(slice.argv)).bind(slice.created_us).bind(slice.lease_end_us);
+    row.bind(uint32_t{slice.deleting});
+}
+
+absl::StatusOr<Sliver> readSliver(Statement& row) {
+    Sliver sliver;
+    sliver.id.slice = row.text();
+    sliver.id.index = row.small();
+    sliver.node = row.text();
+    sliver.generation = row.unsignedInteger();
+    sliver.last_generation = row.unsignedInteger();
+    HS_ASSIGN_OR_RETURN(const std::vector<std::string> holders, stringsFromColumn(row.text()));
+    sliver.holders.insert(holders.begin(), holders.end());
+    HS_ASSIGN_OR_RETURN(sliver.move.phase, parseMovePhase(row.text()));
+    sliver.move.source = row.text();
+    sliver.move.target = row.text();
+    sliver.move.source_generation = row.unsignedInteger();
+    sliver.move.target_generation = row.unsignedInteger();
+    sliver.move.operation = row.text();
+    return sliver;
+}
+
+void bindSliver(Statement& row, const Sliver& sliver) {
+    row.bind(sliver.id.slice).bind(sliver.id.index).bind(sliver.node).bind(sliver.generation);
+    row.bind(sliver.last_generation).bind(toColumn(sliver.holders)).bind(std::string(toString(sliver.move.phase)));
+    row.bind(sliver.move.source).bind(sliver.move.target).bind(sliver.move.source_generation);
+    row.bind(sliver.move.target_generation).bind(sliver.move.operation);
+}
+
+absl::StatusOr<Operation> readOperation(Statement& row) {
+    Operation operation;
+    operation.id = row.text();
+    const uint32_t kind = row.small();
+    operation.subject.slice = row.text();
+    operation.subject.index = row.small();
+    const uint32_t state = row.small();
+    if (kind > static_cast<uint32_t>(OperationKind::moveSliver) ||
+        state > static_cast<uint32_t>(OperationState::failed)) {
+        return dataLoss("operation " + operation.id + " is of an unknown kind or state");
+    }
+    operation.kind = static_cast<OperationKind>(kind);
+    operation.state = static_cast<OperationState>(state);
+    operation.done = row.small();
+    operation.total = row.small();
+    operation.step = row.text();
+    HS_ASSIGN_OR_RETURN(operation.failures, failuresFromColumn(row.text()));
+    operation.started_us = row.integer();
+    operation.ended_us = row.integer();
+    operation.request_id = row.text();
+    return operation;
+}
+
+void bindOperation(Statement& row, const Operation& operation) {
+    row.bind(operation.id).bind(static_cast<uint32_t>(operation.kind)).bind(operation.subject.slice);
+    row.bind(operation.subject.index).bind(static_cast<uint32_t>(operation.state)).bind(operation.done);
+    row.bind(operation.total).bind(operation.step).bind(toColumn(operation.failures)).bind(operation.started_us);
+    row.bind(operation.ended_us).bind(operation.request_id);
+}
+
+void bindKey(Statement& row, const std::string& key) { row.bind(key); }
+void bindKey(Statement& row, const SliverId& id) { row.bind(id.slice).bind(id.index); }
+
+std::vector<std::string> namesOf(const std::vector<Slice>& slices) {
+    std::vector<std::string> names;
+    for (const Slice& slice : slices) names.push_back(slice.name);
+    return names;
+}
+
+class SqliteStore : public Store {
+public:
+    explicit SqliteStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+    absl::StatusOr<Snapshot> load() override {
+        Snapshot snapshot;
+        HS_RETURN_IF_ERROR(readMeta(snapshot));
+        HS_RETURN_IF_ERROR(
+            each("nodes", readNode, [&](Node node) { snapshot.nodes.emplace(node.name, std::move(node)); }));
+        HS_RETURN_IF_ERROR(
+            each("images", readImage, [&](Image image) { snapshot.images.emplace(image.name, std::move(image)); }));
+        HS_RETURN_IF_ERROR(
+            each("slices", readSlice, [&](Slice slice) { snapshot.slices.emplace(slice.name, std::move(slice)); }));
+        HS_RETURN_IF_ERROR(each("slivers", readSliver,
+                                [&](Sliver sliver) { snapshot.slivers.emplace(sliver.id, std::move(sliver)); }));
+        HS_RETURN_IF_ERROR(each("operations", readOperation, [&](Operation operation) {
+            snapshot.operations.emplace(operation.id, std::move(operation));
+        }));
+        return snapshot;
+    }
+
+    absl::Status apply(const Changes& changes) override {
+        HS_RETURN_IF_ERROR(database_->execute("BEGIN IMMEDIATE"));
+        absl::Status status = write(changes);
+        if (status.ok()) status = database_->execute("COMMIT");
+        if (status.ok()) return status;
+        if (const absl::Status undone = database_->execute("ROLLBACK"); !undone.ok()) {
+            logWarning("roll back: {}", messageOf(undone));
+        }
+        return withContext(status, "store");
+    }
+
+private:
+    template <typename Read, typename Keep>
+    absl::Status each(const std::string& table, Read read, Keep keep) {
+        HS_ASSIGN_OR_RETURN(Statement rows, database_->prepare("SELECT * FROM " + table));
+        for (;;) {
+            HS_ASSIGN_OR_RETURN(const bool more, rows.step());
+            if (!more) return absl::OkStatus();
+            auto value = read(rows);
+            if (!value.ok()) return withContext(value.status(), "table " + table);
+            keep(std::move(value).value());
+        }
+    }
+
+    absl::Status readMeta(Snapshot& snapshot) {
+        HS_ASSIGN_OR_RETURN(Statement rows, database_->prepare("SELECT key, value FROM meta"));
+        for (;;) {
+            HS_ASSIGN_OR_RETURN(const bool more, rows.step());
+            if (!more) return absl::OkStatus();
+            const std::string key = rows.text();
+            if (key == "revision") snapshot.revision = rows.unsignedInteger();
+            if (key == "last_slice_number") snapshot.last_slice_number = rows.small();
+            if (key == "home_prefix") snapshot.home_prefix = rows.text();
+        }
+    }
+
+    absl::Status write(const Changes& changes) {
+        HS_RETURN_IF_ERROR(writeMeta(changes));
+        HS_RETURN_IF_ERROR(put("REPLACE INTO nodes VALUES (?,?,?,?,?,?,?,?,?,?)", changes.put_nodes, bindNode));
+        HS_RETURN_IF_ERROR(put("REPLACE INTO images VALUES (?,?,?,?)", changes.put_images, bindImage));
+        // Not REPLACE: that would throw out another slice with the same number instead of failing.
+        HS_RETURN_IF_ERROR(erase("slices WHERE name=?", namesOf(changes.put_slices)));
+        HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slices, bindSlice));
+        HS_RETURN_IF_ERROR(
+            put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
+        HS_RETURN_IF_ERROR(
+            put("REPLACE INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_operations, bindOperation));
+        HS_RETURN_IF_ERROR(erase("images WHERE name=?", changes.erase_images));
+        HS_RETURN_IF_ERROR(erase("slices WHERE name=?", changes.erase_slices));
+        HS_RETURN_IF_ERROR(erase("slivers WHERE slice=? AND number=?", changes.erase_slivers));
+        return erase("operations WHERE id=?", changes.erase_operations);
+    }
+
+    absl::Status writeMeta(const Changes& changes) {
+        HS_RETURN_IF_ERROR(
+            database_->execute("INSERT INTO meta VALUES ('revision', 1) "
+                               "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"));
+        HS_ASSIGN_OR_RETURN(Statement row, database_->prepare("REPLACE INTO meta VALUES (?,?)"));
+        if (changes.last_slice_number) {
+            HS_RETURN_IF_ERROR(
+                row.bind(std::string("last_slice_number")).bind(std::to_string(*changes.last_slice_number)).run());
+        }
+        if (!changes.home_prefix) return absl::OkStatus();
+        return row.bind(std::string("home_prefix")).bind(*changes.home_prefix).run();
+    }
+
+    template <typename T, typename Bind>
+    absl::Status put(const std::string& sql, const std::vector<T>& values, Bind bind) {
+        if (values.empty()) return absl::OkStatus();
+        HS_ASSIGN_OR_RETURN(Statement row, database_->prepare(sql));
+        for (const T& value : values) {
+            bind(row, value);
+            HS_RETURN_IF_ERROR(row.run());
+        }
+        return absl::OkStatus();
+    }
+
+    template <typename Key>
+    absl::Status erase(const std::string& from, const std::vector<Key>& keys) {
+        if (keys.empty()) return absl::OkStatus();
+        HS_ASSIGN_OR_RETURN(Statement row, database_->prepare("DELETE FROM " + from));
+        for (const Key& key : keys) {
+            bindKey(row, key);
+            HS_RETURN_IF_ERROR(row.run());
+        }
+        return absl::OkStatus();
+    }
+
+    std::unique_ptr<Database> database_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> openSqliteStore(const std::string& path) {
+    HS_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::open(path));
+    HS_RETURN_IF_ERROR_CTX(migrate(*database), path);
+    return std::make_unique<SqliteStore>(std::move(database));
+}
+
+}  // namespace homeslice::controller

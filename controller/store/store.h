@@ -1,0 +1,68 @@
+// What the controller must remember across its own death.
+//
+// apply() is one transaction: when it returns OK everything in the batch is on disk (SqliteStore), when it fails
+// nothing of it is. Threads: one caller at a time (the core's lock).
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/model/model.h"
+
+namespace homeslice::controller {
+
+// Everything that is stored; the core keeps the same in memory.
+struct Snapshot {
+    uint64_t revision = 0;           // counts the batches
+    uint32_t last_slice_number = 0;  // the last one given out
+    std::string home_prefix;         // of the first start; empty before
+    std::map<std::string, Node> nodes;
+    std::map<std::string, Image> images;
+    std::map<std::string, Slice> slices;
+    std::map<SliverId, Sliver> slivers;
+    std::map<std::string, Operation> operations;
+
+    bool operator==(const Snapshot&) const = default;
+};
+
+// A batch of rows to write (replacing those with the same key) and keys to erase.
+struct Changes {
+    std::optional<uint32_t> last_slice_number;
+    std::optional<std::string> home_prefix;
+    std::vector<Node> put_nodes;
+    std::vector<Image> put_images;
+    std::vector<std::string> erase_images;
+    std::vector<Slice> put_slices;
+    std::vector<std::string> erase_slices;
+    std::vector<Sliver> put_slivers;
+    std::vector<SliverId> erase_slivers;
+    std::vector<Operation> put_operations;
+    std::vector<std::string> erase_operations;
+
+    bool empty() const;
+};
+
+// `snapshot` with `changes` made and the revision one higher; what apply() does to the stored one. Rows are put before
+// keys are erased.
+void applyTo(Snapshot& snapshot, const Changes& changes);
+
+class Store {
+public:
+    virtual ~Store() = default;
+    virtual absl::StatusOr<Snapshot> load() = 0;
+    virtual absl::Status apply(const Changes& changes) = 0;
+};
+
+// SQLite in WAL mode with synchronous=FULL. Creates the file (0600), migrates an older one; FAILED_PRECONDITION when a
+// newer sliced wrote it, DATA_LOSS when it cannot be read.
+absl::StatusOr<std::unique_ptr<Store>> openSqliteStore(const std::string& path);
+std::unique_ptr<Store> makeMemoryStore();
+// Every call fails with UNAVAILABLE.
+std::unique_ptr<Store> makeFailingStore();
+
+}  // namespace homeslice::controller

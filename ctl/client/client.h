@@ -1,0 +1,73 @@
+// The controller, as commands call it: ControllerService without gRPC's headers.
+//
+// Every call blocks until its answer, its deadline (DEADLINE_EXCEEDED) or the cancellation (CANCELLED, "interrupted").
+// Errors are the controller's, with its one-line message; a controller that has gone is UNAVAILABLE. Thread safe.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <homeslice/v1/controller.pb.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "ctl/client/cancellation.h"
+
+namespace homeslice::ctl {
+
+class Client {
+public:
+    // `address` as in grpcTarget(). UNAVAILABLE within a few seconds when nobody answers there. `cancellation` outlives
+    // the client.
+    static absl::StatusOr<std::unique_ptr<Client>> connect(const std::string& address, Cancellation& cancellation);
+    ~Client();
+
+    absl::StatusOr<v1::ListNodesResponse> listNodes();
+    absl::StatusOr<v1::Node> getNode(const std::string& name);
+    // The node's debug dump, JSON text.
+    absl::StatusOr<std::string> inspectNode(const std::string& name);
+
+    // Uploads an OCI archive; `sent(bytes)` is called as it goes.
+    absl::StatusOr<v1::Image> importImage(const std::string& name, const std::string& archive_path,
+                                          const std::function<void(uint64_t)>& sent);
+    absl::StatusOr<v1::ListImagesResponse> listImages();
+    absl::Status removeImage(const std::string& name);
+
+    absl::StatusOr<v1::Operation> createSlice(const v1::CreateSliceRequest& request);
+    absl::StatusOr<v1::ListSlicesResponse> listSlices();
+    absl::StatusOr<v1::Slice> getSlice(const std::string& name);
+    // `lease_s` 0: the controller's default.
+    absl::StatusOr<v1::Slice> renewSlice(const std::string& name, uint32_t lease_s);
+    absl::StatusOr<v1::Operation> deleteSlice(const std::string& name);
+
+    // `slice` empty: the slivers of all slices.
+    absl::StatusOr<v1::ListSliversResponse> listSlivers(const std::string& slice);
+    absl::StatusOr<v1::Sliver> getSliver(const v1::SliverId& id);
+    absl::StatusOr<v1::Operation> moveSliver(const v1::SliverId& id, const std::string& to_node);
+
+    absl::StatusOr<v1::ListBindingsResponse> listBindings();
+
+    // Follows an operation until it has ended, through a restart of the controller too. `changed` is called with every
+    // state; DEADLINE_EXCEEDED after `timeout`.
+    absl::StatusOr<v1::Operation> watchOperation(const std::string& id, std::chrono::milliseconds timeout,
+                                                 const std::function<void(const v1::Operation&)>& changed);
+
+    // The kept log of a sliver, in pieces.
+    absl::Status logs(const v1::SliverId& id, const std::function<void(const std::string&)>& sink);
+
+    // Runs a command and returns its exit status. `stdin_fd` -1: its input is empty. The sinks are called from the
+    // calling thread.
+    absl::StatusOr<int> exec(const v1::ExecStart& start, int stdin_fd,
+                             const std::function<void(const std::string&)>& stdout_sink,
+                             const std::function<void(const std::string&)>& stderr_sink);
+
+private:
+    struct Impl;
+    explicit Client(std::unique_ptr<Impl> impl);
+
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace homeslice::ctl

@@ -1,0 +1,15 @@
+#include "ctl/commands/commands.h"
+
+namespace homeslice::ctl {
+
+void registerCommands(CLI::App& app, Context& context) {
+    registerSlice(app, context);
+    registerSliver(app, context);
+    registerExec(app, context);
+    registerLogs(app, context);
+    registerImage(app, context);
+    registerNode(app, context);
+    registerHome(app, context);
+}
+
+}  // namespace homeslice::ctl

@@ -1,0 +1,21 @@
+// Every command, one function and one file per noun.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "ctl/commands/context.h"
+
+namespace homeslice::ctl {
+
+void registerNode(CLI::App& app, Context& context);
+void registerImage(CLI::App& app, Context& context);
+void registerSlice(CLI::App& app, Context& context);
+void registerSliver(CLI::App& app, Context& context);
+void registerExec(CLI::App& app, Context& context);
+void registerLogs(CLI::App& app, Context& context);
+void registerHome(CLI::App& app, Context& context);
+
+// All of them; the lab has its own (ctl/lab/commands.h).
+void registerCommands(CLI::App& app, Context& context);
+
+}  // namespace homeslice::ctl

@@ -1,0 +1,31 @@
+// Container logs in the CRI format that nodes keep: "2026-01-02T03:04:05.678901234Z stdout F text".
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace homeslice::ctl {
+
+// Turns pieces of a log into text. Parts of one line (tag P) become one line again. A line that is not in the format
+// passes as it is. Used by one thread.
+class CriLogReader {
+public:
+    using Sink = std::function<void(const std::string&)>;
+
+    // `timestamps`: keep each line's time in front.
+    CriLogReader(bool timestamps, Sink sink);
+
+    void feed(const std::string& data);
+    // Hands over a last line that was cut off. Call once, at the end.
+    void finish();
+
+private:
+    void takeLine(const std::string& line);
+
+    bool timestamps_;
+    Sink sink_;
+    std::string pending_;
+    bool continues_ = false;  // the last part was a P
+};
+
+}  // namespace homeslice::ctl

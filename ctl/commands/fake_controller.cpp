@@ -1,0 +1,235 @@
+#include "ctl/commands/fake_controller.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <sstream>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/ipv6.h"
+#include "base/unique_fd.h"
+#include "ctl/commands/commands.h"
+#include "ctl/commands/context.h"
+
+namespace homeslice::ctl {
+namespace {
+
+constexpr int64_t kStartedUs = 1'767'323'045'000'000;
+
+std::string bytesOf(const std::string& address) { return Ipv6Address::parse(address)->toBytes(); }
+
+v1::Slice sliceNamed(const std::string& name) {
+    v1::Slice slice;
+    slice.set_name(name);
+    slice.set_image("debian");
+    slice.set_prefix("fd51:1ce:0:7::/64");
+    slice.set_address(bytesOf("fd51:1ce:0:7::1"));
+    slice.mutable_resources()->set_memory_bytes(128 << 20);
+    v1::ExposedPort* const port = slice.add_exposed();
+    port->set_protocol(v1::PROTOCOL_TCP);
+    port->set_port(80);
+    slice.set_lease_end_us(kStartedUs);
+    return slice;
+}
+
+v1::Node nodeNamed(const std::string& name) {
+    v1::Node node;
+    node.set_name(name);
+    node.set_ready(true);
+    node.set_care_of_address(bytesOf("fd00:51ce::1"));
+    node.set_memory_bytes(4ULL << 30);
+    return node;
+}
+
+}  // namespace
+
+FakeController::FakeController() {
+    char folder[] = "/tmp/hst-ctl.XXXXXX";
+    folder_ = ::mkdtemp(folder);
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+}
+
+FakeController::~FakeController() {
+    {
+        const std::lock_guard lock(mutex_);
+        hold_operation = false;
+    }
+    released_.notify_all();
+    server_->Shutdown(std::chrono::system_clock::now());
+    static_cast<void>(removeTree(folder_));
+}
+
+void FakeController::addSliver(const std::string& slice, uint32_t index, const std::string& node) {
+    v1::Sliver sliver;
+    sliver.mutable_id()->set_slice(slice);
+    sliver.mutable_id()->set_index(index);
+    sliver.set_node(node);
+    sliver.set_state(v1::SLIVER_STATE_RUNNING);
+    sliver.set_home_address(bytesOf("fd51:1ce:0:7::1:" + std::to_string(index)));
+    slivers[slice].push_back(sliver);
+}
+
+void FakeController::addOperationState(v1::OperationState state, uint32_t done, uint32_t total) {
+    v1::Operation operation;
+    operation.set_id("op-1");
+    operation.set_state(state);
+    operation.set_done(done);
+    operation.set_total(total);
+    operation.set_started_us(kStartedUs);
+    if (state > v1::OPERATION_STATE_RUNNING) operation.set_ended_us(kStartedUs + 412'000);
+    operation_states.push_back(operation);
+}
+
+grpc::Status FakeController::ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*,
+                                       v1::ListNodesResponse* response) {
+    *response->add_nodes() = nodeNamed("node1");
+    return refusal;
+}
+
+grpc::Status FakeController::GetNode(grpc::ServerContext*, const v1::GetNodeRequest* request, v1::Node* node) {
+    *node = nodeNamed(request->name());
+    return refusal;
+}
+
+grpc::Status FakeController::InspectNode(grpc::ServerContext*, const v1::GetNodeRequest*,
+                                         v1::InspectResponse* response) {
+    response->set_json(R"({"links": 3})");
+    return refusal;
+}
+
+grpc::Status FakeController::ImportImage(grpc::ServerContext*, grpc::ServerReader<v1::ImportImageRequest>* reader,
+                                         v1::Image* image) {
+    v1::ImportImageRequest request;
+    while (reader->Read(&request)) {
+        if (request.has_header()) imported_name = request.header().name();
+        imported_data += request.chunk().data();
+        if (request.chunk().data().size() > 256 << 10) return {grpc::StatusCode::INVALID_ARGUMENT, "chunk too large"};
+    }
+    image->set_name(imported_name);
+    image->set_size_bytes(imported_data.size());
+    return refusal;
+}
+
+grpc::Status FakeController::ListImages(grpc::ServerContext*, const v1::ListImagesRequest*,
+                                        v1::ListImagesResponse* response) {
+    v1::Image* const image = response->add_images();
+    image->set_name("debian");
+    image->set_size_bytes(64 << 20);
+    return refusal;
+}
+
+grpc::Status FakeController::RemoveImage(grpc::ServerContext*, const v1::RemoveImageRequest* request,
+                                         v1::RemoveImageResponse*) {
+    deleted = request->name();
+    return refusal;
+}
+
+grpc::Status FakeController::CreateSlice(grpc::ServerContext*, const v1::CreateSliceRequest* request,
+                                         v1::Operation* operation) {
+    created = *request;
+    ++creations;
+    operation->set_id("op-1");
+    return refusal;
+}
+
+grpc::Status FakeController::GetSlice(grpc::ServerContext*, const v1::GetSliceRequest* request, v1::Slice* slice) {
+    if (!slivers.contains(request->name())) {
+        return {grpc::StatusCode::NOT_FOUND, "no slice '" + request->name() + "'"};
+    }
+    *slice = sliceNamed(request->name());
+    return refusal;
+}
+
+grpc::Status FakeController::ListSlices(grpc::ServerContext*, const v1::ListSlicesRequest*,
+                                        v1::ListSlicesResponse* response) {
+    for (const auto& [name, members] : slivers) *response->add_slices() = sliceNamed(name);
+    return refusal;
+}
+
+grpc::Status FakeController::RenewSlice(grpc::ServerContext*, const v1::RenewSliceRequest* request, v1::Slice* slice) {
+    renewed = *request;
+    *slice = sliceNamed(request->name());
+    return refusal;
+}
+
+grpc::Status FakeController::DeleteSlice(grpc::ServerContext*, const v1::DeleteSliceRequest* request,
+                                         v1::Operation* operation) {
+    deleted = request->name();
+    operation->set_id("op-1");
+    return refusal;
+}
+
+grpc::Status FakeController::ListSlivers(grpc::ServerContext*, const v1::ListSliversRequest* request,
+                                         v1::ListSliversResponse* response) {
+    const auto found = slivers.find(request->slice());
+    if (found != slivers.end()) response->mutable_slivers()->Add(found->second.begin(), found->second.end());
+    return refusal;
+}
+
+grpc::Status FakeController::GetSliver(grpc::ServerContext*, const v1::GetSliverRequest* request, v1::Sliver* sliver) {
+    for (const v1::Sliver& member : slivers[request->id().slice()]) {
+        if (member.id().index() == request->id().index()) *sliver = member;
+    }
+    return sliver->has_id() ? refusal : grpc::Status(grpc::StatusCode::NOT_FOUND, "no such sliver");
+}
+
+grpc::Status FakeController::MoveSliver(grpc::ServerContext*, const v1::MoveSliverRequest* request,
+                                        v1::Operation* operation) {
+    moved = *request;
+    operation->set_id("op-1");
+    return refusal;
+}
+
+grpc::Status FakeController::Exec(grpc::ServerContext*, ExecStream* stream) {
+    v1::ExecRequest first;
+    if (!stream->Read(&first)) return {grpc::StatusCode::INVALID_ARGUMENT, "no start"};
+    return exec(first.start(), *stream);
+}
+
+grpc::Status FakeController::Logs(grpc::ServerContext*, const v1::LogsRequest*, grpc::ServerWriter<v1::Chunk>* writer) {
+    v1::Chunk chunk;
+    chunk.set_data(log);
+    writer->Write(chunk);
+    return refusal;
+}
+
+grpc::Status FakeController::ListBindings(grpc::ServerContext*, const v1::ListBindingsRequest*,
+                                          v1::ListBindingsResponse* response) {
+    v1::HomeBinding* const binding = response->add_bindings();
+    binding->set_home_address(bytesOf("fd51:1ce:0:7::1:2"));
+    binding->set_care_of_address(bytesOf("fd00:51ce::1"));
+    binding->set_slice("web");
+    binding->set_sliver_index(2);
+    return refusal;
+}
+
+grpc::Status FakeController::WatchOperation(grpc::ServerContext*, const v1::WatchOperationRequest*,
+                                            grpc::ServerWriter<v1::Operation>* writer) {
+    for (const v1::Operation& state : operation_states) writer->Write(state);
+    std::unique_lock lock(mutex_);
+    released_.wait(lock, [this] { return !hold_operation; });
+    return grpc::Status::OK;
+}
+
+Outcome slicectl(const FakeController& controller, const std::vector<std::string>& arguments, int input_fd) {
+    const UniqueFd no_input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    std::ostringstream out;
+    std::ostringstream err;
+    const Io io{.out = out, .err = err, .in_fd = input_fd < 0 ? no_input.get() : input_fd};
+    Context context(io);
+    CLI::App app("test", "slicectl");
+    context.declareGlobals(app);
+    registerCommands(app, context);
+    std::vector<std::string> all{"--controller", controller.address()};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const int exit_status = context.run(app, all);
+    return {.exit_status = exit_status, .out = out.str(), .err = err.str()};
+}
+
+}  // namespace homeslice::ctl

@@ -1,0 +1,87 @@
+// A controller for tests of the client's behaviour: real gRPC on a socket in a temporary folder, canned answers, and a
+// record of what was asked.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+#include <homeslice/v1/controller.grpc.pb.h>
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace homeslice::ctl {
+
+class FakeController final : public v1::ControllerService::Service {
+public:
+    FakeController();
+    ~FakeController() override;
+
+    std::string address() const { return "unix:" + socketPath(); }
+    std::string folder() const { return folder_; }
+
+    // What the next calls answer. Set before they are made.
+    grpc::Status refusal;  // of every unary call
+    std::vector<v1::Operation> operation_states;
+    std::map<std::string, std::vector<v1::Sliver>> slivers;  // by slice
+    bool hold_operation = false;                             // does not end as long as the controller lives
+    std::string log;
+    // Runs in place of the command; writes to the stream and answers the exit status.
+    using ExecStream = grpc::ServerReaderWriter<v1::ExecResponse, v1::ExecRequest>;
+    std::function<grpc::Status(const v1::ExecStart&, ExecStream&)> exec;
+
+    // What was asked.
+    v1::CreateSliceRequest created;
+    int creations = 0;
+    v1::MoveSliverRequest moved;
+    v1::RenewSliceRequest renewed;
+    std::string deleted;
+    std::string imported_name;
+    std::string imported_data;
+
+    void addSliver(const std::string& slice, uint32_t index, const std::string& node);
+    void addOperationState(v1::OperationState state, uint32_t done, uint32_t total);
+
+private:
+    std::string socketPath() const { return folder_ + "/sliced.sock"; }
+
+    grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*, v1::ListNodesResponse*) override;
+    grpc::Status GetNode(grpc::ServerContext*, const v1::GetNodeRequest*, v1::Node*) override;
+    grpc::Status InspectNode(grpc::ServerContext*, const v1::GetNodeRequest*, v1::InspectResponse*) override;
+    grpc::Status ImportImage(grpc::ServerContext*, grpc::ServerReader<v1::ImportImageRequest>*, v1::Image*) override;
+    grpc::Status ListImages(grpc::ServerContext*, const v1::ListImagesRequest*, v1::ListImagesResponse*) override;
+    grpc::Status RemoveImage(grpc::ServerContext*, const v1::RemoveImageRequest*, v1::RemoveImageResponse*) override;
+    grpc::Status CreateSlice(grpc::ServerContext*, const v1::CreateSliceRequest*, v1::Operation*) override;
+    grpc::Status GetSlice(grpc::ServerContext*, const v1::GetSliceRequest*, v1::Slice*) override;
+    grpc::Status ListSlices(grpc::ServerContext*, const v1::ListSlicesRequest*, v1::ListSlicesResponse*) override;
+    grpc::Status RenewSlice(grpc::ServerContext*, const v1::RenewSliceRequest*, v1::Slice*) override;
+    grpc::Status DeleteSlice(grpc::ServerContext*, const v1::DeleteSliceRequest*, v1::Operation*) override;
+    grpc::Status ListSlivers(grpc::ServerContext*, const v1::ListSliversRequest*, v1::ListSliversResponse*) override;
+    grpc::Status GetSliver(grpc::ServerContext*, const v1::GetSliverRequest*, v1::Sliver*) override;
+    grpc::Status MoveSliver(grpc::ServerContext*, const v1::MoveSliverRequest*, v1::Operation*) override;
+    grpc::Status Exec(grpc::ServerContext*, ExecStream*) override;
+    grpc::Status Logs(grpc::ServerContext*, const v1::LogsRequest*, grpc::ServerWriter<v1::Chunk>*) override;
+    grpc::Status ListBindings(grpc::ServerContext*, const v1::ListBindingsRequest*, v1::ListBindingsResponse*) override;
+    grpc::Status WatchOperation(grpc::ServerContext*, const v1::WatchOperationRequest*,
+                                grpc::ServerWriter<v1::Operation>*) override;
+
+    std::mutex mutex_;
+    std::condition_variable released_;
+    std::string folder_;
+    std::unique_ptr<grpc::Server> server_;
+};
+
+// One run of slicectl.
+struct Outcome {
+    int exit_status = 0;
+    std::string out;
+    std::string err;
+};
+
+// Runs the command line (without the program's name) against `controller`. `input_fd` -1: /dev/null.
+Outcome slicectl(const FakeController& controller, const std::vector<std::string>& arguments, int input_fd = -1);
+
+}  // namespace homeslice::ctl

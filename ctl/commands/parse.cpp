@@ -1,0 +1,173 @@
+#include "ctl/commands/parse.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <map>
+
+#include "base/names.h"
+#include "base/status.h"
+
+namespace homeslice::ctl {
+namespace {
+
+constexpr uint32_t kMaxIndex = 65535;
+
+// `number` above 0 in decimal digits, and whatever follows it.
+struct Quantity {
+    uint64_t number = 0;
+    std::string unit;
+};
+
+std::optional<Quantity> splitQuantity(const std::string& text) {
+    Quantity quantity;
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, quantity.number);
+    if (error != std::errc() || quantity.number == 0) return std::nullopt;
+    quantity.unit.assign(rest, end);
+    return quantity;
+}
+
+std::optional<uint64_t> scaled(const Quantity& quantity, uint64_t factor, uint64_t most) {
+    if (quantity.number > most / factor) return std::nullopt;
+    return quantity.number * factor;
+}
+
+absl::Status refuse(const std::string& option, const std::string& text, const std::string& accepted) {
+    return invalidArgument(option + " '" + text.substr(0, 60) + "' is not valid: use " + accepted);
+}
+
+std::optional<uint64_t> sizeFactor(std::string unit) {
+    const bool long_form = (unit.size() == 2 && unit.ends_with('B')) || (unit.size() == 3 && unit.ends_with("iB"));
+    if (long_form) unit.resize(1);
+    static const std::map<std::string, uint64_t> kFactors{
+        {"", 1},           {"B", 1},          {"K", 1ULL << 10}, {"k", 1ULL << 10}, {"M", 1ULL << 20},
+        {"m", 1ULL << 20}, {"G", 1ULL << 30}, {"g", 1ULL << 30}, {"T", 1ULL << 40}, {"t", 1ULL << 40}};
+    const auto found = kFactors.find(unit);
+    if (found == kFactors.end()) return std::nullopt;
+    return found->second;
+}
+
+std::vector<std::string> splitAt(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    size_t start = 0;
+    for (size_t end = 0; end != std::string::npos; start = end + 1) {
+        end = text.find(separator, start);
+        parts.push_back(text.substr(start, end == std::string::npos ? end : end - start));
+    }
+    return parts;
+}
+
+std::optional<uint8_t> protocolNumber(const std::string& name) {
+    if (name == "tcp") return uint8_t{IPPROTO_TCP};
+    if (name == "udp") return uint8_t{IPPROTO_UDP};
+    return std::nullopt;
+}
+
+std::optional<uint32_t> wholeNumber(const std::string& text, uint32_t most) {
+    const auto quantity = splitQuantity(text);
+    if (!quantity || !quantity->unit.empty() || quantity->number > most) return std::nullopt;
+    return static_cast<uint32_t>(quantity->number);
+}
+
+std::optional<PortSpec> parsePort(const std::string& text) {
+    const size_t slash = text.find('/');
+    const auto port = wholeNumber(text.substr(0, slash), 65535);
+    const auto protocol = protocolNumber(slash == std::string::npos ? "tcp" : text.substr(slash + 1));
+    if (!port || !protocol) return std::nullopt;
+    return PortSpec{.protocol = *protocol, .port = static_cast<uint16_t>(*port)};
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> parseSize(const std::string& option, const std::string& text) {
+    const auto quantity = splitQuantity(text);
+    const auto factor = quantity ? sizeFactor(quantity->unit) : std::nullopt;
+    const auto bytes =
+        factor ? scaled(*quantity, *factor, uint64_t{std::numeric_limits<int64_t>::max()}) : std::nullopt;
+    if (!bytes) return refuse(option, text, "a whole number above 0 with K, M, G or T, such as 512M or 2G");
+    return *bytes;
+}
+
+absl::StatusOr<std::chrono::seconds> parseDuration(const std::string& option, const std::string& text) {
+    static const std::map<std::string, uint64_t> kFactors{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    const auto quantity = splitQuantity(text);
+    const auto factor = quantity ? kFactors.find(quantity->unit) : kFactors.end();
+    const auto seconds = factor == kFactors.end()
+                             ? std::nullopt
+                             : scaled(*quantity, factor->second, std::numeric_limits<uint32_t>::max());
+    if (!seconds) return refuse(option, text, "a whole number above 0 with s, m, h or d, such as 90s or 7d");
+    return std::chrono::seconds(*seconds);
+}
+
+absl::StatusOr<uint32_t> parseCpus(const std::string& option, const std::string& text) {
+    constexpr uint32_t kMost = 10000;
+    constexpr size_t kDecimals = 3;
+    const absl::Status refusal =
+        refuse(option, text, "a number from 0.001 to 10000 with at most three decimals, such as 0.5 or 2");
+    const size_t dot = text.find('.');
+    const std::string whole = text.substr(0, dot);
+    std::string decimals = dot == std::string::npos ? "0" : text.substr(dot + 1);
+    const bool digits = (whole + decimals).find_first_not_of("0123456789") == std::string::npos;
+    if (!digits || whole.empty() || whole.size() > 5 || decimals.empty() || decimals.size() > kDecimals) {
+        return refusal;
+    }
+    decimals.resize(kDecimals, '0');
+    const auto millis = std::stoul(whole) * 1000 + std::stoul(decimals);
+    if (millis == 0 || millis > kMost * 1000UL) return refusal;
+    return static_cast<uint32_t>(millis);
+}
+
+absl::StatusOr<uint32_t> parseCount(const std::string& option, const std::string& text, uint32_t most) {
+    const auto count = wholeNumber(text, most);
+    if (!count) return refuse(option, text, "a whole number from 1 to " + std::to_string(most));
+    return *count;
+}
+
+absl::StatusOr<std::vector<PortSpec>> parsePorts(const std::string& option, const std::vector<std::string>& texts) {
+    std::vector<PortSpec> ports;
+    for (const std::string& text : texts) {
+        for (const std::string& part : splitAt(text, ',')) {
+            const auto port = parsePort(part);
+            if (!port)
+                return refuse(option, part, "a port from 1 to 65535, alone or with /tcp or /udp, such as 80/tcp");
+            if (std::find(ports.begin(), ports.end(), *port) != ports.end()) {
+                return invalidArgument(option + " names '" + part + "' twice");
+            }
+            ports.push_back(*port);
+        }
+    }
+    return ports;
+}
+
+absl::StatusOr<std::vector<std::string>> parseNames(const std::string& option, const std::string& text) {
+    std::vector<std::string> names;
+    for (const std::string& name : splitAt(text, ',')) {
+        HS_RETURN_IF_ERROR(checkName(option + " name", name));
+        if (std::find(names.begin(), names.end(), name) != names.end()) {
+            return invalidArgument(option + " names '" + name + "' twice");
+        }
+        names.push_back(name);
+    }
+    return names;
+}
+
+absl::StatusOr<SliverRef> parseSliverRef(const std::string& text) {
+    const size_t slash = text.find('/');
+    SliverRef ref{.slice = text.substr(0, slash), .index = std::nullopt};
+    HS_RETURN_IF_ERROR(checkName("slice name", ref.slice));
+    if (slash == std::string::npos) return ref;
+    ref.index = wholeNumber(text.substr(slash + 1), kMaxIndex);
+    if (!ref.index) return refuse("sliver", text, "SLICE/INDEX with an index from 1 to 65535, such as web/2");
+    return ref;
+}
+
+absl::StatusOr<SliverRef> parseOneSliver(const std::string& text) {
+    HS_ASSIGN_OR_RETURN(SliverRef ref, parseSliverRef(text));
+    if (!ref.index) return refuse("sliver", text, "SLICE/INDEX, such as " + ref.slice + "/1");
+    return ref;
+}
+
+}  // namespace homeslice::ctl

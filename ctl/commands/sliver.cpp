@@ -1,0 +1,86 @@
+#include <memory>
+
+#include "base/names.h"
+#include "base/status.h"
+#include "ctl/client/client.h"
+#include "ctl/commands/commands.h"
+#include "ctl/commands/operation.h"
+#include "ctl/commands/parse.h"
+#include "ctl/commands/targets.h"
+#include "ctl/commands/views.h"
+
+namespace homeslice::ctl {
+namespace {
+
+struct MoveOptions {
+    std::string sliver;
+    std::string to;
+    WaitOptions wait;
+};
+
+absl::StatusOr<int> list(Context& context, const std::string& slice) {
+    if (!slice.empty()) HS_RETURN_IF_ERROR(checkName("slice name", slice));
+    HS_ASSIGN_OR_RETURN(Client* const client, context.client());
+    HS_ASSIGN_OR_RETURN(const v1::ListSliversResponse response, client->listSlivers(slice));
+    printList(context.io(), context.format(), sliverColumns(), listOf(response.slivers(), sliverValue));
+    return 0;
+}
+
+absl::StatusOr<int> show(Context& context, const std::string& name) {
+    HS_ASSIGN_OR_RETURN(const SliverRef ref, parseOneSliver(name));
+    HS_ASSIGN_OR_RETURN(Client* const client, context.client());
+    HS_ASSIGN_OR_RETURN(const v1::Sliver sliver, client->getSliver(idOf(ref)));
+    printObject(context.io(), context.format(), sliverColumns(), sliverValue(sliver));
+    return 0;
+}
+
+absl::StatusOr<int> move(Context& context, const MoveOptions& options) {
+    HS_ASSIGN_OR_RETURN(const SliverRef ref, parseOneSliver(options.sliver));
+    HS_RETURN_IF_ERROR(checkName("node name", options.to));
+    const v1::SliverId id = idOf(ref);
+    const OperationStory story{
+        .label = "sliver " + nameOf(id),
+        .look = "slicectl sliver show " + nameOf(id),
+        .start = [&](Client& client) { return client.moveSliver(id, options.to); },
+        .outcome = [&](const v1::Operation& ended) { return "moved to " + options.to + " in " + elapsedText(ended); },
+        .print =
+            [&](Client&, const v1::Operation& ended) {
+                const bool tree = context.format() == OutputFormat::json || context.format() == OutputFormat::yaml;
+                if (tree) printTree(context.io(), context.format(), operationValue(ended));
+                return absl::OkStatus();
+            }};
+    return runOperation(context, options.wait, story);
+}
+
+void declareMove(CLI::App& sliver, Context& context) {
+    CLI::App* const app = sliver.add_subcommand(
+        "move", "Move a sliver to another node: stop, carry its disk over, start; its home address stays");
+    const auto options = std::make_shared<MoveOptions>();
+    app->add_option("SLIVER", options->sliver, "SLICE/INDEX")->required();
+    app->add_option("--to", options->to, "The node that it goes to")->type_name("NODE")->required();
+    addWaitOptions(*app, options->wait);
+    app->footer("Example: slicectl sliver move web/2 --to node3");
+    context.setAction(*app, CommandTail::none, [&context, options] { return move(context, *options); });
+}
+
+}  // namespace
+
+void registerSliver(CLI::App& app, Context& context) {
+    CLI::App* const sliver = app.add_subcommand("sliver", "Parts of slices, one isolated environment each");
+    sliver->require_subcommand(1);
+    const auto name = std::make_shared<std::string>();
+
+    CLI::App* const ls = sliver->add_subcommand("ls", "List the slivers of a slice, or of all");
+    ls->add_option("SLICE", *name, "Name of the slice");
+    ls->footer("Example: slicectl sliver ls web");
+    context.setAction(*ls, CommandTail::none, [&context, name] { return list(context, *name); });
+
+    CLI::App* const show_sliver = sliver->add_subcommand("show", "Show one sliver");
+    show_sliver->add_option("SLIVER", *name, "SLICE/INDEX")->required();
+    show_sliver->footer("Example: slicectl sliver show web/2");
+    context.setAction(*show_sliver, CommandTail::none, [&context, name] { return show(context, *name); });
+
+    declareMove(*sliver, context);
+}
+
+}  // namespace homeslice::ctl

@@ -1,0 +1,208 @@
+#include "ctl/commands/views.h"
+
+#include "base/clock.h"
+#include "base/ipv6.h"
+
+namespace homeslice::ctl {
+namespace {
+
+Value addressValue(const std::string& raw) {
+    const auto address = Ipv6Address::fromBytes(raw);
+    return address.ok() ? Value(address->toString()) : Value();
+}
+
+Value timeValue(int64_t micros) { return micros == 0 ? Value() : Value(formatUtc(fromUnixMicros(micros))); }
+
+// SLIVER_STATE_RUNNING is "running"; a state of a newer controller keeps its number.
+Value enumValue(const std::string& name, const std::string& prefix, int number) {
+    if (!name.starts_with(prefix)) return std::to_string(number);
+    std::string word = name.substr(prefix.size());
+    for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return word;
+}
+
+std::string portText(const v1::ExposedPort& port) {
+    return std::to_string(port.port()) + (port.protocol() == v1::PROTOCOL_UDP ? "/udp" : "/tcp");
+}
+
+Value failureValue(const v1::OperationFailure& failure) {
+    return {{"sliver", nameOf(failure.sliver())}, {"node", failure.node()}, {"reason", failure.reason()}};
+}
+
+}  // namespace
+
+std::string nameOf(const v1::SliverId& id) { return id.slice() + "/" + std::to_string(id.index()); }
+
+Value nodeValue(const v1::Node& node) {
+    return {{"name", node.name()},
+            {"ready", node.ready()},
+            {"reason", node.reason()},
+            {"care_of_address", addressValue(node.care_of_address())},
+            {"home_agent", node.home_agent()},
+            {"slivers", node.slivers()},
+            {"cpus", node.cpus()},
+            {"memory_bytes", node.memory_bytes()},
+            {"last_seen", timeValue(node.last_seen_us())},
+            {"version", node.version()},
+            {"kernel", node.kernel()},
+            {"api_port", node.api_port()}};
+}
+
+const std::vector<Column>& nodeColumns() {
+    static const std::vector<Column> kColumns{{.header = "node", .field = "name"},
+                                              {.header = "ready", .field = "ready"},
+                                              {.header = "care-of address", .field = "care_of_address"},
+                                              {.header = "home agent", .field = "home_agent"},
+                                              {.header = "slivers", .field = "slivers"},
+                                              {.header = "cpus", .field = "cpus"},
+                                              {.header = "memory", .field = "memory_bytes", .show = showBytes},
+                                              {.header = "seen", .field = "last_seen", .show = showAge},
+                                              {.header = "version", .field = "version", .wide_only = true},
+                                              {.header = "kernel", .field = "kernel", .wide_only = true},
+                                              {.header = "api port", .field = "api_port", .wide_only = true},
+                                              {.header = "reason", .field = "reason"}};
+    return kColumns;
+}
+
+Value imageValue(const v1::Image& image) {
+    return {{"name", image.name()},
+            {"digest", image.digest()},
+            {"size_bytes", image.size_bytes()},
+            {"created", timeValue(image.created_us())},
+            {"slices", image.slices()}};
+}
+
+const std::vector<Column>& imageColumns() {
+    static const std::vector<Column> kColumns{{.header = "image", .field = "name"},
+                                              {.header = "size", .field = "size_bytes", .show = showBytes},
+                                              {.header = "slices", .field = "slices"},
+                                              {.header = "age", .field = "created", .show = showAge},
+                                              {.header = "digest", .field = "digest", .wide_only = true}};
+    return kColumns;
+}
+
+Value sliceValue(const v1::Slice& slice) {
+    return {{"name", slice.name()},
+            {"image", slice.image()},
+            {"image_digest", slice.image_digest()},
+            {"prefix", slice.prefix()},
+            {"address", addressValue(slice.address())},
+            {"slivers", slice.slivers()},
+            {"slivers_running", slice.slivers_running()},
+            {"resources",
+             {{"cpu_millis", slice.resources().cpu_millis()},
+              {"memory_bytes", slice.resources().memory_bytes()},
+              {"pids", slice.resources().pids()}}},
+            {"exposed", listOf(slice.exposed(), portText)},
+            {"argv", listOf(slice.argv(), [](const std::string& word) { return word; })},
+            {"created", timeValue(slice.created_us())},
+            {"lease_end", timeValue(slice.lease_end_us())},
+            {"deleting", slice.deleting()}};
+}
+
+const std::vector<Column>& sliceColumns() {
+    static const std::vector<Column> kColumns{
+        {.header = "slice", .field = "name"},
+        {.header = "image", .field = "image"},
+        {.header = "running", .field = "slivers_running"},
+        {.header = "slivers", .field = "slivers"},
+        {.header = "home address", .field = "address"},
+        {.header = "exposed", .field = "exposed"},
+        {.header = "age", .field = "created", .show = showAge},
+        {.header = "lease ends", .field = "lease_end", .show = showAge},
+        {.header = "home prefix", .field = "prefix", .wide_only = true},
+        {.header = "cpus", .field = "/resources/cpu_millis", .show = showCpuMillis, .wide_only = true},
+        {.header = "memory", .field = "/resources/memory_bytes", .show = showLimitBytes, .wide_only = true},
+        {.header = "pids", .field = "/resources/pids", .show = showLimit, .wide_only = true},
+        {.header = "deleting", .field = "deleting", .wide_only = true}};
+    return kColumns;
+}
+
+Value sliverValue(const v1::Sliver& sliver) {
+    const bool exited = sliver.state() == v1::SLIVER_STATE_EXITED;
+    return {{"id", nameOf(sliver.id())},
+            {"slice", sliver.id().slice()},
+            {"index", sliver.id().index()},
+            {"node", sliver.node()},
+            {"state", enumValue(v1::SliverState_Name(sliver.state()), "SLIVER_STATE_", sliver.state())},
+            {"reason", sliver.reason()},
+            {"home_address", addressValue(sliver.home_address())},
+            {"generation", sliver.generation()},
+            {"exit_status", exited ? Value(sliver.exit_status()) : Value()},
+            {"running_since", timeValue(sliver.running_since_us())},
+            {"memory_bytes", sliver.memory_bytes()},
+            {"moving_from", sliver.moving_from()}};
+}
+
+const std::vector<Column>& sliverColumns() {
+    static const std::vector<Column> kColumns{{.header = "sliver", .field = "id"},
+                                              {.header = "node", .field = "node"},
+                                              {.header = "state", .field = "state"},
+                                              {.header = "home address", .field = "home_address"},
+                                              {.header = "memory", .field = "memory_bytes", .show = showBytes},
+                                              {.header = "running for", .field = "running_since", .show = showAge},
+                                              {.header = "generation", .field = "generation", .wide_only = true},
+                                              {.header = "exit status", .field = "exit_status", .wide_only = true},
+                                              {.header = "moving from", .field = "moving_from", .wide_only = true},
+                                              {.header = "reason", .field = "reason"}};
+    return kColumns;
+}
+
+Value bindingValue(const v1::HomeBinding& binding) {
+    return {{"home_address", addressValue(binding.home_address())},
+            {"care_of_address", addressValue(binding.care_of_address())},
+            {"slice", binding.slice()},
+            {"sliver_index", binding.sliver_index()},
+            {"sliver", binding.slice() + "/" + std::to_string(binding.sliver_index())},
+            {"node", binding.node()},
+            {"home_agent", binding.home_agent()},
+            {"binding_id", binding.binding_id()},
+            {"sequence", binding.sequence()},
+            {"generation", binding.generation()},
+            {"lifetime_s", binding.lifetime_s()},
+            {"remaining_s", binding.remaining_s()},
+            {"registered", timeValue(binding.registered_us())},
+            {"forwarded_packets", binding.forwarded_packets()},
+            {"forwarded_bytes", binding.forwarded_bytes()}};
+}
+
+const std::vector<Column>& bindingColumns() {
+    static const std::vector<Column> kColumns{
+        {.header = "home address", .field = "home_address"},
+        {.header = "care-of address", .field = "care_of_address"},
+        {.header = "sliver", .field = "sliver"},
+        {.header = "node", .field = "node"},
+        {.header = "lifetime", .field = "remaining_s", .show = showSeconds},
+        {.header = "packets", .field = "forwarded_packets"},
+        {.header = "bytes", .field = "forwarded_bytes", .show = showBytes},
+        {.header = "home agent", .field = "home_agent", .wide_only = true},
+        {.header = "generation", .field = "generation", .wide_only = true},
+        {.header = "sequence", .field = "sequence", .wide_only = true},
+        {.header = "registered", .field = "registered", .show = showAge, .wide_only = true}};
+    return kColumns;
+}
+
+Value operationValue(const v1::Operation& operation) {
+    const bool ended = operation.ended_us() != 0;
+    return {{"id", operation.id()},
+            {"kind", operation.kind()},
+            {"subject", operation.subject()},
+            {"state", enumValue(v1::OperationState_Name(operation.state()), "OPERATION_STATE_", operation.state())},
+            {"done", operation.done()},
+            {"total", operation.total()},
+            {"step", operation.step()},
+            {"failures", listOf(operation.failures(), failureValue)},
+            {"started", timeValue(operation.started_us())},
+            {"ended", timeValue(operation.ended_us())},
+            {"duration_ms", ended ? Value((operation.ended_us() - operation.started_us()) / 1000) : Value()}};
+}
+
+const std::vector<Column>& operationColumns() {
+    static const std::vector<Column> kColumns{{.header = "operation", .field = "id"},
+                                              {.header = "kind", .field = "kind"},
+                                              {.header = "subject", .field = "subject"},
+                                              {.header = "state", .field = "state"}};
+    return kColumns;
+}
+
+}  // namespace homeslice::ctl

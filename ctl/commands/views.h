@@ -1,0 +1,39 @@
+// The API's messages as value trees, and the columns under which people see them.
+#pragma once
+
+#include <homeslice/v1/controller.pb.h>
+
+#include <string>
+#include <vector>
+
+#include "ctl/output/printer.h"
+#include "ctl/output/value.h"
+
+namespace homeslice::ctl {
+
+Value nodeValue(const v1::Node& node);
+Value imageValue(const v1::Image& image);
+Value sliceValue(const v1::Slice& slice);
+Value sliverValue(const v1::Sliver& sliver);
+Value bindingValue(const v1::HomeBinding& binding);
+Value operationValue(const v1::Operation& operation);
+
+const std::vector<Column>& nodeColumns();
+const std::vector<Column>& imageColumns();
+const std::vector<Column>& sliceColumns();
+const std::vector<Column>& sliverColumns();
+const std::vector<Column>& bindingColumns();
+const std::vector<Column>& operationColumns();
+
+// "web/2".
+std::string nameOf(const v1::SliverId& id);
+
+// An array of `view` of each element of a repeated field.
+template <typename Repeated, typename View>
+Value listOf(const Repeated& elements, View view) {
+    Value list = Value::array();
+    for (const auto& element : elements) list.push_back(view(element));
+    return list;
+}
+
+}  // namespace homeslice::ctl

@@ -1,0 +1,128 @@
+#include "ctl/lab/network.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "ctl/client/cancellation.h"
+#include "ctl/commands/child.h"
+#include "ctl/lab/mounts.h"
+
+namespace homeslice::ctl::lab {
+namespace {
+
+constexpr const char* kNetnsDirectory = "/run/netns";
+
+std::string pathOf(const std::string& name) { return std::string(kNetnsDirectory) + "/" + name; }
+
+// The ip program of iproute2.
+absl::Status ip(const std::vector<std::string>& arguments) {
+    Cancellation never;
+    std::vector<std::string> argv{"/bin/ip"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    std::string words;
+    for (const std::string& word : argv) words += (words.empty() ? "" : " ") + word;
+    return withContext(runChild(argv, never, [](const std::string&) {}), words);
+}
+
+absl::Status inNamespace(const std::string& name, const std::vector<std::string>& arguments) {
+    std::vector<std::string> all{"-n", name};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return ip(all);
+}
+
+// Addresses are usable at once: nobody else is on this link, so duplicate address detection has nothing to find.
+absl::Status skipDuplicateAddressDetection(const std::string& name) {
+    HS_ASSIGN_OR_RETURN(const UniqueFd netns, openNamespace(name));
+    absl::Status status;
+    // /proc/sys/net shows the namespace of the thread that looks.
+    std::thread([&] {
+        if (::setns(netns.get(), CLONE_NEWNET) != 0) {
+            status = errnoStatus(errno, "setns(" + name + ")");
+            return;
+        }
+        status = writeControlFile("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
+        if (status.ok()) status = writeControlFile("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
+    }).join();
+    return status;
+}
+
+absl::Status makeSwitch() {
+    HS_RETURN_IF_ERROR(ip({"netns", "add", kSwitchNamespace}));
+    HS_RETURN_IF_ERROR(inNamespace(kSwitchNamespace, {"link", "add", kBridge, "type", "bridge"}));
+    return inNamespace(kSwitchNamespace, {"link", "set", kBridge, "mtu", std::to_string(kMtu), "up"});
+}
+
+absl::Status connectToSwitch(const Host& host) {
+    const std::string mtu = std::to_string(kMtu);
+    HS_RETURN_IF_ERROR(inNamespace(kSwitchNamespace, {"link", "add", host.name, "mtu", mtu, "type", "veth", "peer",
+                                                      "name", kLink, "mtu", mtu, "netns", host.netns()}));
+    return inNamespace(kSwitchNamespace, {"link", "set", host.name, "master", kBridge, "up"});
+}
+
+absl::Status makeHost(const Plan& plan, const Host& host) {
+    const std::string address = host.address.toString() + "/" + std::to_string(kUnderlayLength);
+    HS_RETURN_IF_ERROR(ip({"netns", "add", host.netns()}));
+    HS_RETURN_IF_ERROR(skipDuplicateAddressDetection(host.netns()));
+    HS_RETURN_IF_ERROR(connectToSwitch(host));
+    HS_RETURN_IF_ERROR(inNamespace(host.netns(), {"link", "set", "lo", "up"}));
+    HS_RETURN_IF_ERROR(inNamespace(host.netns(), {"link", "set", kLink, "up"}));
+    HS_RETURN_IF_ERROR(inNamespace(host.netns(), {"addr", "add", address, "dev", kLink, "nodad"}));
+    if (!host.routes_home) return absl::OkStatus();
+    return inNamespace(host.netns(), {"route", "add", plan.home_prefix.toString(), "via",
+                                      plan.host(kHomeAgent).address.toString(), "dev", kLink});
+}
+
+bool isEmpty(const std::string& directory) {
+    std::error_code error;
+    return std::filesystem::is_empty(directory, error) && !error;
+}
+
+}  // namespace
+
+absl::Status makeNetwork(const Plan& plan) {
+    HS_RETURN_IF_ERROR_CTX(makeSwitch(), "make the lab's switch");
+    for (const Host& host : plan.hosts) {
+        HS_RETURN_IF_ERROR_CTX(makeHost(plan, host), "make the lab's host " + host.name);
+    }
+    return absl::OkStatus();
+}
+
+absl::StatusOr<UniqueFd> openNamespace(const std::string& name) { return openFile(pathOf(name), O_RDONLY); }
+
+std::vector<std::string> labNamespaces() {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(kNetnsDirectory, error)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with(kNamespacePrefix)) names.push_back(name);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+absl::Status removeNamespace(const std::string& name) { return ip({"netns", "del", name}); }
+
+bool isNetnsDirectoryMounted() {
+    const absl::StatusOr<std::vector<Mount>> mounts = listMounts();
+    return mounts.ok() && std::any_of(mounts->begin(), mounts->end(),
+                                      [](const Mount& mount) { return mount.point == kNetnsDirectory; });
+}
+
+void releaseNetnsDirectory() {
+    if (!isEmpty(kNetnsDirectory)) return;
+    ::umount2(kNetnsDirectory, UMOUNT_NOFOLLOW);
+    ::rmdir(kNetnsDirectory);
+}
+
+}  // namespace homeslice::ctl::lab

@@ -1,0 +1,117 @@
+#include "ctl/lab/plan.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/status.h"
+
+namespace homeslice::ctl::lab {
+namespace {
+
+constexpr uint64_t kHomeAgentId = 0xa0a0;  // interface identifiers on the underlay
+constexpr uint64_t kControllerId = 0xc0c0;
+constexpr uint64_t kClientId = 0xcccc;
+constexpr uint16_t kControllerPort = 7400;
+constexpr uint16_t kNodePort = 7401;
+constexpr const char* kSocketName = "sliced.sock";
+// Host user ids for the slivers of a node: a thousand ranges of 65536, none shared with another node's.
+constexpr uint64_t kFirstId = 100'000'000;
+constexpr uint64_t kIdRanges = 1000;
+constexpr uint64_t kIdsPerRange = 65536;
+
+Ipv6Prefix underlay() {
+    constexpr std::array<uint8_t, 16> kUnderlay{0xfd, 0x00, 0x51, 0xce};
+    return {Ipv6Address(kUnderlay), kUnderlayLength};
+}
+
+Ipv6Address underlayAddress(uint64_t id) { return underlay().address().withInterfaceId(id); }
+
+std::string endpoint(const Ipv6Address& address, uint16_t port) {
+    return "[" + address.toString() + "]:" + std::to_string(port);
+}
+
+std::string nodeName(uint32_t number) { return "node" + std::to_string(number); }
+
+std::vector<Host> makeHosts(uint32_t nodes) {
+    std::vector<Host> hosts{{.name = kController, .address = underlayAddress(kControllerId)},
+                            {.name = kHomeAgent, .address = underlayAddress(kHomeAgentId)}};
+    for (uint32_t number = 1; number <= nodes; ++number) {
+        hosts.push_back({.name = nodeName(number), .address = underlayAddress(number), .routes_home = true});
+    }
+    hosts.push_back({.name = kClient, .address = underlayAddress(kClientId), .routes_home = true});
+    return hosts;
+}
+
+Program makeController(const Plan& plan, const std::string& programs) {
+    return {.name = "sliced",
+            .host = kController,
+            .argv = {programs + "/sliced", "--state-dir", controllerStateDirectory(), "--listen",
+                     endpoint(plan.host(kController).address, kControllerPort), "--socket",
+                     controllerDirectory() + "/" + kSocketName, "--home-prefix", plan.home_prefix.toString()},
+            .unprivileged = true};
+}
+
+Program makeNode(const Plan& plan, const std::string& programs, const std::string& name) {
+    return {.name = name,
+            .host = name,
+            .argv = {programs + "/noded", "--name", name, "--state-dir", std::string(kStateDirectory) + "/" + name,
+                     "--run-dir", std::string(kRunDirectory) + "/" + name, "--uplink", kLink, "--care-of",
+                     plan.host(name).address.toString(), "--api-port", std::to_string(kNodePort), "--controller",
+                     endpoint(plan.host(kController).address, kControllerPort), "--cgroup-parent",
+                     std::string(kCgroup) + "/" + name}};
+}
+
+Program makeHomeAgent(const Plan& plan, const std::string& programs) {
+    Program program = makeNode(plan, programs, kHomeAgent);
+    program.argv.push_back("--home-agent");
+    return program;
+}
+
+Program makeSliverNode(const Plan& plan, const std::string& programs, uint32_t number) {
+    Program program = makeNode(plan, programs, nodeName(number));
+    const uint64_t first_id = kFirstId + (number - 1) * kIdRanges * kIdsPerRange;
+    program.argv.insert(program.argv.end(),
+                        {"--first-id", std::to_string(first_id), "--id-ranges", std::to_string(kIdRanges)});
+    return program;
+}
+
+}  // namespace
+
+const Host& Plan::host(const std::string& name) const {
+    return *std::find_if(hosts.begin(), hosts.end(), [&](const Host& host) { return host.name == name; });
+}
+
+Plan makePlan(uint32_t nodes, const Ipv6Prefix& home_prefix, const std::string& programs) {
+    Plan plan{.nodes = nodes, .home_prefix = home_prefix, .hosts = makeHosts(nodes), .programs = {}};
+    plan.programs.push_back(makeController(plan, programs));
+    plan.programs.push_back(makeHomeAgent(plan, programs));
+    for (uint32_t number = 1; number <= nodes; ++number) {
+        plan.programs.push_back(makeSliverNode(plan, programs, number));
+    }
+    return plan;
+}
+
+absl::StatusOr<Ipv6Prefix> parseHomePrefix(const std::string& option, const std::string& text) {
+    constexpr uint8_t kShortest = 16;
+    constexpr uint8_t kLongest = 60;
+    HS_ASSIGN_OR_RETURN_CTX(const Ipv6Prefix prefix, Ipv6Prefix::parse(text), option);
+    if (prefix.length() < kShortest || prefix.length() > kLongest) {
+        return invalidArgument(option + ": " + text + ": the length must be from " + std::to_string(kShortest) +
+                               " to " + std::to_string(kLongest) + ", a /64 for each slice");
+    }
+    if (prefix.address().isMulticast() || prefix.address().isLinkLocal()) {
+        return invalidArgument(option + ": " + text + " is not a unicast prefix that can be routed");
+    }
+    if (prefix.contains(underlay().address())) {
+        return invalidArgument(option + ": " + text + " overlaps " + underlay().toString() + ", the lab's own link");
+    }
+    return prefix;
+}
+
+std::string controllerAddress() { return std::string("unix:") + kRunDirectory + "/" + kSocketName; }
+
+std::string controllerDirectory() { return std::string(kRunDirectory) + "/sliced"; }
+
+std::string controllerStateDirectory() { return std::string(kStateDirectory) + "/sliced"; }
+
+}  // namespace homeslice::ctl::lab

@@ -1,0 +1,72 @@
+// What a lab consists of: names, addresses and the command line of every program. Pure: touches nothing.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "base/ipv6.h"
+
+namespace homeslice::ctl::lab {
+
+constexpr uint32_t kMostNodes = 50;
+constexpr const char* kDefaultHomePrefix = "fd51:1ce::/48";
+
+constexpr const char* kRunDirectory = "/run/homeslice/lab";
+constexpr const char* kStateDirectory = "/var/lib/homeslice/lab";
+constexpr const char* kCgroup = "homeslice-lab";     // below it, a group for each node
+constexpr const char* kNamespacePrefix = "hs-lab-";  // of every network namespace, as in `ip netns`
+constexpr const char* kSwitchNamespace = "hs-lab-switch";
+constexpr const char* kBridge = "br0";  // in the switch's namespace
+constexpr const char* kLink = "eth0";   // in every host's namespace
+constexpr uint32_t kMtu = 1500;
+constexpr uint8_t kUnderlayLength = 64;
+
+// Hosts that every lab has, besides node1 to nodeN.
+constexpr const char* kHomeAgent = "ha";
+constexpr const char* kController = "ctl";
+constexpr const char* kClient = "client";
+
+// A network namespace that stands for a machine.
+struct Host {
+    std::string name;  // also that of its port at the switch
+    Ipv6Address address;
+    bool routes_home = false;  // has a route to the home prefix, by way of the home agent
+
+    std::string netns() const { return kNamespacePrefix + name; }
+};
+
+struct Program {
+    std::string name;  // "sliced", or the node's
+    std::string host;  // where it runs
+    std::vector<std::string> argv;
+    bool unprivileged = false;  // runs as nobody
+
+    std::string log() const { return std::string(kRunDirectory) + "/" + name + ".log"; }
+};
+
+struct Plan {
+    uint32_t nodes = 0;
+    Ipv6Prefix home_prefix;
+    std::vector<Host> hosts;
+    // The controller first: the others call it.
+    std::vector<Program> programs;
+
+    const Host& host(const std::string& name) const;  // one that is there
+};
+
+// `nodes` is from 1 to kMostNodes; `programs` is the directory of sliced and noded.
+Plan makePlan(uint32_t nodes, const Ipv6Prefix& home_prefix, const std::string& programs);
+
+// INVALID_ARGUMENT, naming `option`, unless the text is a prefix that holds /64 subnets and does not overlap the
+// underlay.
+absl::StatusOr<Ipv6Prefix> parseHomePrefix(const std::string& option, const std::string& text);
+
+// The lab's controller, as an address for Client::connect().
+std::string controllerAddress();
+// Where sliced, which may not write to the lab's directory, keeps its socket; controllerAddress() is a link to it.
+std::string controllerDirectory();
+std::string controllerStateDirectory();
+
+}  // namespace homeslice::ctl::lab

@@ -1,0 +1,107 @@
+#include "ctl/lab/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace homeslice::ctl::lab {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+Plan planOfNodes(uint32_t nodes) {
+    return makePlan(nodes, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
+}
+
+std::string valueOf(const Program& program, const std::string& option) {
+    for (size_t i = 0; i + 1 < program.argv.size(); ++i) {
+        if (program.argv[i] == option) return program.argv[i + 1];
+    }
+    return "";
+}
+
+TEST(PlanTest, HasAHostForEveryMachine) {
+    std::vector<std::string> names;
+    for (const Host& host : planOfNodes(3).hosts) names.push_back(host.name);
+    EXPECT_THAT(names, ElementsAre("ctl", "ha", "node1", "node2", "node3", "client"));
+}
+
+TEST(PlanTest, AddressesEndInTheNodesNumberInHexadecimal) {
+    const Plan plan = planOfNodes(16);
+    EXPECT_EQ(plan.host("node1").address.toString(), "fd00:51ce::1");
+    EXPECT_EQ(plan.host("node16").address.toString(), "fd00:51ce::10");
+    EXPECT_EQ(plan.host("ha").address.toString(), "fd00:51ce::a0a0");
+    EXPECT_EQ(plan.host("ctl").address.toString(), "fd00:51ce::c0c0");
+    EXPECT_EQ(plan.host("client").address.toString(), "fd00:51ce::cccc");
+}
+
+TEST(PlanTest, ClientAndNodesRouteTheHomePrefix) {
+    const Plan plan = planOfNodes(1);
+    EXPECT_TRUE(plan.host("client").routes_home);
+    EXPECT_TRUE(plan.host("node1").routes_home);
+    EXPECT_FALSE(plan.host("ha").routes_home);
+    EXPECT_FALSE(plan.host("ctl").routes_home);
+}
+
+TEST(PlanTest, LinkNamesFitTheKernel) {
+    constexpr size_t kLongestLinkName = 15;
+    for (const Host& host : planOfNodes(kMostNodes).hosts) EXPECT_LE(host.name.size(), kLongestLinkName);
+}
+
+TEST(PlanTest, TheControllerComesFirstAndIsUnprivileged) {
+    const Plan plan = planOfNodes(2);
+    ASSERT_EQ(plan.programs.size(), 4u);
+    EXPECT_TRUE(plan.programs[0].unprivileged);
+    EXPECT_THAT(plan.programs[0].argv,
+                ElementsAre("/opt/homeslice/bin/sliced", "--state-dir", "/var/lib/homeslice/lab/sliced", "--listen",
+                            "[fd00:51ce::c0c0]:7400", "--socket", "/run/homeslice/lab/sliced/sliced.sock",
+                            "--home-prefix", "fd51:1ce::/48"));
+    EXPECT_FALSE(plan.programs[1].unprivileged);
+    EXPECT_THAT(plan.programs[1].argv, Contains("--home-agent"));
+}
+
+TEST(PlanTest, ANodeHasItsOwnPlaces) {
+    const Plan plan = planOfNodes(2);
+    const Program& node2 = plan.programs[3];
+    EXPECT_THAT(node2.argv,
+                IsSupersetOf({"/opt/homeslice/bin/noded", "/var/lib/homeslice/lab/node2", "/run/homeslice/lab/node2",
+                              "fd00:51ce::2", "[fd00:51ce::c0c0]:7400", "homeslice-lab/node2", "eth0"}));
+    EXPECT_EQ(node2.log(), "/run/homeslice/lab/node2.log");
+    EXPECT_EQ(plan.host(node2.host).netns(), "hs-lab-node2");
+}
+
+TEST(PlanTest, NodesShareNoUserIds) {
+    const Plan plan = planOfNodes(kMostNodes);
+    uint64_t free_from = 0;
+    for (const Program& program : plan.programs) {
+        if (valueOf(program, "--first-id").empty()) continue;
+        const uint64_t first = std::stoull(valueOf(program, "--first-id"));
+        EXPECT_GE(first, free_from);
+        free_from = first + std::stoull(valueOf(program, "--id-ranges")) * 65536;
+    }
+    EXPECT_LT(free_from, uint64_t{1} << 32);
+}
+
+TEST(HomePrefixTest, TakesPrefixesWithRoomForSlices) {
+    EXPECT_TRUE(parseHomePrefix("--home-prefix", "fd51:1ce::/48").ok());
+    EXPECT_TRUE(parseHomePrefix("--home-prefix", "2001:db8::/32").ok());
+}
+
+TEST(HomePrefixTest, RefusesOthersInOneLineThatNamesTheOption) {
+    for (const char* text : {"", "fd51::", "fd51::1/48", "fd51::/64", "::/0", "fd00:51ce::/48", "ff00::/16",
+                             "fe80::/16", "fd51::/-1", "10.0.0.0/8"}) {
+        const absl::StatusOr<Ipv6Prefix> prefix = parseHomePrefix("--home-prefix", text);
+        ASSERT_FALSE(prefix.ok()) << text;
+        EXPECT_EQ(prefix.status().code(), absl::StatusCode::kInvalidArgument) << text;
+        const std::string message(prefix.status().message().data(), prefix.status().message().size());
+        EXPECT_THAT(message, HasSubstr("--home-prefix")) << text;
+        EXPECT_EQ(message.find('\n'), std::string::npos) << text;
+    }
+}
+
+}  // namespace
+}  // namespace homeslice::ctl::lab

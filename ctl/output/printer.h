@@ -1,0 +1,44 @@
+// Prints a value tree in the format that the user asked for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ctl/output/io.h"
+#include "ctl/output/value.h"
+
+namespace homeslice::ctl {
+
+enum class OutputFormat { table, wide, json, yaml };
+
+// One column of a list, or one line of a single object.
+struct Column {
+    std::string header;
+    std::string field;                                 // of the row; a JSON pointer when it starts with '/'
+    std::string (*show)(const Value& cell) = nullptr;  // default: showPlain
+    bool wide_only = false;                            // shown by -o wide (and always for a single object)
+};
+
+// Text as it is, numbers in decimal, true and false as "yes" and "no", null and "" as "-", arrays joined by ",".
+std::string showPlain(const Value& cell);
+// Bytes as "128M".
+std::string showBytes(const Value& cell);
+// A limit in bytes: as showBytes, 0 as "-" (none).
+std::string showLimitBytes(const Value& cell);
+// A limit that counts: 0 as "-" (none).
+std::string showLimit(const Value& cell);
+// Thousandths of a CPU as "1.5"; 0 as "-" (no limit).
+std::string showCpuMillis(const Value& cell);
+// An RFC 3339 time as the time since then, "5m"; or until then, "in 6d".
+std::string showAge(const Value& cell);
+// Seconds as "5m".
+std::string showSeconds(const Value& cell);
+
+// `rows` is an array of objects.
+void printList(const Io& io, OutputFormat format, const std::vector<Column>& columns, const Value& rows);
+// One object: a line per column in the table formats, the whole tree otherwise.
+void printObject(const Io& io, OutputFormat format, const std::vector<Column>& columns, const Value& object);
+// The tree as it is, JSON unless the format is YAML; ends with a newline.
+void printTree(const Io& io, OutputFormat format, const Value& tree);
+
+}  // namespace homeslice::ctl

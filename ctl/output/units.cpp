@@ -1,0 +1,57 @@
+#include "ctl/output/units.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <ctime>
+
+namespace homeslice::ctl {
+
+std::string humanBytes(uint64_t bytes) {
+    constexpr const char* kUnits[] = {"", "K", "M", "G", "T", "P", "E"};
+    auto value = static_cast<double>(bytes);
+    size_t unit = 0;
+    while (value >= 1024 && unit + 1 < std::size(kUnits)) {
+        value /= 1024;
+        ++unit;
+    }
+    std::string number = fmt::format("{:.1f}", value);
+    if (number.ends_with(".0")) number.resize(number.size() - 2);
+    return number + kUnits[unit];
+}
+
+std::string humanDuration(std::chrono::seconds duration) {
+    const int64_t seconds = std::max<int64_t>(duration.count(), 0);
+    if (seconds < 120) return fmt::format("{}s", seconds);
+    if (seconds < 120 * 60) return fmt::format("{}m", seconds / 60);
+    if (seconds < 48 * 3600) return fmt::format("{}h", seconds / 3600);
+    return fmt::format("{}d", seconds / 86400);
+}
+
+std::string humanElapsed(std::chrono::milliseconds elapsed) {
+    const int64_t millis = std::max<int64_t>(elapsed.count(), 0);
+    if (millis < 1000) return fmt::format("{:.2f} s", static_cast<double>(millis) / 1000);
+    if (millis < 60000) return fmt::format("{:.1f} s", static_cast<double>(millis) / 1000);
+    return fmt::format("{}m {:02}s", millis / 60000, millis / 1000 % 60);
+}
+
+std::string humanAge(Utc::time_point time, Utc::time_point now) {
+    using std::chrono::duration_cast;
+    using std::chrono::seconds;
+    if (time <= now) return humanDuration(duration_cast<seconds>(now - time));
+    return "in " + humanDuration(duration_cast<seconds>(time - now));
+}
+
+std::optional<Utc::time_point> parseUtc(const std::string& text) {
+    std::tm parts{};
+    int millis = 0;
+    int end = 0;
+    const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &parts.tm_year, &parts.tm_mon,
+                                   &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &millis, &end);
+    if (fields != 7 || static_cast<size_t>(end) != text.size()) return std::nullopt;
+    parts.tm_year -= 1900;
+    parts.tm_mon -= 1;
+    return Utc::from_time_t(::timegm(&parts)) + std::chrono::milliseconds(millis);
+}
+
+}  // namespace homeslice::ctl

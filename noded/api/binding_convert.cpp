@@ -1,0 +1,207 @@
+#include "noded/api/binding_convert.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/status.h"
+#include "noded/api/convert.h"
+
+namespace homeslice::api {
+namespace {
+
+constexpr uint32_t kMaxLifetimeSeconds = 262140;  // 65535 units of 4 s, RFC 6275 6.1.7
+
+absl::StatusOr<uint16_t> sixteenBitsOf(const std::string& what, uint32_t value) {
+    if (value > std::numeric_limits<uint16_t>::max()) {
+        return invalidArgument(what + ": " + std::to_string(value) + " is more than 16 bits");
+    }
+    return static_cast<uint16_t>(value);
+}
+
+absl::StatusOr<uint32_t> lifetimeOf(uint32_t seconds) {
+    if (seconds > kMaxLifetimeSeconds)
+        return invalidArgument("lifetime: " + std::to_string(seconds) + " s is too long");
+    return seconds;
+}
+
+absl::StatusOr<mobility::BindingKey> keyOf(const std::string& home_address, uint32_t binding_id) {
+    mobility::BindingKey key;
+    HS_ASSIGN_OR_RETURN(key.home_address, unicastOf("home address", home_address));
+    HS_ASSIGN_OR_RETURN(key.binding_id, sixteenBitsOf("binding id", binding_id));
+    return key;
+}
+
+absl::StatusOr<mobility::BindingStatus> statusOf(v1::BindingStatus status) {
+    switch (status) {
+        case v1::BINDING_ACCEPTED:
+            return mobility::BindingStatus::accepted;
+        case v1::BINDING_REASON_UNSPECIFIED:
+            return mobility::BindingStatus::reason_unspecified;
+        case v1::BINDING_ADMINISTRATIVELY_PROHIBITED:
+            return mobility::BindingStatus::administratively_prohibited;
+        case v1::BINDING_INSUFFICIENT_RESOURCES:
+            return mobility::BindingStatus::insufficient_resources;
+        case v1::BINDING_NOT_HOME_SUBNET:
+            return mobility::BindingStatus::not_home_subnet;
+        case v1::BINDING_SEQUENCE_OUT_OF_WINDOW:
+            return mobility::BindingStatus::sequence_out_of_window;
+        case v1::BINDING_GENERATION_STALE:
+            return mobility::BindingStatus::generation_stale;
+        default:
+            return invalidArgument("binding status: unknown value " + std::to_string(status));
+    }
+}
+
+absl::StatusOr<mobility::Binding> bindingOf(const v1::Binding& message, Monotonic::time_point now) {
+    mobility::Binding binding;
+    HS_ASSIGN_OR_RETURN(binding.key, keyOf(message.home_address(), message.binding_id()));
+    HS_ASSIGN_OR_RETURN(binding.care_of_address, unicastOf("care-of address", message.care_of_address()));
+    HS_ASSIGN_OR_RETURN(binding.sequence, sixteenBitsOf("sequence", message.sequence()));
+    binding.generation = message.generation();
+    HS_ASSIGN_OR_RETURN(binding.lifetime_s, lifetimeOf(message.lifetime_s()));
+    HS_ASSIGN_OR_RETURN(const uint32_t remaining, lifetimeOf(message.remaining_s()));
+    binding.expires = now + std::chrono::seconds(remaining);
+    binding.registered = fromUnixMicros(message.registered_us());
+    return binding;
+}
+
+uint32_t remainingSeconds(Monotonic::time_point expires, Monotonic::time_point now) {
+    // Rounded up: a binding that still lives has a second left.
+    const auto left = std::chrono::ceil<std::chrono::seconds>(expires - now).count();
+    return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, kMaxLifetimeSeconds));
+}
+
+void fill(const mobility::Binding& binding, const mobility::BindingCounters& counters, Monotonic::time_point now,
+          v1::Binding& message) {
+    message.set_home_address(binding.key.home_address.toBytes());
+    message.set_binding_id(binding.key.binding_id);
+    message.set_care_of_address(binding.care_of_address.toBytes());
+    message.set_sequence(binding.sequence);
+    message.set_generation(binding.generation);
+    message.set_lifetime_s(binding.lifetime_s);
+    message.set_remaining_s(remainingSeconds(binding.expires, now));
+    message.set_registered_us(toUnixMicros(binding.registered));
+    message.set_forwarded_packets(counters.packets);
+    message.set_forwarded_bytes(counters.bytes);
+}
+
+std::string percentDecoded(const std::string& text) {
+    const auto nibble = [](char c) {
+        if (c >= '0' && c <= '9') return c - '0';
+        if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+        return -1;
+    };
+    std::string decoded;
+    for (size_t i = 0; i < text.size(); ++i) {
+        const int high = text[i] == '%' && i + 2 < text.size() ? nibble(text[i + 1]) : -1;
+        const int low = high >= 0 ? nibble(text[i + 2]) : -1;
+        if (low < 0) {
+            decoded += text[i];
+            continue;
+        }
+        decoded += static_cast<char>(high * 16 + low);
+        i += 2;
+    }
+    return decoded;
+}
+
+}  // namespace
+
+absl::StatusOr<mobility::BindingUpdate> bindingUpdateOf(const v1::BindingUpdate& message) {
+    mobility::BindingUpdate update;
+    HS_ASSIGN_OR_RETURN(update.key, keyOf(message.home_address(), message.binding_id()));
+    HS_ASSIGN_OR_RETURN(update.care_of_address, unicastOf("care-of address", message.care_of_address()));
+    HS_ASSIGN_OR_RETURN(update.sequence, sixteenBitsOf("sequence", message.sequence()));
+    update.generation = message.generation();
+    HS_ASSIGN_OR_RETURN(update.lifetime_s, lifetimeOf(message.lifetime_s()));
+    return update;
+}
+
+v1::BindingUpdate toMessage(const mobility::BindingUpdate& update) {
+    v1::BindingUpdate message;
+    message.set_home_address(update.key.home_address.toBytes());
+    message.set_binding_id(update.key.binding_id);
+    message.set_care_of_address(update.care_of_address.toBytes());
+    message.set_sequence(update.sequence);
+    message.set_generation(update.generation);
+    message.set_lifetime_s(update.lifetime_s);
+    return message;
+}
+
+absl::StatusOr<mobility::BindingAcknowledgement> acknowledgementOf(const v1::BindingAcknowledgement& message) {
+    mobility::BindingAcknowledgement acknowledgement;
+    HS_ASSIGN_OR_RETURN(acknowledgement.key, keyOf(message.home_address(), message.binding_id()));
+    HS_ASSIGN_OR_RETURN(acknowledgement.sequence, sixteenBitsOf("sequence", message.sequence()));
+    HS_ASSIGN_OR_RETURN(acknowledgement.status, statusOf(message.status()));
+    HS_ASSIGN_OR_RETURN(acknowledgement.lifetime_s, lifetimeOf(message.lifetime_s()));
+    HS_ASSIGN_OR_RETURN(acknowledgement.refresh_s, lifetimeOf(message.refresh_s()));
+    acknowledgement.generation = message.generation();
+    return acknowledgement;
+}
+
+v1::BindingAcknowledgement toMessage(const mobility::BindingAcknowledgement& acknowledgement) {
+    v1::BindingAcknowledgement message;
+    message.set_home_address(acknowledgement.key.home_address.toBytes());
+    message.set_binding_id(acknowledgement.key.binding_id);
+    message.set_sequence(acknowledgement.sequence);
+    message.set_status(static_cast<v1::BindingStatus>(acknowledgement.status));
+    message.set_lifetime_s(acknowledgement.lifetime_s);
+    message.set_refresh_s(acknowledgement.refresh_s);
+    message.set_generation(acknowledgement.generation);
+    return message;
+}
+
+absl::StatusOr<mobility::BindingEvent> bindingEventOf(const v1::BindingEvent& message, Monotonic::time_point now) {
+    mobility::BindingEvent event;
+    switch (message.message_case()) {
+        case v1::BindingEvent::kBound: {
+            event.kind = mobility::BindingEvent::Kind::bound;
+            HS_ASSIGN_OR_RETURN(event.binding, bindingOf(message.bound(), now));
+            return event;
+        }
+        case v1::BindingEvent::kUnbound: {
+            event.kind = mobility::BindingEvent::Kind::unbound;
+            const v1::Binding& unbound = message.unbound();
+            HS_ASSIGN_OR_RETURN(event.binding.key, keyOf(unbound.home_address(), unbound.binding_id()));
+            return event;
+        }
+        case v1::BindingEvent::kSnapshotEnd:
+            event.kind = mobility::BindingEvent::Kind::snapshot_end;
+            return event;
+        default:
+            return invalidArgument("binding event: empty");
+    }
+}
+
+v1::BindingEvent toMessage(const mobility::BindingEvent& event, const mobility::BindingCounters& counters,
+                           Monotonic::time_point now) {
+    v1::BindingEvent message;
+    switch (event.kind) {
+        case mobility::BindingEvent::Kind::bound:
+            fill(event.binding, counters, now, *message.mutable_bound());
+            break;
+        case mobility::BindingEvent::Kind::unbound:
+            message.mutable_unbound()->set_home_address(event.binding.key.home_address.toBytes());
+            message.mutable_unbound()->set_binding_id(event.binding.key.binding_id);
+            break;
+        case mobility::BindingEvent::Kind::snapshot_end:
+            message.set_snapshot_end(true);
+            break;
+    }
+    return message;
+}
+
+absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer) {
+    const std::string scheme = "ipv6:[";
+    const std::string text = percentDecoded(peer);
+    const size_t end = text.find(']');
+    if (!text.starts_with(scheme) || end == std::string::npos) {
+        return invalidArgument("peer \"" + text + "\" is no IPv6 peer");
+    }
+    std::string address = text.substr(scheme.size(), end - scheme.size());
+    address = address.substr(0, address.find('%'));
+    return Ipv6Address::parse(address);
+}
+
+}  // namespace homeslice::api

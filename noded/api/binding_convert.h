@@ -1,0 +1,29 @@
+// BindingService's messages <-> the words of mobility/binding.h; checked as in convert.h.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+
+#include "homeslice/v1/binding.pb.h"
+#include "noded/mobility/binding.h"
+#include "noded/mobility/forwarder.h"
+
+namespace homeslice::api {
+
+absl::StatusOr<mobility::BindingUpdate> bindingUpdateOf(const v1::BindingUpdate& message);
+v1::BindingUpdate toMessage(const mobility::BindingUpdate& update);
+
+absl::StatusOr<mobility::BindingAcknowledgement> acknowledgementOf(const v1::BindingAcknowledgement& message);
+v1::BindingAcknowledgement toMessage(const mobility::BindingAcknowledgement& acknowledgement);
+
+// Life times go over as seconds that remain; `now` anchors them to the reader's clock.
+absl::StatusOr<mobility::BindingEvent> bindingEventOf(const v1::BindingEvent& message, Monotonic::time_point now);
+// `counters` of a bound binding's home address.
+v1::BindingEvent toMessage(const mobility::BindingEvent& event, const mobility::BindingCounters& counters,
+                           Monotonic::time_point now);
+
+// The address in a gRPC peer string ("ipv6:%5Bfd00::1%25eth0%5D:4711"); INVALID_ARGUMENT unless it is an IPv6 peer.
+absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer);
+
+}  // namespace homeslice::api

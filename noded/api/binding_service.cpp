@@ -1,0 +1,200 @@
+#include "noded/api/binding_service.h"
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "noded/api/binding_convert.h"
+#include "noded/api/grpc_status.h"
+
+namespace homeslice::api {
+namespace {
+
+// One gateway's updates: read, apply, acknowledge, read the next. Each step starts the next one, so nothing runs at
+// once.
+class UpdateCall final : public grpc::ServerBidiReactor<v1::BindingUpdate, v1::BindingAcknowledgement> {
+public:
+    UpdateCall(mobility::HomeAgent& home_agent, const std::string& peer)
+        : home_agent_(home_agent), sender_(addressOfPeer(peer)) {
+        if (!sender_.ok()) {
+            Finish(toGrpc(sender_.status()));
+            return;
+        }
+        // Tells the gateway that it has reached a home agent, before it sends anything.
+        StartSendInitialMetadata();
+        StartRead(&update_);
+    }
+
+    void OnReadDone(bool ok) override {
+        if (!ok) {
+            Finish(grpc::Status::OK);
+            return;
+        }
+        const auto update = bindingUpdateOf(update_);
+        if (!update.ok()) {
+            Finish(toGrpc(withContext(update.status(), "binding update")));
+            return;
+        }
+        acknowledgement_ = toMessage(home_agent_.update(*sender_, *update));
+        StartWrite(&acknowledgement_);
+    }
+
+    void OnWriteDone(bool ok) override {
+        if (ok) {
+            StartRead(&update_);
+        } else {
+            Finish(grpc::Status::CANCELLED);
+        }
+    }
+
+    void OnDone() override { delete this; }
+
+private:
+    mobility::HomeAgent& home_agent_;
+    const absl::StatusOr<Ipv6Address> sender_;
+    v1::BindingUpdate update_;
+    v1::BindingAcknowledgement acknowledgement_;
+};
+
+// One watcher. The home agent calls enqueue() under its lock; everything that could block or call back happens on the
+// event loop.
+class WatchCall final : public grpc::ServerWriteReactor<v1::BindingEvent>,
+                        public std::enable_shared_from_this<WatchCall> {
+public:
+    struct Dependencies {
+        grpc::CallbackServerContext& context;
+        mobility::HomeAgent& home_agent;
+        const BindingService::Counters& counters;
+        IoLoop& loop;
+        size_t max_behind;
+    };
+
+    static WatchCall* begin(const Dependencies& dependencies) {
+        const std::shared_ptr<WatchCall> call(new WatchCall(dependencies));
+        call->self_ = call;
+        call->watch_id_ = dependencies.home_agent.watch(
+            [watcher = call.get()](const mobility::BindingEvent& event) { watcher->enqueue(event); });
+        return call.get();
+    }
+
+    void OnWriteDone(bool ok) override {
+        loop_.post([self = shared_from_this(), ok] {
+            self->writing_ = false;
+            if (!ok) self->finish(grpc::Status::CANCELLED);
+            self->pump();
+        });
+    }
+
+    void OnCancel() override {
+        loop_.post([self = shared_from_this()] {
+            if (!self->writing_) self->finish(grpc::Status::CANCELLED);  // else the write fails, and finishes
+        });
+    }
+
+    void OnDone() override {
+        home_agent_.unwatch(watch_id_);
+        loop_.post([self = shared_from_this()] { self->self_.reset(); });
+    }
+
+private:
+    explicit WatchCall(const Dependencies& dependencies)
+        : context_(dependencies.context),
+          home_agent_(dependencies.home_agent),
+          counters_(dependencies.counters),
+          loop_(dependencies.loop),
+          max_behind_(dependencies.max_behind) {}
+
+    void enqueue(const mobility::BindingEvent& event) {
+        const std::lock_guard lock(mutex_);
+        if (overrun_) return;
+        queue_.push_back(event);
+        if (event.kind == mobility::BindingEvent::Kind::snapshot_end) {
+            // The snapshot does not count: it is as long as it is.
+            limit_ = queue_.size() + max_behind_;
+        } else if (limit_ != 0 && queue_.size() > limit_) {
+            overrun_ = true;
+            queue_.clear();
+        }
+        if (std::exchange(pump_posted_, true)) return;
+        loop_.post([self = shared_from_this()] { self->pump(); });
+    }
+
+    void pump() {
+        const std::optional<mobility::BindingEvent> next = takeNext();
+        if (next) send(*next);
+    }
+
+    std::optional<mobility::BindingEvent> takeNext() {
+        const std::lock_guard lock(mutex_);
+        pump_posted_ = false;
+        if (overrun_) endTooSlow();
+        if (writing_ || finished_ || queue_.empty()) return std::nullopt;
+        std::optional<mobility::BindingEvent> event = queue_.front();
+        queue_.pop_front();
+        return event;
+    }
+
+    void endTooSlow() {
+        // A status would wait behind the event that the watcher does not take.
+        if (writing_) {
+            context_.TryCancel();
+        } else {
+            finish(toGrpc(resourceExhausted("watcher is too slow; watch again for a whole snapshot")));
+        }
+    }
+
+    void send(const mobility::BindingEvent& event) {
+        const bool bound = event.kind == mobility::BindingEvent::Kind::bound;
+        const auto counters = bound ? counters_(event.binding.key.home_address) : mobility::BindingCounters{};
+        event_ = toMessage(event, counters, Monotonic::now());
+        writing_ = true;
+        StartWrite(&event_);
+    }
+
+    void finish(const grpc::Status& status) {
+        if (finished_) return;
+        finished_ = true;
+        Finish(status);
+    }
+
+    grpc::CallbackServerContext& context_;
+    mobility::HomeAgent& home_agent_;
+    const BindingService::Counters& counters_;
+    IoLoop& loop_;
+    const size_t max_behind_;
+    std::shared_ptr<WatchCall> self_;
+    uint64_t watch_id_ = 0;
+
+    std::mutex mutex_;  // between the home agent's callers and the loop
+    std::deque<mobility::BindingEvent> queue_;
+    size_t limit_ = 0;  // of queue_; 0 while the snapshot is being taken
+    bool overrun_ = false;
+    bool pump_posted_ = false;
+
+    // The loop's own.
+    v1::BindingEvent event_;
+    bool writing_ = false;
+    bool finished_ = false;
+};
+
+}  // namespace
+
+grpc::ServerBidiReactor<v1::BindingUpdate, v1::BindingAcknowledgement>* BindingService::Update(
+    grpc::CallbackServerContext* context) {
+    return new UpdateCall(home_agent_, context->peer());
+}
+
+grpc::ServerWriteReactor<v1::BindingEvent>* BindingService::Watch(grpc::CallbackServerContext* context,
+                                                                  const v1::WatchBindingsRequest* /*request*/) {
+    return WatchCall::begin({.context = *context,
+                             .home_agent = home_agent_,
+                             .counters = counters_,
+                             .loop = loop_,
+                             .max_behind = max_behind_});
+}
+
+}  // namespace homeslice::api

@@ -1,0 +1,37 @@
+// BindingService, for the home agent role. Internal to api/server.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+
+#include "homeslice/v1/binding.grpc.pb.h"
+#include "noded/api/io_loop.h"
+#include "noded/mobility/home_agent.h"
+
+namespace homeslice::api {
+
+class BindingService final : public v1::BindingService::CallbackService {
+public:
+    // What was forwarded for a home address so far.
+    using Counters = std::function<mobility::BindingCounters(const Ipv6Address&)>;
+
+    // All outlive the gRPC server that serves this. A watcher that is more than `max_behind` changes behind what it was
+    // sent is ended (RESOURCE_EXHAUSTED, or CANCELLED when it takes nothing at all): it comes back and gets a whole
+    // snapshot.
+    BindingService(mobility::HomeAgent& home_agent, Counters counters, IoLoop& loop, size_t max_behind = 16384)
+        : home_agent_(home_agent), counters_(std::move(counters)), loop_(loop), max_behind_(max_behind) {}
+
+    grpc::ServerBidiReactor<v1::BindingUpdate, v1::BindingAcknowledgement>* Update(
+        grpc::CallbackServerContext* context) override;
+    grpc::ServerWriteReactor<v1::BindingEvent>* Watch(grpc::CallbackServerContext* context,
+                                                      const v1::WatchBindingsRequest* request) override;
+
+private:
+    mobility::HomeAgent& home_agent_;
+    Counters counters_;
+    IoLoop& loop_;
+    size_t max_behind_;
+};
+
+}  // namespace homeslice::api

@@ -1,0 +1,189 @@
+// BindingService and the transport that talks to it, over real gRPC.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include "homeslice/v1/binding.grpc.pb.h"
+#include "noded/api/binding_convert.h"
+#include "noded/api/binding_service.h"
+#include "noded/api/binding_transport.h"
+#include "noded/api/channel.h"
+#include "noded/api/server.h"
+#include "noded/api/test_fakes.h"
+
+namespace homeslice::api {
+namespace {
+
+const Ipv6Address kLoopback = Ipv6Address::parse("::1").value();
+
+mobility::BindingUpdate updateOf(uint16_t binding_id, uint16_t sequence) {
+    return {.key = {.home_address = Ipv6Address::parse("fd51::1:2").value(), .binding_id = binding_id},
+            .care_of_address = Ipv6Address::parse("fd00::1").value(),
+            .sequence = sequence,
+            .generation = 1,
+            .lifetime_s = 40};
+}
+
+class BindingTest : public testing::Test {
+protected:
+    void SetUp() override { startServer(0); }
+
+    void startServer(uint16_t port) {
+        auto server = Server::start(
+            {.address = kLoopback, .port = port},
+            {.manager = manager_, .forwarder = forwarder_, .home_agent = &home_agent_, .inspect = [] { return "{}"; }});
+        ASSERT_TRUE(server.ok()) << server.status();
+        server_ = std::move(*server);
+    }
+
+    // What a gateway would see of a transport.
+    struct Gateway {
+        Eventually seen;
+        int connected = 0;
+        int watching = 0;
+        std::vector<mobility::BindingAcknowledgement> acknowledgements;
+        std::vector<mobility::BindingEvent> events;
+
+        mobility::BindingTransport::Callbacks callbacks() {
+            return {.connected = [this] { seen.change([&] { ++connected; }); },
+                    .acknowledged = [this](const auto& ack) { seen.change([&] { acknowledgements.push_back(ack); }); },
+                    .event = [this](const auto& event) { seen.change([&] { events.push_back(event); }); },
+                    .watching =
+                        [this] {
+                            seen.change([&] {
+                                ++watching;
+                                events.clear();
+                            });
+                        }};
+        }
+    };
+
+    std::unique_ptr<mobility::BindingTransport> transportTo(uint16_t port, Gateway& gateway) {
+        return bindingTransports()({.address = kLoopback, .api_port = port}, gateway.callbacks());
+    }
+
+    FakeManager manager_;
+    FakeForwarder forwarder_;
+    FakeHomeAgent home_agent_;
+    std::unique_ptr<Server> server_;
+};
+
+TEST_F(BindingTest, AcknowledgesInOrderAndKnowsTheSender) {
+    Gateway gateway;
+    const auto transport = transportTo(server_->port(), gateway);
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.connected == 1; }));
+    constexpr uint16_t kUpdates = 500;
+    for (uint16_t i = 0; i < kUpdates; ++i) transport->send(updateOf(0, i));
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.acknowledgements.size() == kUpdates; }));
+    for (uint16_t i = 0; i < kUpdates; ++i) EXPECT_EQ(gateway.acknowledgements[i].sequence, i);
+    EXPECT_EQ(gateway.acknowledgements[0].refresh_s, 20U);
+    home_agent_.seen.change([&] { EXPECT_THAT(home_agent_.senders, testing::Each(kLoopback)); });
+}
+
+TEST_F(BindingTest, WatchersGetASnapshotThenChanges) {
+    home_agent_.update(kLoopback, updateOf(1, 1));
+    Gateway gateway;
+    const auto transport = transportTo(server_->port(), gateway);
+    using Kind = mobility::BindingEvent::Kind;
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.events.size() == 2; }));
+    gateway.seen.change([&] {
+        EXPECT_EQ(gateway.watching, 1);
+        EXPECT_EQ(gateway.events[0].kind, Kind::bound);
+        EXPECT_EQ(gateway.events[0].binding.key.binding_id, 1);
+        EXPECT_GT(gateway.events[0].binding.expires, Monotonic::now() + std::chrono::seconds(30));
+        EXPECT_EQ(gateway.events[1].kind, Kind::snapshot_end);
+    });
+    home_agent_.update(kLoopback, updateOf(2, 1));
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.events.size() == 3; }));
+    gateway.seen.change([&] { EXPECT_EQ(gateway.events[2].binding.key.binding_id, 2); });
+}
+
+TEST_F(BindingTest, TransportComesBackAfterTheHomeAgent) {
+    const uint16_t port = server_->port();
+    Gateway gateway;
+    const auto transport = transportTo(port, gateway);
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.connected == 1 && gateway.watching == 1; }));
+    server_.reset();
+    transport->send(updateOf(0, 1));  // lost, or not: never harmful
+    startServer(port);
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.connected == 2 && gateway.watching == 2; }));
+    transport->send(updateOf(0, 2));
+    ASSERT_TRUE(gateway.seen.wait([&] { return !gateway.acknowledgements.empty(); }));
+    EXPECT_EQ(gateway.acknowledgements.back().sequence, 2);
+}
+
+TEST_F(BindingTest, ATransportToNowhereEndsAtOnce) {
+    const uint16_t port = server_->port();
+    server_.reset();
+    Gateway gateway;
+    auto transport = transportTo(port, gateway);
+    const auto before = Monotonic::now();
+    transport.reset();
+    EXPECT_LT(Monotonic::now() - before, std::chrono::seconds(1));
+    EXPECT_EQ(gateway.connected, 0);
+}
+
+TEST_F(BindingTest, ANodeThatIsNoHomeAgentIsNotConnectedTo) {
+    const auto plain = Server::start(
+        {.address = kLoopback},
+        {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .inspect = [] { return "{}"; }});
+    ASSERT_TRUE(plain.ok());
+    grpc::ClientContext context;
+    const auto stub =
+        v1::BindingService::NewStub(makeChannel(targetOf(kLoopback, (*plain)->port()), std::chrono::milliseconds(50)));
+    EXPECT_EQ(stub->Update(&context)->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(BindingTest, MalformedUpdatesEndTheStream) {
+    const auto stub =
+        v1::BindingService::NewStub(makeChannel(targetOf(kLoopback, server_->port()), std::chrono::milliseconds(50)));
+    grpc::ClientContext context;
+    const auto stream = stub->Update(&context);
+    v1::BindingUpdate message = toMessage(updateOf(0, 1));
+    message.set_home_address("short");
+    stream->Write(message);
+    v1::BindingAcknowledgement acknowledgement;
+    EXPECT_FALSE(stream->Read(&acknowledgement));
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    home_agent_.seen.change([&] { EXPECT_TRUE(home_agent_.updates.empty()); });
+}
+
+TEST_F(BindingTest, WatchersLeaveNothingBehind) {
+    {
+        Gateway gateway;
+        const auto transport = transportTo(server_->port(), gateway);
+        ASSERT_TRUE(gateway.seen.wait([&] { return gateway.watching == 1; }));
+        EXPECT_EQ(home_agent_.watchers(), 1U);
+    }
+    EXPECT_TRUE(home_agent_.seen.wait([&] { return home_agent_.watchers() == 0; }));
+}
+
+// A service of its own, with a short queue; the watcher reads nothing until it has been given up.
+TEST_F(BindingTest, AWatcherThatIsTooSlowIsEnded) {
+    auto loop = IoLoop::start();
+    ASSERT_TRUE(loop.ok());
+    BindingService service(
+        home_agent_, [](const Ipv6Address&) { return mobility::BindingCounters{}; }, **loop, 100);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("[::1]:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service);
+    const auto server = builder.BuildAndStart();
+    const auto stub = v1::BindingService::NewStub(
+        makeChannel(targetOf(kLoopback, static_cast<uint16_t>(port)), std::chrono::milliseconds(50)));
+    grpc::ClientContext context;
+    const auto stream = stub->Watch(&context, v1::WatchBindingsRequest());
+    ASSERT_TRUE(home_agent_.seen.wait([&] { return home_agent_.watchers() == 1; }));
+    uint16_t sequence = 0;
+    for (int i = 0; i < 200'000 && home_agent_.watchers() == 1; ++i)
+        home_agent_.update(kLoopback, updateOf(1, ++sequence));
+    EXPECT_TRUE(home_agent_.seen.wait([&] { return home_agent_.watchers() == 0; }));
+    v1::BindingEvent event;
+    while (stream->Read(&event)) {
+    }
+    EXPECT_FALSE(stream->Finish().ok());
+    server->Shutdown();
+}
+
+}  // namespace
+}  // namespace homeslice::api

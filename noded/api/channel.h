@@ -1,0 +1,22 @@
+// gRPC channels as all of noded's clients use them.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/ipv6.h"
+
+namespace homeslice::api {
+
+// "ipv6:[fd00::1]:7401"
+std::string targetOf(const Ipv6Address& address, uint16_t port);
+
+// Connects when first used, and again with back-off from `first_retry` to 2 s. A peer that stops answering is noticed
+// within 5 s. Never through a proxy.
+std::shared_ptr<grpc::Channel> makeChannel(const std::string& target, std::chrono::milliseconds first_retry);
+
+}  // namespace homeslice::api

@@ -1,0 +1,177 @@
+#include "noded/api/controller_link.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "homeslice/v1/node.grpc.pb.h"
+#include "noded/api/channel.h"
+#include "noded/api/convert.h"
+#include "noded/api/grpc_status.h"
+#include "noded/api/retry.h"
+
+namespace homeslice::api {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstRetry{100};
+constexpr std::chrono::milliseconds kLastRetry{2000};
+constexpr std::chrono::milliseconds kHeartbeat{1000};
+constexpr std::chrono::milliseconds kBetweenStatuses{20};
+
+using Stream = grpc::ClientReaderWriter<v1::NodeMessage, v1::ControllerMessage>;
+
+v1::NodeMessage helloOf(const NodeIdentity& identity) {
+    v1::NodeMessage message;
+    v1::NodeHello& hello = *message.mutable_hello();
+    hello.set_name(identity.name);
+    hello.set_care_of_address(identity.care_of_address.toBytes());
+    hello.set_api_port(identity.api_port);
+    hello.set_version(identity.version);
+    hello.set_home_agent(identity.home_agent);
+    hello.set_cpus(identity.cpus);
+    hello.set_memory_bytes(identity.memory_bytes);
+    hello.set_kernel(identity.kernel);
+    hello.set_boot_id(identity.boot_id);
+    return message;
+}
+
+v1::NodeMessage statusOf(const sliver::Manager& manager) {
+    v1::NodeMessage message;
+    v1::NodeStatus& status = *message.mutable_status();
+    // Before the reports: they may then be newer than the revision says, never older.
+    status.set_desired_revision(manager.desiredRevision());
+    for (const sliver::SliverReport& report : manager.reports()) *status.add_slivers() = toMessage(report);
+    return message;
+}
+
+// Says a thing once, until it changes.
+class Announcer {
+public:
+    void say(const std::string& text) {
+        if (std::exchange(last_, text) != text) logInfo("{}", text);
+    }
+
+private:
+    std::string last_;
+};
+
+class GrpcControllerLink final : public ControllerLink {
+public:
+    GrpcControllerLink(const Config& config, const Dependencies& dependencies)
+        : config_(config),
+          dependencies_(dependencies),
+          channel_(makeChannel(config.controller, kFirstRetry)),
+          stub_(channel_),
+          thread_([this] { keep(); }) {}
+
+    ~GrpcControllerLink() override {
+        stop_.set();
+        cancelCurrent();
+        dependencies_.changes.raise();
+        thread_.join();
+    }
+
+private:
+    void keep() {
+        BackOff back_off(kFirstRetry, kLastRetry);
+        do {
+            const grpc::Status end = connectOnce();
+            if (stop_.isSet()) return;
+            if (taken_in_) back_off.reset();
+            announcer_.say("no controller at " + config_.controller + " (" +
+                           (end.ok() ? "it closed the link" : end.error_message()) + "); going on without");
+        } while (!stop_.waitFor(back_off.next()));
+    }
+
+    grpc::Status connectOnce() {
+        const auto context = newContext();
+        if (stop_.isSet()) return grpc::Status::CANCELLED;  // set before newContext(), nobody cancels this one
+        // The first failure is told; from then on gRPC waits for the controller, which is quicker than asking again.
+        context->set_wait_for_ready(!std::exchange(taken_in_, false));
+        const std::unique_ptr<Stream> stream = stub_.Connect(context.get());
+        broken_ = false;
+        std::thread reader([&] { receive(*stream); });
+        send(*stream);
+        reader.join();
+        return stream->Finish();
+    }
+
+    std::shared_ptr<grpc::ClientContext> newContext() {
+        auto context = std::make_shared<grpc::ClientContext>();
+        const std::lock_guard lock(mutex_);
+        context_ = context;
+        return context;
+    }
+
+    void cancelCurrent() {
+        const std::lock_guard lock(mutex_);
+        if (context_) context_->TryCancel();
+    }
+
+    // Until the stream breaks, which the reader notices too.
+    void send(Stream& stream) {
+        if (!stream.Write(helloOf(config_.identity))) return;
+        while (!broken_ && !stop_.isSet()) {
+            const uint64_t seen = dependencies_.changes.count();
+            if (!stream.Write(statusOf(dependencies_.manager))) return;
+            const auto heartbeat = Monotonic::now() + kHeartbeat;
+            if (stop_.waitFor(kBetweenStatuses)) return;
+            dependencies_.changes.waitBeyond(seen, heartbeat);
+            reportNetwork(dependencies_.network.settle());
+        }
+    }
+
+    void receive(Stream& stream) {
+        v1::ControllerMessage message;
+        while (stream.Read(&message)) {
+            if (message.has_desired()) takeIn(message.desired());
+        }
+        broken_ = true;
+        dependencies_.changes.raise();
+    }
+
+    void takeIn(const v1::DesiredState& message) {
+        absl::StatusOr<DesiredPicture> picture = desiredPictureOf(message);
+        if (!picture.ok()) {
+            announcer_.say("desired picture " + std::to_string(message.revision()) +
+                           " refused: " + messageOf(picture.status()));
+            return;
+        }
+        announcer_.say("connected to the controller at " + config_.controller);
+        // The network first: slivers that start register at the right home agents at once.
+        reportNetwork(dependencies_.network.set(picture->network));
+        dependencies_.manager.setDesired(std::move(picture->desired));
+        taken_in_ = true;
+        dependencies_.changes.raise();
+    }
+
+    static void reportNetwork(const absl::Status& status) {
+        if (!status.ok()) logError("{}", messageOf(status));
+    }
+
+    const Config config_;
+    const Dependencies dependencies_;
+    std::shared_ptr<grpc::Channel> channel_;
+    v1::NodeLink::Stub stub_;
+    StopFlag stop_;
+    // Used by the reader while a stream lives, by the link's thread in between: never by both.
+    Announcer announcer_;
+    bool taken_in_ = true;  // a desired picture came by the latest stream; true at first, to fail fast once
+    std::atomic<bool> broken_ = false;
+    std::mutex mutex_;
+    std::shared_ptr<grpc::ClientContext> context_;
+    std::thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<ControllerLink> ControllerLink::start(const Config& config, const Dependencies& dependencies) {
+    return std::make_unique<GrpcControllerLink>(config, dependencies);
+}
+
+}  // namespace homeslice::api

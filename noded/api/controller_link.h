@@ -1,0 +1,47 @@
+// The node's stream to its controller: says who the node is and how its slivers are, takes the desired picture in.
+// Connects again for ever (100 ms to 2 s apart); the node goes on working without.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+
+#include "base/ipv6.h"
+#include "noded/api/change_signal.h"
+#include "noded/api/network_settings.h"
+#include "noded/sliver/manager.h"
+
+namespace homeslice::api {
+
+// What the node says of itself.
+struct NodeIdentity {
+    std::string name;
+    Ipv6Address care_of_address;
+    uint16_t api_port = 0;
+    std::string version;
+    bool home_agent = false;
+    uint32_t cpus = 0;
+    uint64_t memory_bytes = 0;
+    std::string kernel;
+    std::string boot_id;
+};
+
+class ControllerLink {
+public:
+    struct Config {
+        std::string controller;  // "host:port" or another gRPC target
+        NodeIdentity identity;
+    };
+    // All outlive the link.
+    struct Dependencies {
+        sliver::Manager& manager;
+        NetworkSettings& network;
+        ChangeSignal& changes;  // raised when a report may have changed
+    };
+    static std::unique_ptr<ControllerLink> start(const Config& config, const Dependencies& dependencies);
+    // Ends the stream and waits for the link's threads.
+    virtual ~ControllerLink() = default;
+};
+
+}  // namespace homeslice::api

@@ -1,0 +1,260 @@
+// ControllerLink and the image fetch against a NodeLink server in this process.
+#include <absl/status/status.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "homeslice/v1/node.grpc.pb.h"
+#include "noded/api/controller_link.h"
+#include "noded/api/fetcher.h"
+#include "noded/api/test_fakes.h"
+#include "noded/store/key_value_store.h"
+
+namespace homeslice::api {
+namespace {
+
+std::string raw(const std::string& text) { return Ipv6Address::parse(text).value().toBytes(); }
+
+v1::DesiredState pictureOf(uint64_t revision, const std::string& home_agent = "fd00::a0a0") {
+    v1::DesiredState desired;
+    desired.set_revision(revision);
+    desired.set_home_prefix("fd51:1ce::/48");
+    desired.add_node_addresses(raw("fd00::1"));
+    desired.add_home_agents()->set_address(raw(home_agent));
+    desired.mutable_home_agents(0)->set_api_port(7401);
+    return desired;
+}
+
+// Answers each hello with `desired`, and keeps what nodes say.
+class FakeController final : public v1::NodeLink::Service {
+public:
+    grpc::Status Connect(grpc::ServerContext* /*context*/,
+                         grpc::ServerReaderWriter<v1::ControllerMessage, v1::NodeMessage>* stream) override {
+        v1::NodeMessage message;
+        while (stream->Read(&message)) {
+            v1::ControllerMessage answer;
+            seen.change([&] {
+                if (message.has_hello()) hellos.push_back(message.hello());
+                if (message.has_status()) statuses.push_back(message.status());
+                *answer.mutable_desired() = desired;
+            });
+            if (message.has_hello()) stream->Write(answer);
+        }
+        return grpc::Status::OK;
+    }
+
+    grpc::Status FetchImage(grpc::ServerContext* /*context*/, const v1::FetchImageRequest* request,
+                            grpc::ServerWriter<v1::Chunk>* writer) override {
+        if (request->digest() != "sha256:here") return {grpc::StatusCode::NOT_FOUND, "no such image"};
+        v1::Chunk chunk;
+        chunk.set_data(std::string(200'000, 'i'));
+        for (int i = 0; i < 10; ++i) writer->Write(chunk);
+        return grpc::Status::OK;
+    }
+
+    Eventually seen;
+    v1::DesiredState desired = pictureOf(5);
+    std::vector<v1::NodeHello> hellos;
+    std::vector<v1::NodeStatus> statuses;
+};
+
+class ControllerLinkTest : public testing::Test {
+protected:
+    void SetUp() override { startController(); }
+    void TearDown() override {
+        link_.reset();
+        stopController();
+        unlink(socket_.c_str());
+    }
+
+    void startController() {
+        grpc::ServerBuilder builder;
+        builder.AddListeningPort("unix:" + socket_, grpc::InsecureServerCredentials());
+        builder.RegisterService(&controller_);
+        server_ = builder.BuildAndStart();
+        ASSERT_TRUE(server_);
+    }
+    void stopController() {
+        if (server_) server_->Shutdown(std::chrono::system_clock::now());
+        server_.reset();
+    }
+    void startLink() {
+        link_ = ControllerLink::start({.controller = "unix:" + socket_,
+                                       .identity = {.name = "node1",
+                                                    .care_of_address = Ipv6Address::parse("fd00::1").value(),
+                                                    .api_port = 7401,
+                                                    .version = "1",
+                                                    .cpus = 2,
+                                                    .memory_bytes = 1,
+                                                    .kernel = "k",
+                                                    .boot_id = "b"}},
+                                      {.manager = manager_, .network = network_, .changes = changes_});
+    }
+    // The controller hears a status for which `holds` is true.
+    template <typename F>
+    bool hears(F holds) {
+        return controller_.seen.wait(
+            [&] { return std::any_of(controller_.statuses.begin(), controller_.statuses.end(), holds); });
+    }
+
+    const std::string socket_ = testing::TempDir() + "link-" + std::to_string(getpid()) + ".sock";
+    FakeController controller_;
+    std::unique_ptr<grpc::Server> server_;
+    FakeManager manager_;
+    FakeForwarder forwarder_;
+    FakeGateway gateway_;
+    std::unique_ptr<store::KeyValueStore> store_ = store::makeMemoryStore();
+    NetworkSettings network_{{.forwarder = forwarder_, .gateway = gateway_, .home_agent = nullptr, .store = *store_}};
+    ChangeSignal changes_;
+    std::unique_ptr<ControllerLink> link_;
+};
+
+TEST_F(ControllerLinkTest, SaysWhoItIsAndTakesThePictureIn) {
+    startLink();
+    ASSERT_TRUE(hears([](const auto& status) { return status.desired_revision() == 5; }));
+    controller_.seen.change([&] {
+        EXPECT_EQ(controller_.hellos.at(0).name(), "node1");
+        EXPECT_EQ(controller_.hellos.at(0).care_of_address(), raw("fd00::1"));
+        EXPECT_EQ(controller_.hellos.at(0).cpus(), 2U);
+    });
+    EXPECT_EQ(forwarder_.prefix->toString(), "fd51:1ce::/48");
+    EXPECT_EQ(forwarder_.home_agent->toString(), "fd00::a0a0");
+    EXPECT_EQ(forwarder_.peers.size(), 1U);
+    EXPECT_EQ(gateway_.home_agents.size(), 1U);
+}
+
+TEST_F(ControllerLinkTest, TellsChangesAtOnceAndKeepsTheHeartBeating) {
+    startLink();
+    ASSERT_TRUE(hears([](const auto&) { return true; }));
+    sliver::SliverReport report;
+    report.id = {.slice = "web", .index = 1};
+    report.state = sliver::State::running;
+    manager_.seen.change([&] { manager_.current_reports = {report}; });
+    const auto before = Monotonic::now();
+    changes_.raise();
+    ASSERT_TRUE(hears([](const auto& status) {
+        return status.slivers_size() == 1 && status.slivers(0).state() == v1::SLIVER_STATE_RUNNING;
+    }));
+    EXPECT_LT(Monotonic::now() - before, std::chrono::milliseconds(500));
+    size_t so_far = 0;
+    controller_.seen.change([&] { so_far = controller_.statuses.size(); });
+    EXPECT_TRUE(controller_.seen.wait([&] { return controller_.statuses.size() > so_far + 1; }));
+}
+
+TEST_F(ControllerLinkTest, ManyChangesAreFewMessages) {
+    startLink();
+    ASSERT_TRUE(hears([](const auto&) { return true; }));
+    const auto end = Monotonic::now() + std::chrono::milliseconds(500);
+    while (Monotonic::now() < end) changes_.raise();
+    controller_.seen.change([&] { EXPECT_LT(controller_.statuses.size(), 40U); });
+}
+
+TEST_F(ControllerLinkTest, ComesBackAfterTheController) {
+    startLink();
+    ASSERT_TRUE(hears([](const auto&) { return true; }));
+    stopController();
+    controller_.seen.change([&] { controller_.desired = pictureOf(6); });
+    startController();
+    EXPECT_TRUE(hears([](const auto& status) { return status.desired_revision() == 6; }));
+    controller_.seen.change([&] { EXPECT_EQ(controller_.hellos.size(), 2U); });
+}
+
+TEST_F(ControllerLinkTest, WaitsForAControllerThatComesLater) {
+    stopController();
+    startLink();
+    startController();
+    EXPECT_TRUE(hears([](const auto& status) { return status.desired_revision() == 5; }));
+}
+
+TEST_F(ControllerLinkTest, EndsAtOnceWithoutAController) {
+    stopController();
+    startLink();
+    const auto before = Monotonic::now();
+    link_.reset();
+    EXPECT_LT(Monotonic::now() - before, std::chrono::seconds(1));
+}
+
+TEST_F(ControllerLinkTest, RefusesAMalformedPictureWhole) {
+    controller_.desired.add_slivers();
+    startLink();
+    ASSERT_TRUE(controller_.seen.wait([&] { return controller_.statuses.size() >= 3; }));
+    EXPECT_EQ(manager_.desiredRevision(), 0U);
+    EXPECT_FALSE(forwarder_.prefix.has_value());
+}
+
+TEST_F(ControllerLinkTest, TriesAgainWhatTheDataPlaneRefused) {
+    forwarder_.next_error = unavailable("busy");
+    startLink();
+    EXPECT_TRUE(forwarder_.seen.wait([&] { return forwarder_.prefix.has_value(); }));
+}
+
+TEST_F(ControllerLinkTest, TheNetworkOutlivesNodedWithoutAController) {
+    startLink();
+    ASSERT_TRUE(gateway_.seen.wait([&] { return !gateway_.home_agents.empty(); }));
+    link_.reset();
+    stopController();
+
+    FakeForwarder forwarder;
+    FakeGateway gateway;
+    NetworkSettings restored({.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *store_});
+    ASSERT_TRUE(restored.restore().ok());
+    EXPECT_EQ(forwarder.prefix->toString(), "fd51:1ce::/48");
+    EXPECT_EQ(forwarder.home_agent->toString(), "fd00::a0a0");
+    EXPECT_EQ(forwarder.peers, forwarder_.peers);
+    EXPECT_EQ(gateway.home_agents, gateway_.home_agents);
+}
+
+TEST(NetworkSettings, AHomeAgentIsItsOwn) {
+    FakeForwarder forwarder;
+    FakeGateway gateway;
+    FakeHomeAgent home_agent;
+    const auto store = store::makeMemoryStore();
+    NetworkSettings settings({.forwarder = forwarder, .gateway = gateway, .home_agent = &home_agent, .store = *store});
+    EXPECT_TRUE(settings.restore().ok());
+    NetworkPicture picture;
+    picture.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
+    picture.home_agents = {{.address = Ipv6Address::parse("fd00::a0a0").value(), .api_port = 7401}};
+    EXPECT_TRUE(settings.set(picture).ok());
+    EXPECT_TRUE(forwarder.home_agent->isUnspecified());
+    EXPECT_EQ(home_agent.prefix, picture.home_prefix);
+    EXPECT_TRUE(gateway.home_agents.empty());
+}
+
+TEST(NetworkSettings, SaysWhatCannotBeStoredOrRead) {
+    FakeForwarder forwarder;
+    FakeGateway gateway;
+    const auto failing = store::makeFailingStore();
+    NetworkSettings settings({.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *failing});
+    EXPECT_FALSE(settings.restore().ok());
+    NetworkPicture picture;
+    picture.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
+    EXPECT_FALSE(settings.set(picture).ok());
+    EXPECT_TRUE(forwarder.peers.empty());
+
+    const auto store = store::makeMemoryStore();
+    ASSERT_TRUE(store->put("network", "picture", "{\"homePrefix\": \"nonsense\"}").ok());
+    NetworkSettings broken({.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *store});
+    EXPECT_FALSE(broken.restore().ok());
+}
+
+TEST_F(ControllerLinkTest, FetchesImages) {
+    const std::string path = testing::TempDir() + "fetch-image-" + std::to_string(getpid());
+    auto file = openFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ASSERT_TRUE(file.ok());
+    const auto fetcher = Fetcher::create("unix:" + socket_);
+    EXPECT_TRUE(fetcher->fetchImage("sha256:here", file->get()).ok());
+    EXPECT_EQ(readFile(path)->size(), 2'000'000U);
+    EXPECT_TRUE(absl::IsNotFound(fetcher->fetchImage("sha256:gone", file->get())));
+    stopController();
+    EXPECT_TRUE(absl::IsUnavailable(fetcher->fetchImage("sha256:here", file->get())));
+    unlink(path.c_str());
+}
+
+}  // namespace
+}  // namespace homeslice::api

@@ -1,0 +1,19 @@
+// The part of the desired picture that the data plane needs.
+#pragma once
+
+#include <vector>
+
+#include "base/ipv6.h"
+#include "noded/mobility/access_gateway.h"
+
+namespace homeslice::api {
+
+struct NetworkPicture {
+    Ipv6Prefix home_prefix;
+    std::vector<mobility::HomeAgentAddress> home_agents;
+    std::vector<Ipv6Address> peers;  // care-of addresses of all nodes
+
+    bool operator==(const NetworkPicture&) const = default;
+};
+
+}  // namespace homeslice::api

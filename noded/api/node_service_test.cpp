@@ -1,0 +1,315 @@
+// NodeService over real gRPC; commands are processes of this machine.
+#include <absl/status/status.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <future>
+#include <thread>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "homeslice/v1/node.grpc.pb.h"
+#include "noded/api/channel.h"
+#include "noded/api/fetcher.h"
+#include "noded/api/server.h"
+#include "noded/api/test_fakes.h"
+
+namespace homeslice::api {
+namespace {
+
+const Ipv6Address kLoopback = Ipv6Address::parse("::1").value();
+
+struct Outcome {
+    std::string output;
+    std::string errors;
+    int exit_status = -1;
+    grpc::Status status;
+};
+
+class NodeServiceTest : public testing::Test {
+protected:
+    using ExecStream = grpc::ClientReaderWriter<v1::ExecRequest, v1::ExecResponse>;
+
+    void SetUp() override {
+        signal(SIGPIPE, [](int) {});
+        auto server =
+            Server::start({.address = kLoopback},
+                          {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .inspect = [] {
+                               return "{\"a\": \"\xff\"}";
+                           }});
+        ASSERT_TRUE(server.ok()) << server.status();
+        server_ = std::move(*server);
+        stub_ =
+            v1::NodeService::NewStub(makeChannel(targetOf(kLoopback, server_->port()), std::chrono::milliseconds(50)));
+    }
+
+    static v1::ExecRequest startOf(const std::vector<std::string>& argv, const std::string& slice = "web") {
+        v1::ExecRequest request;
+        request.mutable_start()->mutable_sliver()->set_slice(slice);
+        request.mutable_start()->mutable_sliver()->set_index(1);
+        for (const std::string& word : argv) request.mutable_start()->add_argv(word);
+        return request;
+    }
+
+    static Outcome collect(ExecStream& stream) {
+        Outcome outcome;
+        v1::ExecResponse response;
+        while (stream.Read(&response)) {
+            EXPECT_EQ(outcome.exit_status, -1) << "the exit status is not the last response";
+            outcome.output += response.stdout_data();
+            outcome.errors += response.stderr_data();
+            if (response.has_exit_status()) outcome.exit_status = static_cast<int>(response.exit_status());
+        }
+        outcome.status = stream.Finish();
+        return outcome;
+    }
+
+    Outcome run(const std::vector<std::string>& argv, const std::string& input = "") {
+        grpc::ClientContext context;
+        const auto stream = stub_->Exec(&context);
+        stream->Write(startOf(argv));
+        std::thread writer([&] {
+            constexpr size_t kPiece = 32 * 1024;
+            v1::ExecRequest request;
+            for (size_t at = 0; at < input.size(); at += kPiece) {
+                request.set_stdin_data(input.substr(at, kPiece));
+                if (!stream->Write(request)) return;
+            }
+            request.set_stdin_closed(true);
+            stream->Write(request);
+        });
+        Outcome outcome = collect(*stream);
+        writer.join();
+        return outcome;
+    }
+
+    FakeManager manager_;
+    FakeForwarder forwarder_;
+    std::unique_ptr<Server> server_;
+    std::unique_ptr<v1::NodeService::Stub> stub_;
+};
+
+TEST_F(NodeServiceTest, ExecGivesOutputErrorsAndStatus) {
+    const Outcome outcome = run({"sh", "-c", "echo out; echo err >&2; exit 3"});
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+    EXPECT_EQ(outcome.output, "out\n");
+    EXPECT_EQ(outcome.errors, "err\n");
+    EXPECT_EQ(outcome.exit_status, 3);
+}
+
+TEST_F(NodeServiceTest, ExecPipesAMegabyteThroughCat) {
+    std::string input(1 << 20, '\0');
+    for (size_t i = 0; i < input.size(); ++i) input[i] = static_cast<char>(i * 2654435761U >> 24);
+    const Outcome outcome = run({"cat"}, input);
+    EXPECT_EQ(outcome.exit_status, 0);
+    EXPECT_TRUE(outcome.output == input) << outcome.output.size();
+}
+
+TEST_F(NodeServiceTest, ExecInputNobodyReadsIsDropped) {
+    const Outcome outcome = run({"sh", "-c", "exec <&-; echo done"}, std::string(1 << 20, 'x'));
+    EXPECT_EQ(outcome.exit_status, 0);
+    EXPECT_EQ(outcome.output, "done\n");
+}
+
+TEST_F(NodeServiceTest, ExecDoesNotWaitForDaemonsThatKeepTheOutputOpen) {
+    const Outcome outcome = run({"sh", "-c", "sleep 600 & echo $!"});
+    EXPECT_EQ(outcome.exit_status, 0);
+    const pid_t daemon = std::stoi(outcome.output);
+    EXPECT_EQ(kill(daemon, SIGKILL), 0) << "the daemon should have been left alone";
+}
+
+TEST_F(NodeServiceTest, ExecSlowClientHoldsTheCommandBack) {
+    grpc::ClientContext context;
+    const auto stream = stub_->Exec(&context);
+    stream->Write(startOf({"sh", "-c", "head -c 33554432 /dev/zero; echo end >&2"}));
+    v1::ExecResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    // The command cannot be through: its end would be in ended_pids.
+    manager_.seen.change([&] { EXPECT_TRUE(manager_.ended_pids.empty()); });
+    size_t bytes = response.stdout_data().size();
+    while (stream->Read(&response)) bytes += response.stdout_data().size();
+    EXPECT_TRUE(stream->Finish().ok());
+    EXPECT_EQ(bytes, 33554432U);
+}
+
+TEST_F(NodeServiceTest, ExecTakesSignals) {
+    grpc::ClientContext context;
+    const auto stream = stub_->Exec(&context);
+    stream->Write(startOf({"sh", "-c", "trap 'echo got; exit 9' TERM; echo ready; while :; do sleep 0.02; done"}));
+    v1::ExecResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    ASSERT_EQ(response.stdout_data(), "ready\n");
+    v1::ExecRequest request;
+    request.set_signal(SIGTERM);
+    stream->Write(request);
+    const Outcome outcome = collect(*stream);
+    EXPECT_EQ(outcome.output, "got\n");
+    EXPECT_EQ(outcome.exit_status, 9);
+}
+
+TEST_F(NodeServiceTest, ExecCancelKills) {
+    grpc::ClientContext context;
+    const auto stream = stub_->Exec(&context);
+    stream->Write(startOf({"sh", "-c", "echo ready; sleep 600"}));
+    v1::ExecResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    context.TryCancel();
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    EXPECT_TRUE(manager_.seen.wait([&] { return !manager_.ended_pids.empty(); }));
+}
+
+TEST_F(NodeServiceTest, ExecRefusesWithAReason) {
+    const auto refused = [&](const v1::ExecRequest& request) {
+        grpc::ClientContext context;
+        const auto stream = stub_->Exec(&context);
+        stream->Write(request);
+        return collect(*stream).status;
+    };
+    EXPECT_EQ(refused(v1::ExecRequest()).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(refused(startOf({})).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    const grpc::Status missing = refused(startOf({"true"}, "other"));
+    EXPECT_EQ(missing.error_code(), grpc::StatusCode::NOT_FOUND);
+    EXPECT_THAT(missing.error_message(), testing::HasSubstr("other/1"));
+}
+
+TEST_F(NodeServiceTest, ManyExecsAtOnce) {
+    std::vector<std::future<Outcome>> all;
+    for (int i = 0; i < 40; ++i) {
+        all.push_back(std::async(std::launch::async, [this, i] { return run({"cat"}, std::to_string(i)); }));
+    }
+    for (int i = 0; i < 40; ++i) EXPECT_EQ(all[static_cast<size_t>(i)].get().output, std::to_string(i));
+}
+
+TEST_F(NodeServiceTest, StoppingTheServerEndsCallsAndCommands) {
+    grpc::ClientContext context;
+    const auto stream = stub_->Exec(&context);
+    stream->Write(startOf({"sh", "-c", "echo ready; sleep 600"}));
+    v1::ExecResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    const auto before = Monotonic::now();
+    server_.reset();
+    EXPECT_LT(Monotonic::now() - before, std::chrono::seconds(1));
+    manager_.seen.change([&] { EXPECT_EQ(manager_.ended_pids.size(), 1U); });
+    EXPECT_FALSE(stream->Finish().ok());
+}
+
+TEST_F(NodeServiceTest, LogsComeOldestFirst) {
+    const std::string directory = testing::TempDir() + "node-service-" + std::to_string(getpid());
+    ASSERT_TRUE(makeDirectories(directory).ok());
+    const std::string old_lines(300'000, 'o');
+    ASSERT_TRUE(replaceFile(directory + "/log.1", old_lines).ok());
+    ASSERT_TRUE(replaceFile(directory + "/log", "new\n").ok());
+    manager_.log_files = {directory + "/log.2-rotated-away", directory + "/log.1", directory + "/log"};
+
+    v1::LogsRequest request;
+    request.mutable_sliver()->set_slice("web");
+    request.mutable_sliver()->set_index(1);
+    grpc::ClientContext context;
+    const auto stream = stub_->Logs(&context, request);
+    std::string text;
+    v1::Chunk chunk;
+    while (stream->Read(&chunk)) text += chunk.data();
+    EXPECT_TRUE(stream->Finish().ok());
+    EXPECT_TRUE(text == old_lines + "new\n") << text.size();
+    EXPECT_TRUE(removeTree(directory).ok());
+}
+
+TEST_F(NodeServiceTest, InspectIsValidText) {
+    grpc::ClientContext context;
+    v1::InspectResponse response;
+    ASSERT_TRUE(stub_->Inspect(&context, v1::InspectRequest(), &response).ok());
+    EXPECT_EQ(response.json(), "{\"a\": \"?\"}");
+}
+
+TEST_F(NodeServiceTest, APortInUseIsSaidSo) {
+    const auto second =
+        Server::start({.address = kLoopback, .port = server_->port()},
+                      {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .inspect = {}});
+    ASSERT_FALSE(second.ok());
+    EXPECT_THAT(messageOf(second.status()), testing::HasSubstr("EADDRINUSE"));
+}
+
+class FetchDiskTest : public NodeServiceTest {
+protected:
+    absl::Status fetch(const std::string& path, uint64_t generation) {
+        auto file = openFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        if (!file.ok()) return file.status();
+        return fetcher_->fetchDisk({.slice = "web", .index = 1},
+                                   {.node = kLoopback, .api_port = server_->port(), .generation = generation},
+                                   file->get());
+    }
+    std::string path_ = testing::TempDir() + "fetch-disk-" + std::to_string(getpid());
+    std::unique_ptr<Fetcher> fetcher_ = Fetcher::create("unix:/nonexistent", std::chrono::milliseconds(300));
+    void TearDown() override { unlink(path_.c_str()); }
+};
+
+TEST_F(FetchDiskTest, CarriesTheWholeDisk) {
+    const std::string disk(3'000'000, 'd');
+    manager_.export_disk = [&](int fd) { return writeAll(fd, disk); };
+    const absl::Status status = fetch(path_, 7);
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_TRUE(readFile(path_).value() == disk);
+}
+
+TEST_F(FetchDiskTest, BringsTheSourcesError) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(fetch(path_, 8)));
+    manager_.export_disk = [](int fd) {
+        HS_RETURN_IF_ERROR(writeAll(fd, "half of it"));
+        return dataLoss("disk is broken");
+    };
+    EXPECT_TRUE(absl::IsDataLoss(fetch(path_, 7)));
+}
+
+TEST_F(FetchDiskTest, GivesUpOnASilentSource) {
+    std::promise<void> let_go;
+    manager_.export_disk = [&](int) {
+        let_go.get_future().wait();
+        return absl::OkStatus();
+    };
+    EXPECT_TRUE(absl::IsDeadlineExceeded(fetch(path_, 7)));
+    let_go.set_value();
+}
+
+TEST_F(FetchDiskTest, StopEndsTransfers) {
+    std::promise<void> begun;
+    std::promise<void> let_go;
+    manager_.export_disk = [&](int) {
+        begun.set_value();
+        let_go.get_future().wait();
+        return absl::OkStatus();
+    };
+    fetcher_ = Fetcher::create("unix:/nonexistent");
+    auto fetching = std::async(std::launch::async, [&] { return fetch(path_, 7); });
+    begun.get_future().wait();
+    fetcher_->stop();
+    EXPECT_TRUE(absl::IsAborted(fetching.get()));
+    EXPECT_TRUE(absl::IsAborted(fetch(path_, 7)));
+    let_go.set_value();
+}
+
+TEST_F(FetchDiskTest, AnExporterLearnsThatItsReaderHasGone) {
+    std::promise<absl::Status> exported;
+    manager_.export_disk = [&](int fd) {
+        absl::Status status;
+        while (status.ok()) status = writeAll(fd, std::string(100'000, 'd'));
+        exported.set_value(status);
+        return status;
+    };
+    v1::ExportDiskRequest request;
+    request.mutable_sliver()->set_slice("web");
+    request.mutable_sliver()->set_index(1);
+    request.set_generation(7);
+    grpc::ClientContext context;
+    const auto stream = stub_->ExportDisk(&context, request);
+    v1::Chunk chunk;
+    ASSERT_TRUE(stream->Read(&chunk));
+    context.TryCancel();
+    EXPECT_EQ(errnoOf(exported.get_future().get()), EPIPE);
+}
+
+}  // namespace
+}  // namespace homeslice::api

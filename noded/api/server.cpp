@@ -1,0 +1,119 @@
+#include "noded/api/server.h"
+
+#include <grpc/support/log.h>
+#include <grpcpp/grpcpp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "noded/api/binding_service.h"
+#include "noded/api/io_loop.h"
+#include "noded/api/node_service.h"
+#include "noded/api/workers.h"
+
+namespace homeslice::api {
+namespace {
+
+// Commands and transfers at once. Each costs a thread that sleeps.
+constexpr size_t kMaxWorkers = 1024;
+constexpr std::chrono::milliseconds kGrace{200};
+
+std::string textOf(const Server::Config& config) {
+    return "[" + config.address.toString() + "]:" + std::to_string(config.port);
+}
+
+void setLimits(grpc::ServerBuilder& builder) {
+    constexpr int kMaxMessageBytes = 1024 * 1024;
+    constexpr int kKeepaliveMs = 10'000;
+    constexpr int kKeepaliveTimeoutMs = 5'000;
+    constexpr int kShortestPingIntervalMs = 500;
+    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+    // Our own clients ping often, to notice dead peers within seconds; gRPC takes that for an attack unless told.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kShortestPingIntervalMs);
+    // Two servers on one port would share its connections at random.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+class GrpcServer final : public Server {
+public:
+    GrpcServer(const Dependencies& dependencies, std::unique_ptr<IoLoop> loop)
+        : loop_(std::move(loop)),
+          workers_(kMaxWorkers),
+          node_service_(dependencies.manager, dependencies.inspect, *loop_, workers_) {
+        if (dependencies.home_agent == nullptr) return;
+        const auto counters = [&forwarder = dependencies.forwarder](const Ipv6Address& home_address) {
+            return forwarder.countersOf(home_address).value_or(mobility::BindingCounters{});
+        };
+        binding_service_ = std::make_unique<BindingService>(*dependencies.home_agent, counters, *loop_);
+    }
+
+    ~GrpcServer() override {
+        if (server_) server_->Shutdown(std::chrono::system_clock::now() + kGrace);
+    }
+
+    absl::Status listen(const Config& config) {
+        HS_RETURN_IF_ERROR(probe(config));  // gRPC only says that it could not, not why
+        grpc::ServerBuilder builder;
+        setLimits(builder);
+        builder.AddListeningPort(textOf(config), grpc::InsecureServerCredentials(), &port_);
+        builder.RegisterService(&node_service_);
+        if (binding_service_) builder.RegisterService(binding_service_.get());
+        server_ = builder.BuildAndStart();
+        if (!server_ || port_ == 0) {
+            // gRPC takes IPv6 for missing where ::1 cannot be bound.
+            return unavailable("listen on " + textOf(config) + ": refused by gRPC; is the loopback link up?");
+        }
+        return absl::OkStatus();
+    }
+
+    uint16_t port() const override { return static_cast<uint16_t>(port_); }
+
+private:
+    // In the order of need: calls use the workers, both use the loop.
+    std::unique_ptr<IoLoop> loop_;
+    Workers workers_;
+    NodeService node_service_;
+    std::unique_ptr<BindingService> binding_service_;
+    int port_ = 0;
+    std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace
+
+absl::Status Server::probe(const Config& config) {
+    const UniqueFd socket_fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!socket_fd) return errnoStatus(errno, "socket");
+    const int on = 1;
+    setsockopt(socket_fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_port = htons(config.port);
+    address.sin6_addr = config.address.toIn6();
+    if (bind(socket_fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        listen(socket_fd.get(), 1) != 0) {
+        return errnoStatus(errno, "listen on " + textOf(config));
+    }
+    return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::start(const Config& config, const Dependencies& dependencies) {
+    HS_ASSIGN_OR_RETURN(auto loop, IoLoop::start());
+    auto server = std::make_unique<GrpcServer>(dependencies, std::move(loop));
+    HS_RETURN_IF_ERROR(server->listen(config));
+    return server;
+}
+
+void redirectGrpcLog() {
+    gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+    gpr_set_log_function([](gpr_log_func_args* arguments) { logDebug("grpc: {}", arguments->message); });
+}
+
+}  // namespace homeslice::api

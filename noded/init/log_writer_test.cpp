@@ -1,0 +1,78 @@
+#include "noded/init/log_writer.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <memory>
+#include <string>
+
+#include "base/file.h"
+
+namespace homeslice::init {
+namespace {
+
+using ::testing::MatchesRegex;
+
+class LogWriterTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        ASSERT_NE(::mkdtemp(directory_.data()), nullptr);
+        auto fd = openFile(directory_, O_PATH | O_DIRECTORY);
+        ASSERT_TRUE(fd.ok());
+        fd_ = std::move(*fd);
+    }
+    void TearDown() override { EXPECT_TRUE(removeTree(directory_).ok()); }
+
+    void write(LogWriter& log, Stream stream, const std::string& text) { log.write(stream, text.data(), text.size()); }
+    std::string content(const char* name) { return readFile(directory_ + "/" + name).value_or("(none)"); }
+
+    std::string directory_ = ::testing::TempDir() + "hs-log-XXXXXX";
+    UniqueFd fd_;
+};
+
+constexpr char kStamp[] = "2[0-9]*-[0-9]*-[0-9]*T[0-9]*:[0-9]*:[0-9]*.[0-9]*Z ";
+
+TEST_F(LogWriterTest, ALineARecord) {
+    const auto log = std::make_unique<LogWriter>(fd_.get());
+    write(*log, Stream::out, "hel");
+    write(*log, Stream::err, "oops\n");
+    write(*log, Stream::out, "lo\n\nworld");
+    log->finish(Stream::out);
+    const std::string stamp = kStamp;
+    EXPECT_THAT(content(kLogFile), MatchesRegex(stamp + "stderr F oops\n" + stamp + "stdout F hello\n" + stamp +
+                                                "stdout F \n" + stamp + "stdout P world\n"));
+}
+
+TEST_F(LogWriterTest, LongLinesComeInParts) {
+    const auto log = std::make_unique<LogWriter>(fd_.get());
+    write(*log, Stream::out, std::string(kMaxLogText + 10, 'x') + "\n");
+    EXPECT_THAT(content(kLogFile),
+                MatchesRegex(std::string(kStamp) + "stdout P x*\n" + kStamp + "stdout F xxxxxxxxxx\n"));
+}
+
+TEST_F(LogWriterTest, KeepsTheFileBefore) {
+    const auto log = std::make_unique<LogWriter>(fd_.get(), 100);
+    write(*log, Stream::out, "one\n");
+    write(*log, Stream::out, "two\n");
+    write(*log, Stream::out, "three\n");
+    EXPECT_THAT(content(kLogFile), MatchesRegex(std::string(kStamp) + "stdout F three\n"));
+    EXPECT_THAT(content(kRotatedLogFile), MatchesRegex(std::string(kStamp) + "stdout F one\n.*stdout F two\n"));
+}
+
+TEST_F(LogWriterTest, AppendsAfterARestart) {
+    write(*std::make_unique<LogWriter>(fd_.get()), Stream::out, "before\n");
+    write(*std::make_unique<LogWriter>(fd_.get()), Stream::out, "after\n");
+    EXPECT_THAT(content(kLogFile), MatchesRegex(".*F before\n.*F after\n"));
+}
+
+TEST_F(LogWriterTest, ExitFile) {
+    EXPECT_TRUE(writeExitFile(fd_.get(), 143));
+    EXPECT_EQ(content(kExitFile), "143\n");
+    removeExitFile(fd_.get());
+    EXPECT_EQ(content(kExitFile), "(none)");
+}
+
+}  // namespace
+}  // namespace homeslice::init

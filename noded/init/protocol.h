@@ -1,0 +1,52 @@
+// sliver-init's interfaces: how it is started, and the messages on its control socket (AF_UNIX SOCK_SEQPACKET, host
+// byte order: both ends are on one machine and of one build).
+//
+// Command line: sliver-init UID GID DIRECTORY [COMMAND ARGUMENT...]. Its environment is the command's. Without a
+// command it idles. The descriptors below are open, stdin, stdout and stderr are /dev/null.
+//
+// Control socket: a connection carries one exec and its signals, or one stop.
+//   > exec   + descriptors   < started, then exited when the command has ended; or refused
+//   > signal                   to the exec's process group
+//   > stop
+// Closing the connection kills the exec's process group.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace homeslice::init {
+
+inline constexpr int kSetupFd = 3;         // connected socket: takes a SetupReport, then it is closed
+inline constexpr int kControlFd = 4;       // listening socket
+inline constexpr int kLogDirectoryFd = 5;  // O_PATH
+
+inline constexpr size_t kMaxRequestSize = 128 << 10;
+inline constexpr uint32_t kMaxStrings = 4096;   // arguments and variables of one exec
+inline constexpr size_t kMaxCommands = 256;     // running at once; one more is refused with EAGAIN
+inline constexpr size_t kMaxConnections = 288;  // the rest is for stop requests
+
+// Followed by strings (sys/packed_strings.h), for exec: working directory, arguments, environment.
+struct Request {
+    enum Kind : uint32_t { exec = 1, signal = 2, stop = 3 };
+
+    uint32_t kind = 0;
+    uint32_t argument_count = 0;     // exec
+    uint32_t environment_count = 0;  // exec
+    uint32_t streams = 0;            // exec: bit N set: a descriptor for the command's N comes along, in this order
+    int32_t signal_number = 0;       // signal
+    uint32_t grace_ms = 0;           // stop: until SIGKILL
+};
+static_assert(sizeof(Request) == 24);
+static_assert(std::is_trivially_copyable_v<Request>);
+
+struct Reply {
+    enum Kind : uint32_t { started = 1, exited = 2, refused = 3 };
+
+    uint32_t kind = 0;
+    int32_t value = 0;  // started: pid inside; exited: status 0-255; refused: errno
+};
+static_assert(sizeof(Reply) == 8);
+static_assert(std::is_trivially_copyable_v<Reply>);
+
+}  // namespace homeslice::init

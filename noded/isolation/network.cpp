@@ -1,0 +1,120 @@
+#include "noded/isolation/network.h"
+
+#include <array>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "noded/isolation/isolators.h"
+
+namespace homeslice::isolation {
+namespace {
+
+constexpr const char* kInnerName = "eth0";
+constexpr uint8_t kHostLength = 128;
+constexpr uint8_t kLinkLocalLength = 64;
+constexpr const char* kNoAddressGeneration = "1";  // IN6_ADDR_GEN_MODE_NONE
+
+const Ipv6Address& gatewayAddress() {
+    static const Ipv6Address address(std::array<uint8_t, 16>{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+    return address;
+}
+
+mobility::SliverPort portOf(const SliverSpec& spec, const SliverRuntime& runtime) {
+    return {.link_name = runtime.link_name,
+            .host_mac = runtime.host_mac,
+            .sliver_mac = runtime.sliver_mac,
+            .home_address = spec.home_address,
+            .slice_address = spec.slice_address,
+            .exposed = spec.exposed};
+}
+
+// The host end speaks to its sliver alone: no address but the gateway's, no router taken from what the sliver sends.
+absl::Status configureHostLink(const std::string& link) {
+    const std::string settings = "/proc/sys/net/ipv6/conf/" + link + "/";
+    HS_RETURN_IF_ERROR(writeControlFile(settings + "disable_ipv6", "0"));
+    HS_RETURN_IF_ERROR(writeControlFile(settings + "addr_gen_mode", kNoAddressGeneration));
+    HS_RETURN_IF_ERROR(writeControlFile(settings + "accept_ra", "0"));
+    return writeControlFile(settings + "accept_redirects", "0");
+}
+
+// Neighbours are permanent on both sides: nothing has to be solicited, and a sliver cannot claim another's address.
+absl::Status bringUpHostEnd(sys::Netlink& host, const SliverSpec& spec, const SliverRuntime& runtime) {
+    HS_RETURN_IF_ERROR(configureHostLink(runtime.link_name));
+    HS_ASSIGN_OR_RETURN(const sys::Link link, host.link(runtime.link_name));
+    HS_RETURN_IF_ERROR(host.setUp(link.index));
+    HS_RETURN_IF_ERROR(host.addAddress(link.index, gatewayAddress(), kLinkLocalLength));
+    HS_RETURN_IF_ERROR(host.addNeighbour(link.index, spec.home_address, runtime.sliver_mac));
+    return host.addRoute(Ipv6Prefix(spec.home_address, kHostLength), link.index, std::nullopt);
+}
+
+absl::Status bringUpSliverEnd(sys::Netlink& inside, const SliverSpec& spec, const SliverRuntime& runtime) {
+    HS_ASSIGN_OR_RETURN(const sys::Link loopback, inside.link("lo"));
+    HS_RETURN_IF_ERROR(inside.setUp(loopback.index));
+    HS_ASSIGN_OR_RETURN(const sys::Link link, inside.link(kInnerName));
+    HS_RETURN_IF_ERROR(inside.setUp(link.index));
+    HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.home_address, kHostLength));
+    HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.slice_address, kHostLength));
+    HS_RETURN_IF_ERROR(inside.addNeighbour(link.index, gatewayAddress(), runtime.host_mac));
+    return inside.addRoute(Ipv6Prefix(), link.index, gatewayAddress());
+}
+
+class NetworkIsolator : public Isolator {
+public:
+    explicit NetworkIsolator(mobility::Forwarder& forwarder) : forwarder_(forwarder) {}
+
+    std::string name() const override { return "network"; }
+
+    absl::Status prepare(Start& start) override {
+        SliverRuntime& runtime = start.runtime;
+        runtime.link_name = linkNameOf(runtime.ids);
+        if (runtime.host_mac == sys::MacAddress{}) runtime.host_mac = sys::randomMac();
+        if (runtime.sliver_mac == sys::MacAddress{}) runtime.sliver_mac = sys::randomMac();
+        return absl::OkStatus();
+    }
+
+    absl::Status attach(Start& start, const launcher::Child& child) override {
+        const SliverRuntime& runtime = start.runtime;
+        HS_ASSIGN_OR_RETURN(sys::Netlink host, sys::Netlink::open());
+        HS_RETURN_IF_ERROR(host.deleteLink(runtime.link_name));  // of a start that was cut short
+        HS_RETURN_IF_ERROR(host.addVeth({.name = runtime.link_name,
+                                         .mac = runtime.host_mac,
+                                         .peer_name = kInnerName,
+                                         .peer_mac = runtime.sliver_mac,
+                                         .peer_netns_fd = child.network_namespace.get(),
+                                         .mtu = forwarder_.sliverMtu()}));
+        // Before the link is up: no packet passes a port without its programs.
+        HS_RETURN_IF_ERROR(forwarder_.addPort(portOf(start.spec, runtime)));
+        HS_RETURN_IF_ERROR(bringUpHostEnd(host, start.spec, runtime));
+        HS_ASSIGN_OR_RETURN(sys::Netlink inside, sys::Netlink::openIn(child.network_namespace.get()));
+        return bringUpSliverEnd(inside, start.spec, runtime);
+    }
+
+    // Also the way to new exposed ports.
+    absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) override {
+        HS_ASSIGN_OR_RETURN(sys::Netlink host, sys::Netlink::open());
+        HS_RETURN_IF_ERROR(host.link(runtime.link_name).status());
+        return forwarder_.addPort(portOf(spec, runtime));
+    }
+
+    absl::Status cleanup(const SliverSpec& spec, SliverRuntime& runtime) override {
+        if (runtime.link_name.empty()) return absl::OkStatus();
+        HS_RETURN_IF_ERROR(forwarder_.removePort(portOf(spec, runtime)));
+        HS_ASSIGN_OR_RETURN(sys::Netlink host, sys::Netlink::open());
+        return host.deleteLink(runtime.link_name);
+    }
+
+    absl::Status destroy(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }
+
+private:
+    mobility::Forwarder& forwarder_;
+};
+
+}  // namespace
+
+std::string linkNameOf(const launcher::IdRange& ids) { return kLinkPrefix + std::to_string(ids.first / kIdRangeSize); }
+
+std::unique_ptr<Isolator> makeNetworkIsolator(mobility::Forwarder& forwarder) {
+    return std::make_unique<NetworkIsolator>(forwarder);
+}
+
+}  // namespace homeslice::isolation

@@ -1,0 +1,118 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "noded/init/setup_report.h"
+#include "noded/launcher/client.h"
+#include "noded/launcher/protocol.h"
+#include "noded/sys/packed_strings.h"
+#include "noded/sys/unix_socket.h"
+
+namespace homeslice::launcher {
+namespace {
+
+constexpr std::chrono::seconds kReadyTimeout(30);
+constexpr std::chrono::seconds kEndTimeout(10);
+
+absl::Status checkPlan(const LaunchPlan& plan) {
+    if (!plan.root_mount || !plan.control_socket || !plan.log_directory || !plan.init_program) {
+        return invalidArgument("the plan lacks a descriptor");
+    }
+    if (plan.seccomp_program.empty()) return invalidArgument("the plan lacks a seccomp program");
+    if (plan.seccomp_program.size() > kMaxSeccompProgram) return invalidArgument("the seccomp program is too long");
+    return absl::OkStatus();
+}
+
+// Unreadable inside is what keeps PID 1 from being traced there: the kernel leaves its memory to the host's namespace.
+absl::Status checkInitProgram(int program) {
+    struct stat about {};
+    if (::fstat(program, &about) < 0) return errnoStatus(errno, "fstat of sliver-init");
+    if ((about.st_mode & S_IROTH) == 0) return absl::OkStatus();
+    return failedPrecondition("sliver-init must not be readable for others: chmod 0711");
+}
+
+absl::StatusOr<std::string> packPlan(const LaunchPlan& plan) {
+    PlanHeader header;
+    header.kept_capabilities = plan.kept_capabilities;
+    header.uid = plan.uid;
+    header.gid = plan.gid;
+    header.seccomp_size = static_cast<uint32_t>(plan.seccomp_program.size());
+    header.masked_count = static_cast<uint32_t>(plan.masked_paths.size());
+    header.read_only_count = static_cast<uint32_t>(plan.read_only_paths.size());
+    header.argument_count = static_cast<uint32_t>(plan.argv.size());
+    header.environment_count = static_cast<uint32_t>(plan.env.size());
+    std::string data(reinterpret_cast<const char*>(&header), sizeof(header));
+    data += plan.seccomp_program;
+
+    std::vector<std::string> strings = {plan.hostname, plan.working_directory.empty() ? "/" : plan.working_directory};
+    for (const auto* list : {&plan.masked_paths, &plan.read_only_paths, &plan.argv, &plan.env}) {
+        if (list->size() > kMaxPlanStrings) return invalidArgument("too many strings in the plan");
+        strings.insert(strings.end(), list->begin(), list->end());
+    }
+    for (const std::string& text : strings) {
+        if (!sys::isPackable(text)) return invalidArgument("NUL in a string of the plan");
+        sys::packString(data, text);
+    }
+    if (data.size() > kMaxPlanSize) return invalidArgument("arguments and environment are too long");
+    return data;
+}
+
+absl::Status sendPlan(int setup, const LaunchPlan& plan) {
+    HS_ASSIGN_OR_RETURN(const std::string data, packPlan(plan));
+    const UniqueFd file(::memfd_create("plan", MFD_CLOEXEC));
+    if (!file) return errnoStatus(errno, "memfd_create");
+    HS_RETURN_IF_ERROR(writeAll(file.get(), data));
+    PlanMessage message;
+    message.size = static_cast<uint32_t>(data.size());
+    const std::string bytes(reinterpret_cast<const char*>(&message), sizeof(message));
+    return sys::sendMessage(setup, bytes,
+                            {file.get(), plan.root_mount.get(), plan.control_socket.get(), plan.log_directory.get(),
+                             plan.init_program.get()});
+}
+
+absl::Status awaitReady(int setup) {
+    const auto message = sys::receiveMessage(setup, sizeof(init::SetupReport), kReadyTimeout);
+    if (absl::IsUnavailable(message.status())) return aborted("the sliver's first process died before it was ready");
+    HS_RETURN_IF_ERROR(message.status());
+    init::SetupReport report;
+    if (message->data.size() != sizeof(report)) return internalError("malformed report of the sliver's first process");
+    std::memcpy(&report, message->data.data(), sizeof(report));
+    if (report.kind == init::SetupReport::ready) return absl::OkStatus();
+    report.step[sizeof(report.step) - 1] = '\0';
+    report.subject[sizeof(report.subject) - 1] = '\0';
+    const std::string subject = report.subject;
+    return errnoStatus(report.error, report.step + (subject.empty() ? "" : "(" + subject + ")"));
+}
+
+absl::Status handOver(const Child& child, const LaunchPlan& plan) {
+    HS_RETURN_IF_ERROR(checkPlan(plan));
+    HS_RETURN_IF_ERROR(checkInitProgram(plan.init_program.get()));
+    HS_RETURN_IF_ERROR(sendPlan(child.setup.get(), plan));
+    return awaitReady(child.setup.get());
+}
+
+absl::Status endChild(const Child& child) {
+    HS_RETURN_IF_ERROR(sys::signalProcess(child.pidfd.get(), SIGKILL));
+    HS_ASSIGN_OR_RETURN(const bool ended, sys::waitForEnd(child.pidfd.get(), kEndTimeout));
+    return ended ? absl::OkStatus() : deadlineExceeded("a child that failed to start does not end");
+}
+
+}  // namespace
+
+absl::Status finish(Child& child, LaunchPlan plan) {
+    const absl::Status result = handOver(child, plan);
+    child.setup.reset();
+    if (result.ok()) return result;
+    const absl::Status ended = endChild(child);
+    return ended.ok() ? result : withContext(result, messageOf(ended));
+}
+
+}  // namespace homeslice::launcher

@@ -1,0 +1,205 @@
+// noded: wiring only.
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "noded/api/binding_transport.h"
+#include "noded/api/controller_link.h"
+#include "noded/api/fetcher.h"
+#include "noded/api/inspect.h"
+#include "noded/api/network_settings.h"
+#include "noded/api/server.h"
+#include "noded/host.h"
+#include "noded/image/store.h"
+#include "noded/mobility/access_gateway.h"
+#include "noded/mobility/forwarder.h"
+#include "noded/mobility/home_agent.h"
+#include "noded/options.h"
+#include "noded/sliver/manager.h"
+#include "noded/store/key_value_store.h"
+#include "noded/sys/process.h"
+
+namespace homeslice {
+namespace {
+
+// The directories that noded and its companions share, and who may look: the run directory's sockets control slivers.
+constexpr unsigned kDirectoryMode = 0711;
+
+int end_signal_fd = -1;  // eventfd, written by the signal handler
+
+void onEndSignal(int /*signal*/) {
+    const int saved = errno;
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t count = write(end_signal_fd, &one, sizeof one);
+    errno = saved;
+}
+
+void ignore(int /*signal*/) {}
+
+void handle(int signal, void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    sigaction(signal, &action, nullptr);
+}
+
+// Handlers, not SIG_IGN and no blocked signals: those would be handed down to slivers through exec.
+absl::Status prepareSignals() {
+    end_signal_fd = eventfd(0, EFD_CLOEXEC);
+    if (end_signal_fd < 0) return errnoStatus(errno, "eventfd");
+    handle(SIGTERM, onEndSignal);
+    handle(SIGINT, onEndSignal);
+    handle(SIGPIPE, ignore);
+    return absl::OkStatus();
+}
+
+void waitForEndSignal() {
+    pollfd waited{.fd = end_signal_fd, .events = POLLIN, .revents = 0};
+    while (poll(&waited, 1, -1) < 0 && errno == EINTR) {
+    }
+}
+
+// Whatever still blocks then (a disk that does not answer) must not keep the service manager waiting. noded may die at
+// any moment, so this loses nothing.
+void boundShutdown() {
+    std::thread([] {
+        constexpr std::chrono::milliseconds kPatience{900};
+        std::this_thread::sleep_for(kPatience);
+        logWarning("not done after {} ms; ending anyway", kPatience.count());
+        _exit(EXIT_SUCCESS);
+    }).detach();
+}
+
+sliver::ManagerConfig managerConfig(const NodedOptions& options, const std::string& programs) {
+    return {.node_name = options.name,
+            .state_directory = options.state_directory,
+            .run_directory = options.run_directory,
+            .cgroup_parent = options.cgroup_parent,
+            .launcher_program = programs + "/noded-launcher",
+            .init_program = programs + "/sliver-init",
+            .first_id = options.first_id,
+            .id_ranges = options.id_ranges};
+}
+
+api::NodeIdentity identityOf(const NodedOptions& options, const HostFacts& facts, const Ipv6Address& care_of_address) {
+    return {.name = options.name,
+            .care_of_address = care_of_address,
+            .api_port = options.api_port,
+            .version = HOMESLICE_VERSION,
+            .home_agent = options.home_agent,
+            .cpus = facts.cpus,
+            .memory_bytes = facts.memory_bytes,
+            .kernel = facts.kernel,
+            .boot_id = facts.boot_id};
+}
+
+absl::StatusOr<Ipv6Address> careOfAddress(const NodedOptions& options) {
+    if (options.care_of_address) return *options.care_of_address;
+    return firstGlobalAddress(options.uplink);
+}
+
+std::unique_ptr<mobility::HomeAgent> makeHomeAgent(const NodedOptions& options, mobility::Forwarder& forwarder) {
+    if (!options.home_agent) return nullptr;
+    return mobility::HomeAgent::create({}, forwarder);
+}
+
+absl::Status run(const NodedOptions& options) {
+    HS_RETURN_IF_ERROR(prepareSignals());
+    HS_RETURN_IF_ERROR(raiseDescriptorLimit());
+    HS_RETURN_IF_ERROR(sys::becomeSubreaper());
+    api::redirectGrpcLog();
+
+    HS_ASSIGN_OR_RETURN(const std::string programs, executableDirectory());
+    HS_ASSIGN_OR_RETURN(const HostFacts facts, hostFacts());
+    HS_ASSIGN_OR_RETURN(const Ipv6Address care_of_address, careOfAddress(options));
+    const api::Server::Config listen{.address = care_of_address, .port = options.api_port};
+    HS_RETURN_IF_ERROR(api::Server::probe(listen));  // first of all: a second noded must not touch the first one's link
+    HS_RETURN_IF_ERROR(makeDirectories(options.state_directory, kDirectoryMode));
+    HS_RETURN_IF_ERROR(makeDirectories(options.run_directory, kDirectoryMode));
+    HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockDirectory(options.state_directory));
+    HS_RETURN_IF_ERROR(ensureBpffs(options.run_directory + "/bpf"));
+
+    HS_ASSIGN_OR_RETURN(const auto store, store::openSqliteStore(options.state_directory + "/noded.db"));
+    HS_ASSIGN_OR_RETURN(const auto images, image::Store::open(options.state_directory));
+    HS_ASSIGN_OR_RETURN(const auto forwarder,
+                        mobility::Forwarder::open({.uplink = options.uplink,
+                                                   .care_of_address = care_of_address,
+                                                   .pin_directory = options.run_directory + "/bpf/homeslice",
+                                                   .home_agent = options.home_agent}));
+    const auto home_agent = makeHomeAgent(options, *forwarder);
+    const auto gateway =
+        mobility::AccessGateway::create({.care_of_address = care_of_address}, *forwarder, api::bindingTransports());
+
+    api::NetworkSettings network(
+        {.forwarder = *forwarder, .gateway = *gateway, .home_agent = home_agent.get(), .store = *store});
+    if (const absl::Status restored = network.restore(); !restored.ok()) logError("{}", messageOf(restored));
+
+    const auto fetcher = api::Fetcher::create(options.controller);
+    api::ChangeSignal changes;
+    HS_ASSIGN_OR_RETURN(
+        const auto manager,
+        sliver::Manager::create(
+            managerConfig(options, programs),
+            {.store = *store,
+             .images = *images,
+             .forwarder = *forwarder,
+             .gateway = *gateway,
+             .fetch_image = [&](const std::string& digest, int fd) { return fetcher->fetchImage(digest, fd); },
+             .fetch_disk = [&](const SliverId& id, const DiskSource& source,
+                               int fd) { return fetcher->fetchDisk(id, source, fd); },
+             .changed = [&] { changes.raise(); }}));
+
+    HS_ASSIGN_OR_RETURN(
+        auto server, api::Server::start(
+                         {.address = care_of_address, .port = options.api_port},
+                         {.manager = *manager, .forwarder = *forwarder, .home_agent = home_agent.get(), .inspect = [&] {
+                              return api::inspect({.manager = *manager,
+                                                   .forwarder = *forwarder,
+                                                   .gateway = *gateway,
+                                                   .home_agent = home_agent.get()});
+                          }}));
+    auto link = api::ControllerLink::start(
+        {.controller = options.controller, .identity = identityOf(options, facts, care_of_address)},
+        {.manager = *manager, .network = network, .changes = changes});
+    logInfo("node {} serves [{}]:{}", options.name, care_of_address.toString(), options.api_port);
+
+    waitForEndSignal();
+    boundShutdown();
+    logInfo("ending; slivers go on");
+    // First what asks for work, then what does it; transfers are ended so that the manager's workers come back.
+    link.reset();
+    server.reset();
+    fetcher->stop();
+    return absl::OkStatus();
+}
+
+int main(int argc, char** argv) {
+    const auto line = parseCommandLine(std::vector<std::string>(argv + 1, argv + argc));
+    if (!line.ok()) {
+        fmt::print(stderr, "noded: {}\n", messageOf(line.status()));
+        return EXIT_FAILURE;
+    }
+    if (!line->help.empty()) {
+        fmt::print("{}", line->help);
+        return EXIT_SUCCESS;
+    }
+    initLog("noded", line->options.log_level);
+    const absl::Status status = run(line->options);
+    if (!status.ok()) logError("{}", messageOf(status));
+    return status.ok() ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace
+}  // namespace homeslice
+
+int main(int argc, char** argv) { return homeslice::main(argc, argv); }

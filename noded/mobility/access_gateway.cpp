@@ -1,0 +1,350 @@
+#include "noded/mobility/access_gateway.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "noded/mobility/binding_exchange.h"
+#include "noded/mobility/care_of_view.h"
+
+namespace homeslice::mobility {
+namespace {
+
+class RegisteringGateway final : public AccessGateway {
+public:
+    RegisteringGateway(const Config& config, Forwarder& forwarder, TransportFactory factory)
+        : config_(config), forwarder_(forwarder), factory_(std::move(factory)) {
+        sender_ = std::thread([this] { sendUntilStopped(); });
+    }
+    ~RegisteringGateway() override;
+
+    void setHomeAgents(const std::vector<HomeAgentAddress>& home_agents) override;
+    void bind(const BindingKey& key, uint64_t generation) override;
+    void unbind(const BindingKey& key) override;
+    std::vector<Registration> registrations() override;
+    absl::Status waitRegistered(const BindingKey& key, uint64_t generation, std::chrono::milliseconds timeout) override;
+
+private:
+    struct Session {
+        std::unique_ptr<BindingTransport> transport;  // null until the factory returned
+        CareOfView view;
+    };
+    struct Entry {
+        uint64_t generation = 0;
+        bool leaving = false;
+        Monotonic::time_point leave_by;  // by then the home agents' bindings have expired anyhow
+        std::map<HomeAgentAddress, BindingExchange> exchanges;
+    };
+
+    void addHomeAgent(const HomeAgentAddress& home_agent);
+    void removeHomeAgent(const HomeAgentAddress& home_agent);
+    void connected(const HomeAgentAddress& home_agent);
+    void acknowledged(const HomeAgentAddress& home_agent, const BindingAcknowledgement& acknowledgement);
+    void watching(const HomeAgentAddress& home_agent);
+    void heard(const HomeAgentAddress& home_agent, const BindingEvent& event);
+
+    void sendUntilStopped();
+    Monotonic::time_point sendDue(Monotonic::time_point now);
+    void sendUpdate(const BindingKey& key, Entry& entry, const HomeAgentAddress& home_agent, BindingExchange& exchange);
+    static bool hasLeft(const Entry& entry, Monotonic::time_point now);
+    std::optional<absl::Status> outcomeOf(const BindingKey& key, uint64_t generation);
+
+    void optimize(const Ipv6Address& home_address);
+    void dropLeftovers();
+
+    const Config config_;
+    Forwarder& forwarder_;
+    const TransportFactory factory_;
+
+    std::mutex sessions_mutex_;        // one change of the home agents at a time; taken before mutex_
+    std::mutex mutex_;                 // guards all below
+    std::condition_variable wake_;     // the sender has something to look at
+    std::condition_variable changed_;  // a registration changed
+    std::map<HomeAgentAddress, Session> sessions_;
+    std::map<BindingKey, Entry> entries_;
+    std::map<Ipv6Address, std::vector<Ipv6Address>> optimized_;  // what the forwarder was told
+    bool stopping_ = false;
+    std::thread sender_;
+};
+
+RegisteringGateway::~RegisteringGateway() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;  // from here the bindings and the forwarder stay as they are: the slivers live on
+    }
+    wake_.notify_all();
+    sender_.join();
+    setHomeAgents({});
+}
+
+void RegisteringGateway::setHomeAgents(const std::vector<HomeAgentAddress>& home_agents) {
+    const std::lock_guard setup(sessions_mutex_);
+    const std::set<HomeAgentAddress> wanted(home_agents.begin(), home_agents.end());
+    std::set<HomeAgentAddress> present;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [home_agent, session] : sessions_) present.insert(home_agent);
+    }
+    for (const HomeAgentAddress& home_agent : present)
+        if (!wanted.contains(home_agent)) removeHomeAgent(home_agent);
+    for (const HomeAgentAddress& home_agent : wanted)
+        if (!present.contains(home_agent)) addHomeAgent(home_agent);
+}
+
+void RegisteringGateway::addHomeAgent(const HomeAgentAddress& home_agent) {
+    {
+        const std::lock_guard lock(mutex_);
+        sessions_.try_emplace(home_agent);
+    }
+    // Without the lock: the transport may call back before it is returned.
+    auto transport =
+        factory_(home_agent, {.connected = [this, home_agent] { connected(home_agent); },
+                              .acknowledged =
+                                  [this, home_agent](const BindingAcknowledgement& acknowledgement) {
+                                      acknowledged(home_agent, acknowledgement);
+                                  },
+                              .event = [this, home_agent](const BindingEvent& event) { heard(home_agent, event); },
+                              .watching = [this, home_agent] { watching(home_agent); }});
+    {
+        const std::lock_guard lock(mutex_);
+        sessions_[home_agent].transport = std::move(transport);
+        for (auto& [key, entry] : entries_) entry.exchanges[home_agent].restart(Monotonic::now());
+    }
+    wake_.notify_all();
+}
+
+void RegisteringGateway::removeHomeAgent(const HomeAgentAddress& home_agent) {
+    std::unique_ptr<BindingTransport> transport;
+    {
+        const std::lock_guard lock(mutex_);
+        transport = std::move(sessions_[home_agent].transport);
+    }
+    transport.reset();  // without the lock: it waits for its callbacks
+    const std::lock_guard lock(mutex_);
+    const auto session = sessions_.extract(home_agent);
+    for (auto& [key, entry] : entries_) entry.exchanges.erase(home_agent);
+    if (stopping_) return;
+    std::set<Ipv6Address> concerned;
+    for (const auto& [key, binding] : session.mapped().view.bindings()) concerned.insert(key.home_address);
+    for (const Ipv6Address& home_address : concerned) optimize(home_address);
+}
+
+void RegisteringGateway::connected(const HomeAgentAddress& home_agent) {
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto& [key, entry] : entries_) {
+            BindingExchange& exchange = entry.exchanges[home_agent];
+            if (!exchange.isFinal()) exchange.restart(Monotonic::now());
+        }
+    }
+    wake_.notify_all();
+}
+
+void RegisteringGateway::acknowledged(const HomeAgentAddress& home_agent,
+                                      const BindingAcknowledgement& acknowledgement) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto entry = entries_.find(acknowledgement.key);
+        if (entry == entries_.end()) return;
+        const auto exchange = entry->second.exchanges.find(home_agent);
+        if (exchange == entry->second.exchanges.end()) return;
+        if (!exchange->second.acknowledged(acknowledgement, Monotonic::now())) return;
+        // A sequence number is only asked for again.
+        if (acknowledgement.status != BindingStatus::accepted &&
+            acknowledgement.status != BindingStatus::sequence_out_of_window)
+            logWarning("{} refuses the binding of {} (id {}, generation {}): status {}", home_agent.address.toString(),
+                       acknowledgement.key.home_address.toString(), acknowledgement.key.binding_id,
+                       entry->second.generation, static_cast<int>(acknowledgement.status));
+    }
+    changed_.notify_all();
+    wake_.notify_all();
+}
+
+void RegisteringGateway::watching(const HomeAgentAddress& home_agent) {
+    const std::lock_guard lock(mutex_);
+    sessions_[home_agent].view.beginSnapshot();
+}
+
+void RegisteringGateway::heard(const HomeAgentAddress& home_agent, const BindingEvent& event) {
+    const std::lock_guard lock(mutex_);
+    for (const Ipv6Address& home_address : sessions_[home_agent].view.apply(event)) optimize(home_address);
+    if (event.kind == BindingEvent::Kind::snapshot_end) dropLeftovers();
+}
+
+void RegisteringGateway::bind(const BindingKey& key, uint64_t generation) {
+    {
+        const std::lock_guard lock(mutex_);
+        Entry& entry = entries_[key];
+        if (!entry.leaving && generation <= entry.generation) return;
+        entry.generation = std::max(generation, entry.generation);
+        entry.leaving = false;
+        for (const auto& [home_agent, session] : sessions_) entry.exchanges[home_agent].restart(Monotonic::now());
+        optimize(key.home_address);
+    }
+    wake_.notify_all();
+}
+
+void RegisteringGateway::unbind(const BindingKey& key) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = entries_.find(key);
+        if (found == entries_.end() || found->second.leaving) return;
+        Entry& entry = found->second;
+        const auto now = Monotonic::now();
+        entry.leaving = true;
+        entry.leave_by = now + std::chrono::seconds(config_.lifetime_s);
+        for (auto& [home_agent, exchange] : entry.exchanges) exchange.restart(now);
+        optimize(key.home_address);
+    }
+    changed_.notify_all();
+    wake_.notify_all();
+}
+
+void RegisteringGateway::sendUntilStopped() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        const auto next = sendDue(Monotonic::now());
+        if (next == Monotonic::time_point::max())
+            wake_.wait(lock);
+        else
+            wake_.wait_until(lock, next);
+    }
+}
+
+// Sends what is due, forgets who has left; returns when to look again.
+Monotonic::time_point RegisteringGateway::sendDue(Monotonic::time_point now) {
+    auto next = Monotonic::time_point::max();
+    for (auto item = entries_.begin(); item != entries_.end();) {
+        Entry& entry = item->second;
+        if (entry.leaving && hasLeft(entry, now)) {
+            item = entries_.erase(item);
+            continue;
+        }
+        for (auto& [home_agent, exchange] : entry.exchanges) {
+            if (exchange.due() <= now) sendUpdate(item->first, entry, home_agent, exchange);
+            next = std::min(next, exchange.due());
+        }
+        if (entry.leaving) next = std::min(next, entry.leave_by);
+        ++item;
+    }
+    return next;
+}
+
+void RegisteringGateway::sendUpdate(const BindingKey& key, Entry& entry, const HomeAgentAddress& home_agent,
+                                    BindingExchange& exchange) {
+    const uint16_t sequence = exchange.sent(Monotonic::now());
+    const auto session = sessions_.find(home_agent);
+    if (session == sessions_.end() || !session->second.transport) return;
+    session->second.transport->send({.key = key,
+                                     .care_of_address = config_.care_of_address,
+                                     .sequence = sequence,
+                                     .generation = entry.generation,
+                                     .lifetime_s = entry.leaving ? 0 : config_.lifetime_s});
+}
+
+bool RegisteringGateway::hasLeft(const Entry& entry, Monotonic::time_point now) {
+    if (now >= entry.leave_by) return true;
+    return std::all_of(entry.exchanges.begin(), entry.exchanges.end(), [](const auto& item) {
+        const BindingExchange& exchange = item.second;
+        return exchange.isFinal() || (exchange.answered() && exchange.status() == BindingStatus::accepted);
+    });
+}
+
+std::vector<AccessGateway::Registration> RegisteringGateway::registrations() {
+    const std::lock_guard lock(mutex_);
+    const auto now = Monotonic::now();
+    std::vector<Registration> result;
+    for (const auto& [key, entry] : entries_) {
+        if (entry.leaving) continue;
+        Registration registration{.key = key, .generation = entry.generation};
+        for (const auto& [home_agent, exchange] : entry.exchanges) {
+            if (exchange.answered()) registration.status = exchange.status();
+            registration.registered = registration.registered || exchange.isRegistered(now);
+        }
+        result.push_back(registration);
+    }
+    return result;
+}
+
+// What waitRegistered() would say now; nothing while the matter is open.
+std::optional<absl::Status> RegisteringGateway::outcomeOf(const BindingKey& key, uint64_t generation) {
+    const std::string name = "home address " + key.home_address.toString();
+    const auto found = entries_.find(key);
+    if (found == entries_.end() || found->second.leaving) return notFound(name + " is not bound here");
+    const Entry& entry = found->second;
+    if (entry.generation < generation) return std::nullopt;
+    size_t stale = 0;
+    size_t prohibited = 0;
+    for (const auto& [home_agent, exchange] : entry.exchanges) {
+        if (!exchange.answered()) continue;
+        if (exchange.status() == BindingStatus::accepted && exchange.isRegistered(Monotonic::now()))
+            return absl::OkStatus();
+        if (exchange.status() == BindingStatus::generation_stale) ++stale;
+        if (exchange.status() == BindingStatus::administratively_prohibited) ++prohibited;
+    }
+    if (stale + prohibited == 0 || stale + prohibited < entry.exchanges.size()) return std::nullopt;
+    if (stale != 0) return aborted(name + " was bound elsewhere with a later generation");
+    return permissionDenied(name + ": the home agent refuses this node's care-of address");
+}
+
+absl::Status RegisteringGateway::waitRegistered(const BindingKey& key, uint64_t generation,
+                                                std::chrono::milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    std::optional<absl::Status> outcome;
+    if (changed_.wait_for(lock, timeout, [&] { return (outcome = outcomeOf(key, generation)).has_value(); }))
+        return *outcome;
+    std::string message = "no home agent has acknowledged " + key.home_address.toString();
+    for (const auto& [home_agent, exchange] : entries_.at(key).exchanges)
+        if (exchange.answered() && exchange.status() != BindingStatus::accepted)
+            message += "; " + home_agent.address.toString() + " refused it with status " +
+                       std::to_string(static_cast<int>(exchange.status()));
+    return deadlineExceeded(message);
+}
+
+// Tells the forwarder where to send packets for `home_address`: to the nodes that serve it, this one left out. What is
+// local stays local without a care-of address, and after a sliver has left, the home agent knows best.
+void RegisteringGateway::optimize(const Ipv6Address& home_address) {
+    std::vector<const CareOfView*> views;
+    for (const auto& [home_agent, session] : sessions_) views.push_back(&session.view);
+    std::vector<Ipv6Address> wanted;
+    for (const Binding& binding : mergedBindings(views, home_address)) {
+        const auto local = entries_.find(binding.key);
+        const bool is_local = local != entries_.end() && !local->second.leaving;
+        if (!is_local && binding.care_of_address != config_.care_of_address) wanted.push_back(binding.care_of_address);
+    }
+    const auto told = optimized_.find(home_address);
+    if (told == optimized_.end() ? wanted.empty() : told->second == wanted) return;
+    if (const absl::Status status = forwarder_.setCareOf(home_address, wanted); !status.ok()) {
+        logWarning("no direct path to {}: {}", home_address.toString(), messageOf(status));
+        return;
+    }
+    if (wanted.empty())
+        optimized_.erase(home_address);
+    else
+        optimized_[home_address] = std::move(wanted);
+}
+
+// The pinned map may know care-of addresses from an earlier life of noded that no home agent knows any more.
+void RegisteringGateway::dropLeftovers() {
+    const auto bound = forwarder_.boundAddresses();
+    if (!bound.ok()) return;
+    for (const Ipv6Address& home_address : *bound)
+        if (!optimized_.contains(home_address))
+            if (const absl::Status status = forwarder_.setCareOf(home_address, {}); !status.ok())
+                logWarning("direct path to {}: {}", home_address.toString(), messageOf(status));
+}
+
+}  // namespace
+
+std::unique_ptr<AccessGateway> AccessGateway::create(const Config& config, Forwarder& forwarder,
+                                                     TransportFactory factory) {
+    return std::make_unique<RegisteringGateway>(config, forwarder, std::move(factory));
+}
+
+}  // namespace homeslice::mobility

@@ -1,0 +1,49 @@
+#include "noded/mobility/binding_exchange.h"
+
+#include <algorithm>
+
+namespace homeslice::mobility {
+namespace {
+
+constexpr std::chrono::seconds kFirstBackoff{1};
+constexpr std::chrono::seconds kLastBackoff{32};
+
+}  // namespace
+
+void BindingExchange::restart(Monotonic::time_point now) {
+    answered_ = false;
+    backoff_ = kFirstBackoff;
+    due_ = now;
+}
+
+uint16_t BindingExchange::sent(Monotonic::time_point now) {
+    due_ = now + backoff_;
+    backoff_ = std::min(2 * backoff_, kLastBackoff);
+    return ++sequence_;
+}
+
+bool BindingExchange::acknowledged(const BindingAcknowledgement& acknowledgement, Monotonic::time_point now) {
+    const bool out_of_window = acknowledgement.status == BindingStatus::sequence_out_of_window;
+    if (!out_of_window && acknowledgement.sequence != sequence_) return false;
+    if (out_of_window) {
+        // It holds the last sequence that was accepted, perhaps from our life before this one. Once at a time: a home
+        // agent that never agrees gets the retransmission's pace.
+        const bool again = answered_ && status_ == BindingStatus::sequence_out_of_window;
+        sequence_ = acknowledgement.sequence;
+        if (!again) due_ = now;
+    }
+    answered_ = true;
+    status_ = acknowledgement.status;
+    if (status_ == BindingStatus::accepted) {
+        registered_ = acknowledgement.lifetime_s != 0;
+        expires_ = now + std::chrono::seconds(acknowledgement.lifetime_s);
+        backoff_ = kFirstBackoff;
+        due_ = registered_ ? now + std::chrono::seconds(acknowledgement.refresh_s) : Monotonic::time_point::max();
+    } else if (isFinalRefusal(status_)) {
+        registered_ = false;
+        due_ = Monotonic::time_point::max();
+    }
+    return true;
+}
+
+}  // namespace homeslice::mobility

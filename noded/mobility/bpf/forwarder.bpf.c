@@ -1,0 +1,181 @@
+// The programs at the four hooks. What each does is drawn in docs/design/data-plane.md.
+#include "noded/mobility/bpf/deliver.bpf.h"
+
+static __always_inline const struct hs_node* thisNode(void) {
+    const __u32 index = 0;
+    return bpf_map_lookup_elem(&node, &index);
+}
+
+static __always_inline int isHome(const struct hs_node* self, const struct hs_address* address) {
+    if (!(self->flags & HS_NODE_HAS_PREFIX)) return 0;
+    __u32 differs = 0;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        differs |= (address->words[i] ^ self->home_prefix.words[i]) & self->home_prefix_mask.words[i];
+    return differs == 0;
+}
+
+static __always_inline int isTooBig(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
+    if (packetLength(skb, packet) <= self->sliver_mtu) return 0;
+    add(HS_PACKET_TOO_BIG, 1);
+    return 1;
+}
+
+// A packet that came by tunnel for a sliver that is not here: `outer` sent it too late, or knows too little.
+static __always_inline int relay(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
+                                 const struct hs_address* outer, __u32 relayed) {
+    struct hs_address care_of;
+    const int home_agent = self->flags & HS_NODE_HOME_AGENT;
+    if (!home_agent && relayed) return drop(HS_DROPPED_NO_SLIVER);
+    const int bound = chooseCareOf(packet, &care_of);
+    if (home_agent && !bound) return TC_ACT_OK;  // the kernel's unreachable route answers
+    setHopLimit(skb, packet->hop_limit - 1);
+    if (bound && !sameAddress(&care_of, outer) && !sameAddress(&care_of, &self->care_of))
+        return encapsulateToBinding(skb, packet, self, &care_of, home_agent ? relayed : 1);
+    if (home_agent || !(self->flags & HS_NODE_HAS_HOME_AGENT)) return drop(HS_DROPPED_NO_SLIVER);
+    return encapsulate(skb, packet, self, &self->home_agent, 1);
+}
+
+static __always_inline int receiveTunnelled(struct __sk_buff* skb, const struct hs_node* self,
+                                            const struct ipv6hdr* outer) {
+    struct hs_address sender;
+    struct packet packet;
+    __builtin_memcpy(&sender, &outer->saddr, sizeof(sender));
+    if (!bpf_map_lookup_elem(&trusted_peers, &sender)) return drop(HS_DROPPED_UNTRUSTED_TUNNEL);
+    if (readPacket(skb, ETH_HLEN + HS_TUNNEL_OVERHEAD, &packet)) return drop(HS_DROPPED_MALFORMED);
+    if (decapsulate(skb, &packet, trafficClass(outer))) return drop(HS_DROPPED_MALFORMED);
+
+    const __u32 link = chooseLocal(&packet);
+    if (!link && !isHome(self, &packet.destination)) return drop(HS_DROPPED_NO_SLIVER);
+    if (packet.hop_limit <= 1) return letKernelRefuse(skb);
+    if (link) return deliver(skb, &packet, link);
+    return relay(skb, &packet, self, &sender, outer->flow_lbl[0] & (HS_FLOW_LABEL_RELAYED >> 16));
+}
+
+// A plain packet for a home address at the home agent.
+static __always_inline int forwardHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
+    struct hs_address care_of;
+    const __u32 link = chooseLocal(packet);
+    if (!link && !chooseCareOf(packet, &care_of)) return TC_ACT_OK;  // the kernel's unreachable route answers
+    if (packet->hop_limit <= 1 || isTooBig(skb, packet, self)) return letKernelRefuse(skb);
+    if (link) return deliver(skb, packet, link);
+    setHopLimit(skb, packet->hop_limit - 1);
+    return encapsulateToBinding(skb, packet, self, &care_of, 0);
+}
+
+SEC("tc")
+int uplink_ingress(struct __sk_buff* skb) {
+    const struct hs_node* self = thisNode();
+    struct ipv6hdr header;
+    struct packet packet;
+    if (!self || skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_OK;
+    if (bpf_skb_load_bytes(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
+    if (header.nexthdr == IPPROTO_IPV6 && sameAddress((const struct hs_address*)&header.daddr, &self->care_of))
+        return receiveTunnelled(skb, self, &header);
+
+    if (!isHome(self, (const struct hs_address*)&header.daddr)) return TC_ACT_OK;
+    // Slivers reach each other by tunnel, so a plain packet between home addresses was forged.
+    if (isHome(self, (const struct hs_address*)&header.saddr)) return drop(HS_DROPPED_SPOOFED_SOURCE);
+    if (!(self->flags & HS_NODE_HOME_AGENT)) return TC_ACT_OK;
+    if (readPacket(skb, ETH_HLEN, &packet)) return drop(HS_DROPPED_MALFORMED);
+    return forwardHome(skb, &packet, self);
+}
+
+// What the node itself sends to home addresses, ICMPv6 errors among it. A routing rule leads it here (forwarder.cpp).
+SEC("tc")
+int uplink_egress(struct __sk_buff* skb) {
+    const struct hs_node* self = thisNode();
+    struct hs_address care_of;
+    struct packet packet;
+    struct ipv6hdr header;
+    if (!self || skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_OK;
+    if (bpf_skb_load_bytes(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
+    if (!isHome(self, (const struct hs_address*)&header.daddr)) return TC_ACT_OK;
+    if (readPacket(skb, ETH_HLEN, &packet)) return drop(HS_DROPPED_MALFORMED);
+
+    const __u32 link = chooseLocal(&packet);
+    if (link) {
+        const struct hs_port* port = bpf_map_lookup_elem(&ports, &link);
+        if (!port || setLinkLayer(skb, port)) return drop(HS_DROPPED_NO_SLIVER);
+        return bpf_redirect(link, 0);  // port_egress looks at it
+    }
+    if (isTooBig(skb, &packet, self)) return TC_ACT_SHOT;
+    if (chooseCareOf(&packet, &care_of) && !sameAddress(&care_of, &self->care_of))
+        return encapsulateToBinding(skb, &packet, self, &care_of, 0);
+    if (self->flags & HS_NODE_HAS_HOME_AGENT) return encapsulate(skb, &packet, self, &self->home_agent, 0);
+    return drop(HS_DROPPED_NO_SLIVER);
+}
+
+// Neighbour discovery with the gateway, for slivers without a permanent entry.
+static __always_inline int isGatewayDiscovery(const struct packet* packet) {
+    return packet->protocol == IPPROTO_ICMPV6 && packet->hop_limit == 255 &&
+           (packet->icmp_type == ICMPV6_NEIGHBOUR_SOLICITATION ||
+            packet->icmp_type == ICMPV6_NEIGHBOUR_ADVERTISEMENT) &&
+           (isLinkLocal(&packet->destination) || isMulticast(&packet->destination));
+}
+
+static __always_inline int isLinkScope(const struct packet* packet) {
+    return isMulticast(&packet->destination) || isLinkLocal(&packet->destination) || isLinkLocal(&packet->source) ||
+           isUnspecified(&packet->source);
+}
+
+static __always_inline int sameMac(const __u8* a, const __u8* b) {
+    __u8 differs = 0;
+#pragma unroll
+    for (int i = 0; i < ETH_ALEN; i++) differs |= a[i] ^ b[i];
+    return differs == 0;
+}
+
+static __always_inline int isOwnSource(const struct hs_port* port, const struct ethhdr* ethernet,
+                                       const struct packet* packet) {
+    return sameMac(ethernet->h_source, port->sliver_mac) &&
+           (sameAddress(&packet->source, &port->home_address) || sameAddress(&packet->source, &port->slice_address));
+}
+
+static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
+    struct hs_address care_of;
+    if (packet->hop_limit <= 1) return letKernelRefuse(skb);
+    const __u32 link = chooseLocal(packet);
+    if (link) {
+        add(HS_LOCAL_PACKETS, 1);
+        return deliver(skb, packet, link);
+    }
+    const int bound = chooseCareOf(packet, &care_of) && !sameAddress(&care_of, &self->care_of);
+    if (!bound && !(self->flags & HS_NODE_HAS_HOME_AGENT)) return TC_ACT_OK;
+    if (isTooBig(skb, packet, self)) return letKernelRefuse(skb);
+    setHopLimit(skb, packet->hop_limit - 1);
+    if (bound) return encapsulateToBinding(skb, packet, self, &care_of, 0);
+    return encapsulate(skb, packet, self, &self->home_agent, 0);
+}
+
+// What a sliver sends.
+SEC("tc")
+int port_ingress(struct __sk_buff* skb) {
+    const __u32 link = skb->ifindex;
+    const struct hs_node* self = thisNode();
+    const struct hs_port* port = bpf_map_lookup_elem(&ports, &link);
+    struct ethhdr ethernet;
+    struct packet packet;
+    if (!self || !port || skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_SHOT;
+    if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)) || readPacket(skb, ETH_HLEN, &packet))
+        return drop(HS_DROPPED_MALFORMED);
+    if (isGatewayDiscovery(&packet)) return TC_ACT_OK;
+    if (isLinkScope(&packet)) return TC_ACT_SHOT;
+    if (!isOwnSource(port, &ethernet, &packet)) return drop(HS_DROPPED_SPOOFED_SOURCE);
+
+    rememberUdp(link, &packet);
+    if (!isHome(self, &packet.destination)) return TC_ACT_OK;
+    return sendHome(skb, &packet, self);
+}
+
+// What the kernel or uplink_egress sends to a sliver.
+SEC("tc")
+int port_egress(struct __sk_buff* skb) {
+    struct packet packet;
+    if (skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_SHOT;
+    if (readPacket(skb, ETH_HLEN, &packet)) return drop(HS_DROPPED_MALFORMED);
+    if (!mayEnter(skb->ifindex, &packet)) return drop(HS_DROPPED_NOT_EXPOSED);
+    return TC_ACT_OK;
+}
+
+char program_license[] SEC("license") = "GPL";

@@ -1,0 +1,115 @@
+// The maps. Sizes that depend on the node's role are set before loading (maps.cpp).
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "noded/mobility/bpf/layout.h"
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct hs_node);
+} node SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_PEERS);
+    __type(key, struct hs_address);
+    __type(value, __u8);
+} trusted_peers SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_PORTS);
+    __type(key, __u32);
+    __type(value, struct hs_port);
+} ports SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_EXPOSED);
+    __type(key, struct hs_exposed);
+    __type(value, __u8);
+} exposed SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 2 * HS_MAX_PORTS);
+    __type(key, struct hs_address);
+    __type(value, struct hs_local);
+} local_slivers SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, HS_FLOWS_ACCESS_GATEWAY);
+    __type(key, struct hs_flow);
+    __type(value, __u32);
+} local_flows SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_BINDINGS);
+    __type(key, struct hs_address);
+    __type(value, struct hs_binding);
+} bindings SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_CARE_OF_SETS);
+    __type(key, struct hs_address);
+    __type(value, struct hs_care_of_set);
+} care_of_sets SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, HS_FLOWS_ACCESS_GATEWAY);
+    __type(key, struct hs_flow);
+    __type(value, struct hs_address);
+} care_of_flows SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_BINDINGS);
+    __type(key, struct hs_address);
+    __type(value, struct hs_binding_counters);
+} binding_counters SEC(".maps");
+
+// UDP flows that slivers began, as their packets to the sliver carry them.
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, HS_UDP_FLOWS);
+    __type(key, struct hs_flow);
+    __type(value, __u8);
+} udp_flows SEC(".maps");
+
+// Not read by the programs: the home agent's bindings with generation and sequence, for a restarted noded.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_BINDINGS);
+    __type(key, struct hs_saved_key);
+    __type(value, struct hs_saved_binding);
+} saved_bindings SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, HS_COUNTERS);
+    __type(key, __u32);
+    __type(value, __u64);
+} counters SEC(".maps");
+
+static __always_inline void add(enum hs_counter counter, __u64 amount) {
+    __u32 index = counter;
+    __u64* value = bpf_map_lookup_elem(&counters, &index);
+    if (value) *value += amount;
+}

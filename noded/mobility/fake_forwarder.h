@@ -1,0 +1,74 @@
+// A Forwarder that remembers what it was told, for tests of those who drive one.
+#pragma once
+
+#include <map>
+#include <mutex>
+
+#include "noded/mobility/forwarder.h"
+
+namespace homeslice::mobility {
+
+class FakeForwarder final : public Forwarder {
+public:
+    uint32_t sliverMtu() const override { return 1460; }
+    absl::Status addPort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
+    absl::Status removePort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
+    absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) override {
+        const std::lock_guard lock(mutex_);
+        if (!answer_.ok()) return answer_;
+        if (care_of.empty())
+            care_of_.erase(home_address);
+        else
+            care_of_[home_address] = care_of;
+        return absl::OkStatus();
+    }
+    absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() override {
+        const std::lock_guard lock(mutex_);
+        std::vector<Ipv6Address> result;
+        for (const auto& [home_address, care_of] : care_of_) result.push_back(home_address);
+        return result;
+    }
+    absl::Status setHomePrefix(const Ipv6Prefix& /*prefix*/, const Ipv6Address& /*home_agent*/) override {
+        return absl::OkStatus();
+    }
+    absl::Status setTrustedPeers(const std::vector<Ipv6Address>& /*peers*/) override { return absl::OkStatus(); }
+    absl::Status saveBinding(const Binding& binding) override {
+        const std::lock_guard lock(mutex_);
+        saved_[binding.key] = binding;
+        return absl::OkStatus();
+    }
+    absl::Status forgetBinding(const BindingKey& key) override {
+        const std::lock_guard lock(mutex_);
+        saved_.erase(key);
+        return absl::OkStatus();
+    }
+    absl::StatusOr<std::vector<Binding>> savedBindings() override {
+        const std::lock_guard lock(mutex_);
+        std::vector<Binding> result;
+        for (const auto& [key, binding] : saved_) result.push_back(binding);
+        return result;
+    }
+    absl::StatusOr<ForwarderCounters> counters() override { return ForwarderCounters{}; }
+    absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& /*home_address*/) override {
+        return BindingCounters{};
+    }
+
+    std::vector<Ipv6Address> careOf(const Ipv6Address& home_address) {
+        const std::lock_guard lock(mutex_);
+        const auto found = care_of_.find(home_address);
+        return found == care_of_.end() ? std::vector<Ipv6Address>() : found->second;
+    }
+    // What setCareOf() says from now on.
+    void answerWith(const absl::Status& status) {
+        const std::lock_guard lock(mutex_);
+        answer_ = status;
+    }
+
+private:
+    std::mutex mutex_;
+    absl::Status answer_;
+    std::map<Ipv6Address, std::vector<Ipv6Address>> care_of_;
+    std::map<BindingKey, Binding> saved_;
+};
+
+}  // namespace homeslice::mobility

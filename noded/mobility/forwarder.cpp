@@ -1,0 +1,224 @@
+#include "noded/mobility/forwarder.h"
+
+#include <array>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "base/status.h"
+#include "noded/mobility/care_of_set.h"
+#include "noded/mobility/port_table.h"
+#include "noded/mobility/programs.h"
+#include "noded/mobility/steering.h"
+
+namespace homeslice::mobility {
+namespace {
+
+constexpr __u32 kNode = 0;
+constexpr uint32_t kIpv6MinimumMtu = 1280;
+
+hs_address maskOf(uint8_t length) {
+    std::array<uint8_t, 16> bytes{};
+    bytes.fill(0xff);
+    return toWire(Ipv6Prefix(Ipv6Address(bytes), length).address());
+}
+
+uint8_t lengthOf(const hs_address& mask) {
+    int length = 0;
+    for (const uint32_t word : mask.words) length += __builtin_popcount(word);
+    return static_cast<uint8_t>(length);
+}
+
+hs_saved_key savedKey(const BindingKey& key) {
+    return {.home_address = toWire(key.home_address), .binding_id = key.binding_id, .reserved = 0};
+}
+
+Binding fromSaved(const hs_saved_key& key, const hs_saved_binding& saved) {
+    return {.key = {.home_address = fromWire(key.home_address), .binding_id = key.binding_id},
+            .care_of_address = fromWire(saved.care_of),
+            .sequence = saved.sequence,
+            .generation = saved.generation,
+            .lifetime_s = saved.lifetime_s,
+            .expires = Monotonic::now() + std::chrono::seconds(saved.lifetime_s),
+            .registered = fromUnixMicros(static_cast<int64_t>(saved.registered_us))};
+}
+
+class BpfForwarder final : public Forwarder {
+public:
+    BpfForwarder(const ForwarderConfig& config, Programs programs, sys::Netlink netlink, const sys::Link& uplink)
+        : config_(config),
+          programs_(std::move(programs)),
+          netlink_(std::move(netlink)),
+          ports_(programs_),
+          sliver_mtu_(uplink.mtu - HS_TUNNEL_OVERHEAD) {}
+
+    uint32_t sliverMtu() const override { return sliver_mtu_; }
+    absl::Status addPort(const SliverPort& port) override;
+    absl::Status removePort(const SliverPort& port) override;
+    absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) override;
+    absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() override;
+    absl::Status setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) override;
+    absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) override;
+    absl::Status saveBinding(const Binding& binding) override;
+    absl::Status forgetBinding(const BindingKey& key) override;
+    absl::StatusOr<std::vector<Binding>> savedBindings() override;
+    absl::StatusOr<ForwarderCounters> counters() override { return programs_.counters(); }
+    absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& home_address) override;
+
+private:
+    absl::Status forgetPrefix(const hs_node& node);
+
+    const ForwarderConfig config_;
+    Programs programs_;
+    std::mutex mutex_;  // guards all below, and every change to a map
+    sys::Netlink netlink_;
+    PortTable ports_;
+    const uint32_t sliver_mtu_;
+};
+
+absl::Status BpfForwarder::addPort(const SliverPort& port) {
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const sys::Link link, netlink_.link(port.link_name));
+    HS_RETURN_IF_ERROR_CTX(ports_.add(port, static_cast<uint32_t>(link.index)), "port " + port.link_name);
+    HS_RETURN_IF_ERROR(programs_.attachPort(link.index));
+    return ports_.letIn(port, static_cast<uint32_t>(link.index));
+}
+
+absl::Status BpfForwarder::removePort(const SliverPort& port) {
+    const std::lock_guard lock(mutex_);
+    HS_RETURN_IF_ERROR_CTX(ports_.remove(port), "port " + port.link_name);
+    const auto link = netlink_.link(port.link_name);
+    if (link.ok()) return detachPrograms(link->index);
+    return link.status().code() == absl::StatusCode::kNotFound ? absl::OkStatus() : link.status();
+}
+
+absl::Status BpfForwarder::setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) {
+    const std::lock_guard lock(mutex_);
+    const hs_address key = toWire(home_address);
+    if (care_of.empty()) {
+        HS_RETURN_IF_ERROR(programs_.bindings().erase(key));
+        HS_RETURN_IF_ERROR(programs_.careOfSets().erase(key));
+        return programs_.bindingCounters().erase(key);
+    }
+    const hs_care_of_set set = makeCareOfSet(care_of);
+    HS_RETURN_IF_ERROR(programs_.bindingCounters().putIfAbsent(key, {}));
+    // The set is there before the binding points to it, and until no binding does.
+    if (set.count > 1) HS_RETURN_IF_ERROR(programs_.careOfSets().put(key, set));
+    HS_RETURN_IF_ERROR(programs_.bindings().put(key, {.count = set.count, .care_of = set.members[0].address}));
+    return set.count > 1 ? absl::OkStatus() : programs_.careOfSets().erase(key);
+}
+
+absl::StatusOr<std::vector<Ipv6Address>> BpfForwarder::boundAddresses() {
+    const std::lock_guard lock(mutex_);
+    std::vector<Ipv6Address> result;
+    for (const hs_address& key : programs_.bindings().keys()) result.push_back(fromWire(key));
+    return result;
+}
+
+absl::Status BpfForwarder::forgetPrefix(const hs_node& node) {
+    const Ipv6Prefix prefix(fromWire(node.home_prefix), lengthOf(node.home_prefix_mask));
+    HS_RETURN_IF_ERROR(unsteerHomePrefix(netlink_, prefix));
+    return config_.home_agent ? netlink_.deleteRoute(prefix) : absl::OkStatus();
+}
+
+absl::Status BpfForwarder::setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) {
+    if (prefix.length() == 0) return invalidArgument("a home prefix of length 0");
+    const std::lock_guard lock(mutex_);
+    hs_node node = programs_.node().get(kNode).value_or(hs_node{});
+    const hs_node before = node;
+    node.home_prefix = toWire(prefix.address());
+    node.home_prefix_mask = maskOf(prefix.length());
+    node.home_agent = toWire(home_agent);
+    node.flags = HS_NODE_HAS_PREFIX;
+    if (config_.home_agent) node.flags |= HS_NODE_HOME_AGENT;
+    if (!config_.home_agent && !home_agent.isUnspecified()) node.flags |= HS_NODE_HAS_HOME_AGENT;
+
+    const bool moved = std::memcmp(&before.home_prefix, &node.home_prefix, 2 * sizeof(hs_address)) != 0;
+    if (moved && (before.flags & HS_NODE_HAS_PREFIX) != 0) HS_RETURN_IF_ERROR(forgetPrefix(before));
+    if (config_.home_agent) HS_RETURN_IF_ERROR(refuseUnbound(netlink_, prefix));
+    HS_RETURN_IF_ERROR(steerHomePrefix(netlink_, prefix));
+    return programs_.node().put(kNode, node);
+}
+
+absl::Status BpfForwarder::setTrustedPeers(const std::vector<Ipv6Address>& peers) {
+    const std::lock_guard lock(mutex_);
+    const auto map = programs_.trustedPeers();
+    const std::set<Ipv6Address> wanted(peers.begin(), peers.end());
+    for (const Ipv6Address& peer : wanted) HS_RETURN_IF_ERROR(map.put(toWire(peer), 1));
+    for (const hs_address& key : map.keys())
+        if (!wanted.contains(fromWire(key))) HS_RETURN_IF_ERROR(map.erase(key));
+    return absl::OkStatus();
+}
+
+absl::Status BpfForwarder::saveBinding(const Binding& binding) {
+    const std::lock_guard lock(mutex_);
+    return programs_.savedBindings().put(savedKey(binding.key),
+                                         {.generation = binding.generation,
+                                          .registered_us = static_cast<uint64_t>(toUnixMicros(binding.registered)),
+                                          .care_of = toWire(binding.care_of_address),
+                                          .lifetime_s = binding.lifetime_s,
+                                          .sequence = binding.sequence,
+                                          .reserved = 0});
+}
+
+absl::Status BpfForwarder::forgetBinding(const BindingKey& key) {
+    const std::lock_guard lock(mutex_);
+    return programs_.savedBindings().erase(savedKey(key));
+}
+
+absl::StatusOr<std::vector<Binding>> BpfForwarder::savedBindings() {
+    const std::lock_guard lock(mutex_);
+    std::vector<Binding> result;
+    const auto map = programs_.savedBindings();
+    for (const hs_saved_key& key : map.keys())
+        if (const auto saved = map.get(key)) result.push_back(fromSaved(key, *saved));
+    return result;
+}
+
+absl::StatusOr<BindingCounters> BpfForwarder::countersOf(const Ipv6Address& home_address) {
+    const auto counters = programs_.bindingCounters().get(toWire(home_address));
+    if (!counters) return BindingCounters{};
+    return BindingCounters{.packets = counters->packets, .bytes = counters->bytes};
+}
+
+// Keeps a prefix that an earlier noded was told, so that packets flow before the controller speaks again.
+absl::Status describeNode(const Programs& programs, const ForwarderConfig& config, const sys::Link& uplink) {
+    hs_node node = programs.node().get(kNode).value_or(hs_node{});
+    node.care_of = toWire(config.care_of_address);
+    node.uplink = static_cast<uint32_t>(uplink.index);
+    node.sliver_mtu = uplink.mtu - HS_TUNNEL_OVERHEAD;
+    return programs.node().put(kNode, node);
+}
+
+absl::StatusOr<std::unique_ptr<Forwarder>> openForwarder(const ForwarderConfig& config) {
+    HS_ASSIGN_OR_RETURN(sys::Netlink netlink, sys::Netlink::open());
+    HS_ASSIGN_OR_RETURN(const sys::Link uplink, netlink.link(config.uplink));
+    if (uplink.mtu < kIpv6MinimumMtu + HS_TUNNEL_OVERHEAD)
+        return failedPrecondition("the MTU of " + config.uplink + " leaves slivers less than IPv6 needs");
+    HS_ASSIGN_OR_RETURN(Programs programs, Programs::load(config.pin_directory, config.home_agent));
+    HS_RETURN_IF_ERROR(describeNode(programs, config, uplink));
+    HS_RETURN_IF_ERROR(enableForwarding(config.uplink));
+    HS_RETURN_IF_ERROR(installRefusals(netlink, uplink.index, uplink.mtu - HS_TUNNEL_OVERHEAD));
+    HS_RETURN_IF_ERROR(programs.attachUplink(uplink.index));
+    HS_RETURN_IF_ERROR(unpinMaps(config.pin_directory, "v" + std::to_string(HS_LAYOUT_VERSION)));
+    return std::make_unique<BpfForwarder>(config, std::move(programs), std::move(netlink), uplink);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::open(const ForwarderConfig& config) {
+    HS_ASSIGN_OR_RETURN_CTX(auto forwarder, openForwarder(config), "data plane on " + config.uplink);
+    return forwarder;
+}
+
+absl::Status removeForwarder(const ForwarderConfig& config) {
+    HS_ASSIGN_OR_RETURN(sys::Netlink netlink, sys::Netlink::open());
+    if (const auto uplink = netlink.link(config.uplink); uplink.ok()) {
+        HS_RETURN_IF_ERROR(detachPrograms(uplink->index));
+        HS_RETURN_IF_ERROR(removeRefusals(netlink));
+    }
+    return unpinMaps(config.pin_directory, "");
+}
+
+}  // namespace homeslice::mobility

@@ -1,0 +1,410 @@
+// The data plane end to end: an outside client, a home agent and two nodes around a router, each a network namespace
+// with programs of its own, and slivers behind the nodes' ports. Real sockets, real kernel.
+#include "noded/mobility/forwarder.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <thread>
+
+#include "noded/mobility/home_agent.h"
+#include "noded/mobility/test_network.h"
+#include "tests/support/privileges.h"
+
+namespace homeslice::mobility {
+namespace {
+
+constexpr uint16_t kEchoPort = 7;
+constexpr uint16_t kClosedPort = 9;
+const std::string kHomePrefix = "fd51:1ce::/48";
+const Ipv6Address kGateway = address("fe80::1");
+const Ipv6Address kSlice = address("fd51:1ce:0:1::1");
+
+sockaddr_in6 socketAddress(const Ipv6Address& to, uint16_t port) {
+    sockaddr_in6 result{};
+    result.sin6_family = AF_INET6;
+    result.sin6_port = htons(port);
+    result.sin6_addr = to.toIn6();
+    return result;
+}
+
+const sockaddr* generic(const sockaddr_in6& socket_address) {
+    return reinterpret_cast<const sockaddr*>(&socket_address);
+}
+
+void setOption(int fd, int level, int option, int value) {
+    EXPECT_EQ(::setsockopt(fd, level, option, &value, sizeof(value)), 0) << errno;
+}
+
+UniqueFd makeSocket(const TestHost& host, int type) {
+    UniqueFd fd;
+    host.run([&] { fd.reset(::socket(AF_INET6, type | SOCK_CLOEXEC, 0)); });
+    timeval limit{.tv_sec = 10, .tv_usec = 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    return fd;
+}
+
+// 0 or the errno of connect(2).
+int connectError(int fd, const Ipv6Address& to, uint16_t port) {
+    const sockaddr_in6 destination = socketAddress(to, port);
+    return ::connect(fd, generic(destination), sizeof(destination)) == 0 ? 0 : errno;
+}
+
+// Echoes TCP connections, one after the other, until it is destroyed.
+class EchoServer {
+public:
+    explicit EchoServer(const TestHost& host) : listener_(makeSocket(host, SOCK_STREAM)) {
+        const sockaddr_in6 here = socketAddress(Ipv6Address(), kEchoPort);
+        setOption(listener_.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+        EXPECT_EQ(::bind(listener_.get(), generic(here), sizeof(here)), 0) << errno;
+        EXPECT_EQ(::listen(listener_.get(), 8), 0) << errno;
+        timeval forever{};
+        ::setsockopt(listener_.get(), SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+        thread_ = std::thread([this] { serve(); });
+    }
+    ~EchoServer() {
+        ::shutdown(listener_.get(), SHUT_RDWR);
+        thread_.join();
+    }
+    EchoServer(const EchoServer&) = delete;
+    EchoServer& operator=(const EchoServer&) = delete;
+
+private:
+    void serve() const {
+        std::string buffer(1 << 16, '\0');
+        for (;;) {
+            const UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            if (!connection) return;
+            for (ssize_t got; (got = ::recv(connection.get(), buffer.data(), buffer.size(), 0)) > 0;)
+                if (::send(connection.get(), buffer.data(), static_cast<size_t>(got), MSG_NOSIGNAL) != got) break;
+        }
+    }
+
+    UniqueFd listener_;
+    std::thread thread_;
+};
+
+std::string echo(int fd, const std::string& text) {
+    std::string answer(text.size(), '\0');
+    if (::send(fd, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size())) return "send failed";
+    if (::recv(fd, answer.data(), answer.size(), MSG_WAITALL) != static_cast<ssize_t>(text.size())) return "no answer";
+    return answer;
+}
+
+// `size` bytes there and back while both directions are busy; true when they came back as they went.
+bool echoBulk(int fd, size_t size) {
+    std::string sent(size, '\0');
+    for (size_t i = 0; i < size; ++i) sent[i] = static_cast<char>((i * 2654435761U) >> 13);
+    std::string received(size, '\0');
+    std::thread sender([&] {
+        for (size_t done = 0; done < size;) {
+            const ssize_t n = ::send(fd, sent.data() + done, size - done, MSG_NOSIGNAL);
+            if (n <= 0) return;
+            done += static_cast<size_t>(n);
+        }
+    });
+    const bool whole = ::recv(fd, received.data(), size, MSG_WAITALL) == static_cast<ssize_t>(size);
+    sender.join();
+    return whole && received == sent;
+}
+
+// The errno that an ICMPv6 error makes of the datagram. Datagrams and errors may be lost (a link that has just come up
+// does lose some), so it is sent again until then.
+int errorOfDatagram(int fd, size_t size) {
+    setOption(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+    const std::string datagram(size, 'x');
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        if (::send(fd, datagram.data(), datagram.size(), 0) < 0) return errno;
+        pollfd waiting{.fd = fd, .events = 0, .revents = 0};
+        if (::poll(&waiting, 1, 100) != 1) continue;
+        int error = 0;
+        socklen_t length = sizeof(error);
+        ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+        return error;
+    }
+    return ETIMEDOUT;
+}
+
+class Node {
+public:
+    Node(TestBpfFs& bpffs, const std::string& name, const Ipv6Address& care_of, bool home_agent)
+        : config_{.uplink = "eth0",
+                  .care_of_address = care_of,
+                  .pin_directory = bpffs.directory(name),
+                  .home_agent = home_agent} {}
+
+    void open(const std::vector<Ipv6Address>& peers, const Ipv6Address& home_agent) {
+        host.run([&] {
+            auto opened = Forwarder::open(config_);
+            ASSERT_TRUE(opened.ok()) << opened.status();
+            forwarder = std::move(*opened);
+            EXPECT_EQ(forwarder->setHomePrefix(prefix(kHomePrefix), home_agent), absl::OkStatus());
+            EXPECT_EQ(forwarder->setTrustedPeers(peers), absl::OkStatus());
+        });
+    }
+    const Ipv6Address& careOf() const { return config_.care_of_address; }
+
+    TestHost host;
+    std::unique_ptr<Forwarder> forwarder;
+
+private:
+    const ForwarderConfig config_;
+};
+
+// A sliver's network namespace, plugged into one node at a time.
+class Sliver {
+public:
+    explicit Sliver(const Ipv6Address& home_address) : home(home_address) {}
+
+    void plugInto(Node& node) {
+        const uint32_t mtu = node.forwarder->sliverMtu();
+        node.host.connect(port_.link_name, port_.host_mac, host, "eth0", port_.sliver_mac, mtu);
+        host.addAddress("eth0", home.toString(), 128);
+        host.addAddress("eth0", kSlice.toString(), 128, true);
+        const int link = host.index("eth0");
+        EXPECT_EQ(host.netlink().addNeighbour(link, kGateway, port_.host_mac), absl::OkStatus());
+        EXPECT_EQ(host.netlink().addRoute(Ipv6Prefix(), link, kGateway), absl::OkStatus());
+        port_.home_address = home;
+        port_.slice_address = kSlice;
+        port_.exposed = {{.protocol = IPPROTO_TCP, .port = kEchoPort}};
+        node.host.run([&] { EXPECT_EQ(node.forwarder->addPort(port_), absl::OkStatus()); });
+    }
+    void unplugFrom(Node& node) {
+        node.host.run([&] { EXPECT_EQ(node.forwarder->removePort(port_), absl::OkStatus()); });
+        EXPECT_EQ(node.host.netlink().deleteLink(port_.link_name), absl::OkStatus());
+    }
+
+    TestHost host;
+    const Ipv6Address home;
+
+private:
+    SliverPort port_{.link_name = "hs" + std::to_string(home.interfaceId()),
+                     .host_mac = sys::randomMac(),
+                     .sliver_mac = sys::randomMac(),
+                     .home_address = {},
+                     .slice_address = {},
+                     .exposed = {}};
+};
+
+class ForwarderTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        HS_REQUIRE_ROOT();
+        bpffs_ = std::make_unique<TestBpfFs>();
+        router_ = std::make_unique<TestHost>();
+        client_ = std::make_unique<TestHost>();
+        home_agent_ = std::make_unique<Node>(*bpffs_, "ha", address("fd00:51ce:a::2"), true);
+        node1_ = std::make_unique<Node>(*bpffs_, "node1", address("fd00:51ce:1::2"), false);
+        node2_ = std::make_unique<Node>(*bpffs_, "node2", address("fd00:51ce:2::2"), false);
+        router_->makeRouter();
+        plug(*client_, "to-client", "2001:db8:c::");
+        plug(home_agent_->host, "to-ha", "fd00:51ce:a::");
+        plug(node1_->host, "to-node1", "fd00:51ce:1::");
+        plug(node2_->host, "to-node2", "fd00:51ce:2::");
+        router_->addRoute(kHomePrefix, "to-ha", home_agent_->careOf().toString());
+        const std::vector<Ipv6Address> peers{home_agent_->careOf(), node1_->careOf(), node2_->careOf()};
+        home_agent_->open(peers, Ipv6Address());
+        node1_->open(peers, home_agent_->careOf());
+        node2_->open(peers, home_agent_->careOf());
+        bindings_ = HomeAgent::create({}, *home_agent_->forwarder);
+        bindings_->setHomePrefix(prefix(kHomePrefix));
+    }
+    void plug(TestHost& host, const std::string& name, const std::string& subnet) {
+        router_->connect(name, sys::randomMac(), host, "eth0", sys::randomMac(), 1500);
+        router_->addAddress(name, subnet + "1", 64);
+        host.addAddress("eth0", subnet + "2", 64);
+        host.addRoute("::/0", "eth0", subnet + "1");
+    }
+    void bind(const Ipv6Address& home, const Node& node, uint64_t generation, uint16_t binding_id = 0) {
+        const BindingUpdate update{.key = {.home_address = home, .binding_id = binding_id},
+                                   .care_of_address = node.careOf(),
+                                   .sequence = 1,
+                                   .generation = generation,
+                                   .lifetime_s = 60};
+        EXPECT_EQ(bindings_->update(node.careOf(), update).status, BindingStatus::accepted);
+    }
+    uint64_t encapsulatedByHomeAgent() { return home_agent_->forwarder->counters()->encapsulated_packets; }
+    // Connects, says a word and hears it; else the errno.
+    int tryEcho(const TestHost& from, const Ipv6Address& to) {
+        const UniqueFd fd = makeSocket(from, SOCK_STREAM);
+        if (const int error = connectError(fd.get(), to, kEchoPort); error != 0) return error;
+        return echo(fd.get(), "word") == "word" ? 0 : EIO;
+    }
+
+    std::unique_ptr<TestBpfFs> bpffs_;
+    std::unique_ptr<TestHost> router_;
+    std::unique_ptr<TestHost> client_;
+    std::unique_ptr<Node> home_agent_;
+    std::unique_ptr<Node> node1_;
+    std::unique_ptr<Node> node2_;
+    std::unique_ptr<HomeAgent> bindings_;
+    Sliver sliver1_{address("fd51:1ce:0:1::1:1")};
+    Sliver sliver2_{address("fd51:1ce:0:1::1:2")};
+};
+
+TEST_F(ForwarderTest, ClientReachesASliverThroughTheHomeAgentAlsoInBulk) {
+    sliver1_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 1);
+    const EchoServer server(sliver1_.host);
+    const UniqueFd fd = makeSocket(*client_, SOCK_STREAM);
+    ASSERT_EQ(connectError(fd.get(), sliver1_.home, kEchoPort), 0);
+    EXPECT_TRUE(echoBulk(fd.get(), 16U << 20));
+    EXPECT_GT(bindings_->list().at(0).counters.bytes, 16U << 20);
+    EXPECT_EQ(node1_->forwarder->counters()->dropped_malformed, 0u);
+}
+
+TEST_F(ForwarderTest, ConnectionSurvivesAMove) {
+    sliver1_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 1);
+    const EchoServer server(sliver1_.host);
+    const UniqueFd fd = makeSocket(*client_, SOCK_STREAM);
+    ASSERT_EQ(connectError(fd.get(), sliver1_.home, kEchoPort), 0);
+    EXPECT_EQ(echo(fd.get(), "before"), "before");
+    sliver1_.unplugFrom(*node1_);
+    sliver1_.plugInto(*node2_);
+    bind(sliver1_.home, *node2_, 2);
+    EXPECT_EQ(echo(fd.get(), "after"), "after");
+    EXPECT_GT(node2_->forwarder->counters()->decapsulated_packets, 0u);
+    // Back again.
+    sliver1_.unplugFrom(*node2_);
+    sliver1_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 3);
+    EXPECT_TRUE(echoBulk(fd.get(), 1U << 20));
+}
+
+TEST_F(ForwarderTest, SenderThatKnowsTheOldPlaceStillGetsThrough) {
+    sliver1_.plugInto(*node1_);
+    sliver2_.plugInto(*node2_);
+    bind(sliver1_.home, *node1_, 1);
+    const EchoServer server(sliver2_.host);
+    // node1 believes that sliver 2 is at itself's neighbour, where it was never; the home agent knows better.
+    bind(sliver2_.home, *node2_, 2);
+    ASSERT_TRUE(node1_->forwarder->setCareOf(sliver2_.home, {home_agent_->careOf()}).ok());
+    EXPECT_EQ(tryEcho(sliver1_.host, sliver2_.home), 0);
+    sliver2_.unplugFrom(*node2_);
+    sliver2_.plugInto(*node1_);
+    bind(sliver2_.home, *node1_, 3);
+    // The client's packets still go to node2 when the home agent is told late: node2 hands them back, once.
+    ASSERT_TRUE(home_agent_->forwarder->setCareOf(sliver2_.home, {node1_->careOf()}).ok());
+    ASSERT_TRUE(node2_->forwarder->setCareOf(sliver2_.home, {}).ok());
+    EXPECT_EQ(tryEcho(*client_, sliver2_.home), 0);
+}
+
+TEST_F(ForwarderTest, SliversTalkStraightOnceTheirNodesKnow) {
+    sliver1_.plugInto(*node1_);
+    sliver2_.plugInto(*node2_);
+    bind(sliver1_.home, *node1_, 1);
+    bind(sliver2_.home, *node2_, 1);
+    const EchoServer server(sliver2_.host);
+    EXPECT_EQ(tryEcho(sliver1_.host, sliver2_.home), 0);
+    EXPECT_GT(encapsulatedByHomeAgent(), 0u);
+    ASSERT_TRUE(node1_->forwarder->setCareOf(sliver2_.home, {node2_->careOf()}).ok());
+    ASSERT_TRUE(node2_->forwarder->setCareOf(sliver1_.home, {node1_->careOf()}).ok());
+    const uint64_t before = encapsulatedByHomeAgent();
+    const UniqueFd fd = makeSocket(sliver1_.host, SOCK_STREAM);
+    ASSERT_EQ(connectError(fd.get(), sliver2_.home, kEchoPort), 0);
+    EXPECT_TRUE(echoBulk(fd.get(), 16U << 20));
+    EXPECT_EQ(encapsulatedByHomeAgent(), before);
+}
+
+TEST_F(ForwarderTest, SliversOfOneNodeTalkWithoutATunnel) {
+    sliver1_.plugInto(*node1_);
+    sliver2_.plugInto(*node1_);
+    const EchoServer server(sliver2_.host);
+    EXPECT_EQ(tryEcho(sliver1_.host, sliver2_.home), 0);
+    EXPECT_EQ(node1_->forwarder->counters()->encapsulated_packets, 0u);
+    EXPECT_GT(node1_->forwarder->counters()->local_packets, 0u);
+}
+
+TEST_F(ForwarderTest, SliceAddressIsServedByAllItsNodes) {
+    sliver1_.plugInto(*node1_);
+    sliver2_.plugInto(*node2_);
+    bind(kSlice, *node1_, 1, 1);
+    bind(kSlice, *node2_, 1, 2);
+    const EchoServer server1(sliver1_.host);
+    const EchoServer server2(sliver2_.host);
+    for (int connection = 0; connection < 20; ++connection) EXPECT_EQ(tryEcho(*client_, kSlice), 0);
+    EXPECT_GT(node1_->forwarder->counters()->decapsulated_packets, 0u);
+    EXPECT_GT(node2_->forwarder->counters()->decapsulated_packets, 0u);
+}
+
+TEST_F(ForwarderTest, SenderLearnsThePathMtu) {
+    sliver1_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 1);
+    const UniqueFd fd = makeSocket(*client_, SOCK_DGRAM);
+    ASSERT_EQ(connectError(fd.get(), sliver1_.home, kEchoPort), 0);
+    setOption(fd.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
+    EXPECT_EQ(errorOfDatagram(fd.get(), 1452), EMSGSIZE);  // 1500 bytes with its headers
+    int mtu = 0;
+    socklen_t length = sizeof(mtu);
+    ASSERT_EQ(::getsockopt(fd.get(), IPPROTO_IPV6, IPV6_MTU, &mtu, &length), 0);
+    EXPECT_EQ(mtu, 1460);
+    EXPECT_GT(home_agent_->forwarder->counters()->packet_too_big, 0u);
+}
+
+TEST_F(ForwarderTest, UnboundAddressesAreUnreachableAtOnce) {
+    const UniqueFd from_client = makeSocket(*client_, SOCK_STREAM);
+    EXPECT_EQ(connectError(from_client.get(), sliver2_.home, kEchoPort), ENETUNREACH);
+    // A sliver hears it too, though the home agent's answer has to come by tunnel.
+    sliver1_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 1);
+    const UniqueFd from_sliver = makeSocket(sliver1_.host, SOCK_STREAM);
+    EXPECT_EQ(connectError(from_sliver.get(), sliver2_.home, kEchoPort), ENETUNREACH);
+}
+
+TEST_F(ForwarderTest, HopLimitIsCountedAtEachNode) {
+    sliver1_.plugInto(*node1_);
+    sliver2_.plugInto(*node2_);
+    bind(sliver1_.home, *node1_, 1);
+    bind(sliver2_.home, *node2_, 1);
+    for (const int hops : {1, 2, 3}) {  // node1, the home agent, node2
+        const UniqueFd fd = makeSocket(sliver1_.host, SOCK_DGRAM);
+        ASSERT_EQ(connectError(fd.get(), sliver2_.home, kClosedPort), 0);
+        setOption(fd.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops);
+        EXPECT_EQ(errorOfDatagram(fd.get(), 8), EHOSTUNREACH) << hops;
+    }
+    const UniqueFd fd = makeSocket(sliver1_.host, SOCK_DGRAM);
+    ASSERT_EQ(connectError(fd.get(), sliver2_.home, kClosedPort), 0);
+    setOption(fd.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, 4);
+    EXPECT_EQ(errorOfDatagram(fd.get(), 8), ECONNREFUSED);
+}
+
+TEST_F(ForwarderTest, NodesThemselvesReachSlivers) {
+    sliver1_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 1);
+    const EchoServer server(sliver1_.host);
+    EXPECT_EQ(tryEcho(node1_->host, sliver1_.home), 0);
+    EXPECT_EQ(tryEcho(node2_->host, sliver1_.home), 0);
+    EXPECT_EQ(tryEcho(home_agent_->host, sliver1_.home), 0);
+}
+
+TEST_F(ForwarderTest, SliverReachesTheOutsideAndAnswersFindBack) {
+    sliver1_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 1);
+    const EchoServer server(*client_);
+    EXPECT_EQ(tryEcho(sliver1_.host, address("2001:db8:c::2")), 0);
+}
+
+TEST_F(ForwarderTest, PacketsFlowOnWithoutNodedAndAfterItsReturn) {
+    sliver1_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 1);
+    const EchoServer server(sliver1_.host);
+    const UniqueFd fd = makeSocket(*client_, SOCK_STREAM);
+    ASSERT_EQ(connectError(fd.get(), sliver1_.home, kEchoPort), 0);
+    bindings_.reset();
+    home_agent_->forwarder.reset();
+    node1_->forwarder.reset();
+    EXPECT_EQ(echo(fd.get(), "while dead"), "while dead");
+    const std::vector<Ipv6Address> peers{home_agent_->careOf(), node1_->careOf(), node2_->careOf()};
+    home_agent_->open(peers, Ipv6Address());
+    node1_->open(peers, home_agent_->careOf());
+    bindings_ = HomeAgent::create({}, *home_agent_->forwarder);
+    EXPECT_EQ(bindings_->list().size(), 1u);
+    EXPECT_EQ(echo(fd.get(), "back again"), "back again");
+}
+
+}  // namespace
+}  // namespace homeslice::mobility

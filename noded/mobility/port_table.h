@@ -1,0 +1,33 @@
+// The slivers' ports in the maps: who is behind a link, what it exposes, which addresses it serves.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+
+#include "noded/mobility/forwarder.h"
+#include "noded/mobility/programs.h"
+
+namespace homeslice::mobility {
+
+// Threads: one caller at a time. `programs` outlives the table.
+class PortTable {
+public:
+    explicit PortTable(const Programs& programs) : programs_(programs) {}
+
+    // Everything that the port's programs look up. No packet is led to it yet.
+    absl::Status add(const SliverPort& port, uint32_t link);
+    // From now on packets for its addresses go there.
+    absl::Status letIn(const SliverPort& port, uint32_t link);
+    // Withdraws the addresses first. The link may be gone.
+    absl::Status remove(const SliverPort& port);
+
+private:
+    absl::Status setExposed(uint32_t link, const std::vector<ExposedPort>& exposed);
+    absl::Status withdraw(const Ipv6Address& address, uint32_t link);
+    absl::Status forget(uint32_t link, const Ipv6Address& slice_address);
+
+    const Programs& programs_;
+};
+
+}  // namespace homeslice::mobility

@@ -1,0 +1,541 @@
+// Each path of the BPF programs, packet in and packet out (PROG_TEST_RUN), over maps that a real Forwarder filled.
+#include "noded/mobility/programs.h"
+
+#include <gtest/gtest.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "noded/mobility/test_network.h"
+#include "noded/mobility/test_packet.h"
+#include "tests/support/privileges.h"
+
+namespace homeslice::mobility {
+namespace {
+
+constexpr sys::MacAddress kUplinkMac{0x02, 0, 0, 0, 0, 0x10};
+constexpr sys::MacAddress kRouterMac{0x02, 0, 0, 0, 0, 0x11};
+constexpr sys::MacAddress kHostMac{0x02, 0, 0, 0, 0, 0x20};
+constexpr sys::MacAddress kSliverMac{0x02, 0, 0, 0, 0, 0x21};
+constexpr sys::MacAddress kHostMac2{0x02, 0, 0, 0, 0, 0x30};
+constexpr sys::MacAddress kSliverMac2{0x02, 0, 0, 0, 0, 0x31};
+
+const Ipv6Prefix kHomePrefix = prefix("fd51:1ce::/48");
+const Ipv6Address kSelf = address("fd00:51ce::1");
+const Ipv6Address kPeer = address("fd00:51ce::2");
+const Ipv6Address kPeer3 = address("fd00:51ce::3");
+const Ipv6Address kHomeAgent = address("fd00:51ce::a0a0");
+const Ipv6Address kStranger = address("fd00:51ce::bad");
+const Ipv6Address kClient = address("2001:db8::cccc");
+const Ipv6Address kSlice = address("fd51:1ce:0:1::1");
+const Ipv6Address kLocal = address("fd51:1ce:0:1::1:1");
+const Ipv6Address kLocal2 = address("fd51:1ce:0:1::1:2");
+const Ipv6Address kRemote = address("fd51:1ce:0:1::1:9");
+const Ipv6Address kOtherSlice = address("fd51:1ce:0:2::1:1");
+
+struct Result {
+    uint32_t action = 0;
+    Bytes packet;
+    uint32_t mark = 0;
+};
+
+class ProgramsTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        HS_REQUIRE_ROOT();
+        bpffs_ = std::make_unique<TestBpfFs>();
+        host_ = std::make_unique<TestHost>();
+        host_->connect("up0", kUplinkMac, outside_, "router", kRouterMac, 1500);
+        host_->connect("port1", kHostMac, outside_, "sliver1", kSliverMac, 1460);
+        host_->connect("port2", kHostMac2, outside_, "sliver2", kSliverMac2, 1460);
+    }
+
+    // Opens the data plane in a role; two local slivers of one slice on an access gateway.
+    void open(bool home_agent) {
+        const ForwarderConfig config{.uplink = "up0",
+                                     .care_of_address = kSelf,
+                                     .pin_directory = bpffs_->directory("node"),
+                                     .home_agent = home_agent};
+        host_->run([&] {
+            auto forwarder = Forwarder::open(config);
+            ASSERT_TRUE(forwarder.ok()) << forwarder.status();
+            forwarder_ = std::move(*forwarder);
+            ASSERT_EQ(forwarder_->setHomePrefix(kHomePrefix, home_agent ? Ipv6Address() : kHomeAgent),
+                      absl::OkStatus());
+            ASSERT_EQ(forwarder_->setTrustedPeers({kPeer, kPeer3, kHomeAgent}), absl::OkStatus());
+            if (!home_agent) addPorts();
+            auto programs = Programs::load(config.pin_directory, home_agent);
+            ASSERT_TRUE(programs.ok()) << programs.status();
+            programs_ = std::make_unique<Programs>(std::move(*programs));
+        });
+        ASSERT_NE(programs_, nullptr);
+    }
+    SliverPort port1() const {
+        return {.link_name = "port1",
+                .host_mac = kHostMac,
+                .sliver_mac = kSliverMac,
+                .home_address = kLocal,
+                .slice_address = kSlice,
+                .exposed = {{.protocol = IPPROTO_TCP, .port = 80}, {.protocol = IPPROTO_UDP, .port = 53}}};
+    }
+    SliverPort port2() const {
+        return {.link_name = "port2",
+                .host_mac = kHostMac2,
+                .sliver_mac = kSliverMac2,
+                .home_address = kLocal2,
+                .slice_address = kSlice,
+                .exposed = {}};
+    }
+    void addPorts() {
+        ASSERT_EQ(forwarder_->addPort(port1()), absl::OkStatus());
+        ASSERT_EQ(forwarder_->addPort(port2()), absl::OkStatus());
+    }
+
+    Result run(const std::string& program, const std::string& link, const Bytes& packet, uint32_t gso_size = 0) {
+        Result result;
+        result.packet.resize(packet.size() + 256);
+        __sk_buff context{};
+        context.ifindex = static_cast<uint32_t>(host_->index(link));
+        context.gso_size = gso_size;
+        bpf_test_run_opts options{};
+        options.sz = sizeof(options);
+        options.data_in = packet.data();
+        options.data_size_in = static_cast<uint32_t>(packet.size());
+        options.data_out = result.packet.data();
+        options.data_size_out = static_cast<uint32_t>(result.packet.size());
+        options.ctx_in = options.ctx_out = &context;
+        options.ctx_size_in = options.ctx_size_out = sizeof(context);
+        host_->run([&] { ASSERT_EQ(bpf_prog_test_run_opts(programs_->programFd(program), &options), 0) << errno; });
+        result.action = options.retval;
+        result.packet.resize(options.data_size_out);
+        result.mark = context.mark;
+        return result;
+    }
+    Result fromUplink(const Bytes& packet) {
+        return run("uplink_ingress", "up0", ethernet(kUplinkMac, kRouterMac) + packet);
+    }
+    Result fromSliver(const Bytes& packet) {
+        return run("port_ingress", "port1", ethernet(kHostMac, kSliverMac) + packet);
+    }
+    Result toSliver(const Bytes& packet) {
+        return run("port_egress", "port1", ethernet(kSliverMac, kHostMac) + packet);
+    }
+    ForwarderCounters counters() { return *forwarder_->counters(); }
+
+    static Bytes tunnel(const Ipv6Address& from, const Bytes& inner, const Ipv6Options& options = {},
+                        const Ipv6Address& to = kSelf) {
+        return ipv6(from, to, IPPROTO_IPV6, inner, options);
+    }
+    static Ipv6Address outerSource(const Bytes& packet) { return addressAt(packet, 14 + 8); }
+    static Ipv6Address outerDestination(const Bytes& packet) { return addressAt(packet, 14 + 24); }
+    static uint32_t outerFlowLabel(const Bytes& packet) {
+        return (packet.at(15) & 0x0fU) << 16 | uint32_t{packet.at(16)} << 8 | packet.at(17);
+    }
+    static Bytes inside(const Bytes& packet) { return Bytes(packet.begin() + 54, packet.end()); }
+    static Ipv6Address addressAt(const Bytes& packet, size_t offset) {
+        if (packet.size() < offset + 16) return {};
+        return *Ipv6Address::fromBytes(std::string(packet.begin() + static_cast<ptrdiff_t>(offset),
+                                                   packet.begin() + static_cast<ptrdiff_t>(offset) + 16));
+    }
+
+    std::unique_ptr<TestBpfFs> bpffs_;
+    TestHost outside_;
+    std::unique_ptr<TestHost> host_;
+    std::unique_ptr<Forwarder> forwarder_;
+    std::unique_ptr<Programs> programs_;
+};
+
+// --- The home agent ---
+
+TEST_F(ProgramsTest, HomeAgentEncapsulatesByteForByte) {
+    open(true);
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    const Bytes payload = udp(1000, 2000);
+    const auto result = fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, payload, {.traffic_class = 0x2a}));
+    EXPECT_EQ(result.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+    const Bytes inner = ipv6(kClient, kRemote, IPPROTO_UDP, payload, {.hop_limit = 63, .traffic_class = 0x2a});
+    const uint32_t label = outerFlowLabel(result.packet);
+    EXPECT_EQ(label & HS_FLOW_LABEL_RELAYED, 0u);
+    EXPECT_EQ(result.packet, ethernet(kUplinkMac, kRouterMac) +
+                                 tunnel(kSelf, inner, {.traffic_class = 0x2a, .flow_label = label}, kPeer));
+    EXPECT_EQ(counters().encapsulated_packets, 1u);
+    EXPECT_EQ(counters().encapsulated_bytes, inner.size());
+    EXPECT_EQ(forwarder_->countersOf(kRemote)->packets, 1u);
+    EXPECT_EQ(forwarder_->countersOf(kRemote)->bytes, inner.size());
+}
+
+TEST_F(ProgramsTest, HomeAgentLeavesUnboundAndForeignToTheKernel) {
+    open(true);
+    for (const Ipv6Address& destination : {kRemote, kClient, kSelf}) {
+        const Bytes packet =
+            ethernet(kUplinkMac, kRouterMac) + ipv6(kClient, destination, IPPROTO_TCP, tcp(1, 80, kSyn));
+        const auto result = run("uplink_ingress", "up0", packet);
+        EXPECT_EQ(result.action, static_cast<uint32_t>(TC_ACT_OK));
+        EXPECT_EQ(result.mark, 0u);
+        EXPECT_EQ(result.packet, packet);
+    }
+}
+
+TEST_F(ProgramsTest, HomeAgentLetsTheKernelAnswerTooBigAndHopLimit) {
+    open(true);
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1412))).mark, 0u);  // 1460 bytes
+    const auto big = fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1413)));
+    EXPECT_EQ(big.action, static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(big.mark, static_cast<uint32_t>(HS_KERNEL_MARK));
+    EXPECT_EQ(counters().packet_too_big, 1u);
+    EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2), {.hop_limit = 1})).mark,
+              static_cast<uint32_t>(HS_KERNEL_MARK));
+}
+
+TEST_F(ProgramsTest, SegmentsCountNotTheWholeBuffer) {
+    open(true);
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    const Bytes packet =
+        ethernet(kUplinkMac, kRouterMac) + ipv6(kClient, kRemote, IPPROTO_TCP, tcp(1, 80, kAck) + Bytes(3000, 0));
+    EXPECT_EQ(run("uplink_ingress", "up0", packet, 1400).mark, 0u);
+    EXPECT_EQ(run("uplink_ingress", "up0", packet, 1401).mark, static_cast<uint32_t>(HS_KERNEL_MARK));
+}
+
+TEST_F(ProgramsTest, FlowsSpreadOverCareOfAddressesAndStay) {
+    open(true);
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kPeer3}).ok());
+    std::map<unsigned, Ipv6Address> chosen;
+    for (unsigned port = 1000; port < 1200; ++port)
+        chosen[port] = outerDestination(fromUplink(ipv6(kClient, kSlice, IPPROTO_TCP, tcp(port, 80, kSyn))).packet);
+    const auto on_peer = std::count_if(chosen.begin(), chosen.end(), [](auto& item) { return item.second == kPeer; });
+    EXPECT_GT(on_peer, 60);
+    EXPECT_LT(on_peer, 140);
+    // A third one takes new flows only.
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kPeer3, kHomeAgent}).ok());
+    for (const auto& [port, care_of] : chosen)
+        EXPECT_EQ(outerDestination(fromUplink(ipv6(kClient, kSlice, IPPROTO_TCP, tcp(port, 80, kAck))).packet),
+                  care_of);
+    // When one goes, the flows of the other stay.
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kHomeAgent}).ok());
+    for (const auto& [port, care_of] : chosen) {
+        const auto now = outerDestination(fromUplink(ipv6(kClient, kSlice, IPPROTO_TCP, tcp(port, 80, kAck))).packet);
+        if (care_of == kPeer) {
+            EXPECT_EQ(now, kPeer);
+        }
+        EXPECT_NE(now, kPeer3);
+    }
+}
+
+TEST_F(ProgramsTest, IcmpErrorsFollowTheFlowThatTheyQuote) {
+    open(true);
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kPeer3}).ok());
+    const Ipv6Address router = address("2001:db8::1");
+    for (unsigned port = 1000; port < 1050; ++port) {
+        const auto forward = fromUplink(ipv6(kClient, kSlice, IPPROTO_TCP, tcp(port, 80, kSyn)));
+        const Bytes quoted = ipv6(kSlice, kClient, IPPROTO_TCP, tcp(80, port, kAck));
+        const auto error = fromUplink(ipv6(router, kSlice, IPPROTO_ICMPV6, icmpv6(2, quoted)));
+        EXPECT_EQ(outerDestination(error.packet), outerDestination(forward.packet));
+    }
+}
+
+TEST_F(ProgramsTest, FragmentsOfOnePacketMeet) {
+    open(true);
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kPeer3}).ok());
+    for (uint8_t host = 1; host < 30; ++host) {
+        const Ipv6Address client = kClient.withInterfaceId(host);
+        const auto first = fromUplink(ipv6(client, kSlice, 44, Bytes{17, 0, 0, 1, 0, 0, 0, 9} + udp(5, 6, 64)));
+        const auto later = fromUplink(ipv6(client, kSlice, 44, Bytes{17, 0, 0, 72, 0, 0, 0, 9} + Bytes(64, 0)));
+        EXPECT_EQ(outerDestination(first.packet), outerDestination(later.packet));
+    }
+}
+
+TEST_F(ProgramsTest, PlainPacketsBetweenHomeAddressesAreForged) {
+    open(true);
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    EXPECT_EQ(fromUplink(ipv6(kLocal, kRemote, IPPROTO_TCP, tcp(1, 22, kSyn))).action,
+              static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(counters().dropped_spoofed_source, 1u);
+}
+
+TEST_F(ProgramsTest, HomeAgentSendsTunnelledPacketsOn) {
+    open(true);
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer3}).ok());
+    const Bytes inner = ipv6(kOtherSlice, kRemote, IPPROTO_UDP, udp(1, 2));
+    const auto onward = fromUplink(tunnel(kPeer, inner));
+    EXPECT_EQ(onward.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+    EXPECT_EQ(outerSource(onward.packet), kSelf);
+    EXPECT_EQ(outerDestination(onward.packet), kPeer3);
+    EXPECT_EQ(inside(onward.packet), ipv6(kOtherSlice, kRemote, IPPROTO_UDP, udp(1, 2), {.hop_limit = 63}));
+    // A relayed packet stays marked, and is never sent back to who gave it away.
+    const auto marked = fromUplink(tunnel(kPeer, inner, {.flow_label = HS_FLOW_LABEL_RELAYED}));
+    EXPECT_NE(outerFlowLabel(marked.packet) & HS_FLOW_LABEL_RELAYED, 0u);
+    EXPECT_EQ(fromUplink(tunnel(kPeer3, inner)).action, static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(counters().dropped_no_sliver, 1u);
+}
+
+// --- The access gateway ---
+
+TEST_F(ProgramsTest, DecapsulatesIntoTheSliver) {
+    open(false);
+    const auto result = fromUplink(tunnel(kHomeAgent, ipv6(kClient, kLocal, IPPROTO_TCP, tcp(1000, 80, kSyn))));
+    EXPECT_EQ(result.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+    EXPECT_EQ(result.packet, ethernet(kSliverMac, kHostMac) +
+                                 ipv6(kClient, kLocal, IPPROTO_TCP, tcp(1000, 80, kSyn), {.hop_limit = 63}));
+    EXPECT_EQ(counters().decapsulated_packets, 1u);
+}
+
+TEST_F(ProgramsTest, CongestionMarksOfThePathSurvive) {
+    open(false);
+    const auto capable =
+        fromUplink(tunnel(kHomeAgent, ipv6(kClient, kLocal, IPPROTO_TCP, tcp(1, 80, kAck), {.traffic_class = 0x2}),
+                          {.traffic_class = 0x3}));
+    EXPECT_EQ(capable.packet, ethernet(kSliverMac, kHostMac) + ipv6(kClient, kLocal, IPPROTO_TCP, tcp(1, 80, kAck),
+                                                                    {.hop_limit = 63, .traffic_class = 0x3}));
+    EXPECT_EQ(
+        fromUplink(tunnel(kHomeAgent, ipv6(kClient, kLocal, IPPROTO_TCP, tcp(1, 80, kAck)), {.traffic_class = 0x3}))
+            .action,
+        static_cast<uint32_t>(TC_ACT_SHOT));
+}
+
+TEST_F(ProgramsTest, TakesTunnelsFromPeersOnly) {
+    open(false);
+    const Bytes inner = ipv6(kClient, kLocal, IPPROTO_TCP, tcp(1000, 80, kSyn));
+    EXPECT_EQ(fromUplink(tunnel(kStranger, inner)).action, static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(counters().dropped_untrusted_tunnel, 1u);
+    ASSERT_TRUE(forwarder_->setTrustedPeers({kStranger}).ok());
+    EXPECT_EQ(fromUplink(tunnel(kStranger, inner)).action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+    EXPECT_EQ(fromUplink(tunnel(kHomeAgent, inner)).action, static_cast<uint32_t>(TC_ACT_SHOT));
+}
+
+TEST_F(ProgramsTest, MalformedTunnelledPacketsAreDropped) {
+    open(false);
+    const Bytes whole = ipv6(kClient, kLocal, IPPROTO_TCP, tcp(1000, 80, kSyn));
+    uint64_t malformed = 0;
+    for (size_t length = 0; length < whole.size(); ++length) {
+        const Bytes runt(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(length));
+        EXPECT_EQ(fromUplink(tunnel(kHomeAgent, runt)).action, static_cast<uint32_t>(TC_ACT_SHOT)) << length;
+        EXPECT_EQ(counters().dropped_malformed, ++malformed);
+    }
+    Bytes version4 = whole;
+    version4[0] = 0x45;
+    EXPECT_EQ(fromUplink(tunnel(kHomeAgent, version4)).action, static_cast<uint32_t>(TC_ACT_SHOT));
+}
+
+TEST_F(ProgramsTest, OutsideReachesExposedPortsOnly) {
+    open(false);
+    const auto actionOf = [this](uint8_t protocol, const Bytes& payload, const Ipv6Address& source = kClient) {
+        return fromUplink(tunnel(kHomeAgent, ipv6(source, kLocal, protocol, payload))).action;
+    };
+    const uint32_t in = TC_ACT_REDIRECT;
+    const uint32_t out = TC_ACT_SHOT;
+    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 80, kSyn)), in);
+    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kSyn)), out);
+    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kSyn | kAck)), in);
+    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kAck)), in);
+    EXPECT_EQ(actionOf(IPPROTO_UDP, udp(1, 53)), in);
+    EXPECT_EQ(actionOf(IPPROTO_UDP, udp(1, 80)), out);
+    EXPECT_EQ(actionOf(IPPROTO_ICMPV6, icmpv6(128)), in);
+    EXPECT_EQ(actionOf(132, Bytes(16, 0)), out);                                     // SCTP
+    EXPECT_EQ(actionOf(60, Bytes{6, 0, 1, 4, 0, 0, 0, 0} + tcp(1, 81, kSyn)), out);  // behind destination options
+    EXPECT_EQ(actionOf(60, Bytes{6, 0, 1, 4, 0, 0, 0, 0} + tcp(1, 80, kSyn)), in);
+    EXPECT_EQ(actionOf(44, Bytes{6, 0, 0, 1, 0, 0, 0, 1} + tcp(1, 81, kSyn)), out);  // first fragment
+    EXPECT_EQ(actionOf(44, Bytes{6, 0, 0, 1, 0, 0, 0, 1} + Bytes(8, 0)), out);       // without a transport header
+    EXPECT_EQ(actionOf(44, Bytes{17, 0, 0, 8, 0, 0, 0, 1} + Bytes(8, 0)), in);       // later fragment
+    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kSyn), kOtherSlice), out);
+    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kSyn), kRemote), in);  // its own slice
+    EXPECT_EQ(counters().dropped_not_exposed, 6u);
+}
+
+TEST_F(ProgramsTest, EndlessExtensionHeadersAreDropped) {
+    open(false);
+    Bytes headers;
+    for (int i = 0; i < 9; ++i) headers = headers + Bytes{60, 0, 1, 4, 0, 0, 0, 0};
+    EXPECT_EQ(fromUplink(tunnel(kHomeAgent, ipv6(kClient, kLocal, 60, headers + tcp(1, 80, kSyn)))).action,
+              static_cast<uint32_t>(TC_ACT_SHOT));
+}
+
+TEST_F(ProgramsTest, UdpAnswersGetBackIn) {
+    open(false);
+    const Bytes answer = tunnel(kHomeAgent, ipv6(kClient, kLocal, IPPROTO_UDP, udp(123, 5000)));
+    EXPECT_EQ(fromUplink(answer).action, static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(fromSliver(ipv6(kLocal, kClient, IPPROTO_UDP, udp(5000, 123))).action, static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(fromUplink(answer).action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+    EXPECT_EQ(fromUplink(tunnel(kHomeAgent, ipv6(kClient, kLocal, IPPROTO_UDP, udp(124, 5000)))).action,
+              static_cast<uint32_t>(TC_ACT_SHOT));
+}
+
+TEST_F(ProgramsTest, SliceAddressIsSharedByTheLocalSlivers) {
+    open(false);
+    std::map<unsigned, Bytes> link_layer;
+    for (unsigned port = 1000; port < 1100; ++port) {
+        const auto result = fromUplink(tunnel(kHomeAgent, ipv6(kRemote, kSlice, IPPROTO_TCP, tcp(port, 80, kSyn))));
+        ASSERT_EQ(result.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+        link_layer[port] = Bytes(result.packet.begin(), result.packet.begin() + 14);
+    }
+    std::set<Bytes> seen;
+    for (const auto& [port, header] : link_layer) seen.insert(header);
+    EXPECT_EQ(seen, (std::set<Bytes>{ethernet(kSliverMac, kHostMac), ethernet(kSliverMac2, kHostMac2)}));
+    for (const auto& [port, header] : link_layer) {
+        const auto again = fromUplink(tunnel(kHomeAgent, ipv6(kRemote, kSlice, IPPROTO_TCP, tcp(port, 80, kAck))));
+        EXPECT_EQ(Bytes(again.packet.begin(), again.packet.begin() + 14), header);
+    }
+    host_->run([&] { EXPECT_TRUE(forwarder_->removePort(port2()).ok()); });
+    for (unsigned port = 1000; port < 1100; ++port) {
+        const auto rest = fromUplink(tunnel(kHomeAgent, ipv6(kRemote, kSlice, IPPROTO_TCP, tcp(port, 80, kAck))));
+        EXPECT_EQ(Bytes(rest.packet.begin(), rest.packet.begin() + 14), ethernet(kSliverMac, kHostMac));
+    }
+}
+
+TEST_F(ProgramsTest, LostSliverIsSoughtAtTheHomeAgentOnce) {
+    open(false);
+    const Bytes inner = ipv6(kClient, kRemote, IPPROTO_TCP, tcp(1, 80, kAck));
+    const auto relayed = fromUplink(tunnel(kPeer, inner));
+    EXPECT_EQ(relayed.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+    EXPECT_EQ(outerDestination(relayed.packet), kHomeAgent);
+    EXPECT_NE(outerFlowLabel(relayed.packet) & HS_FLOW_LABEL_RELAYED, 0u);
+    EXPECT_EQ(inside(relayed.packet), ipv6(kClient, kRemote, IPPROTO_TCP, tcp(1, 80, kAck), {.hop_limit = 63}));
+    EXPECT_EQ(fromUplink(tunnel(kHomeAgent, inner, {.flow_label = HS_FLOW_LABEL_RELAYED})).action,
+              static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(counters().dropped_no_sliver, 1u);
+    // Where the sliver went is known: straight there.
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer3}).ok());
+    EXPECT_EQ(outerDestination(fromUplink(tunnel(kPeer, inner)).packet), kPeer3);
+    EXPECT_EQ(fromUplink(tunnel(kPeer, ipv6(kClient, kClient, IPPROTO_TCP, tcp(1, 80, kAck)))).action,
+              static_cast<uint32_t>(TC_ACT_SHOT));
+}
+
+TEST_F(ProgramsTest, SliverMayUseItsOwnAddressesOnly) {
+    open(false);
+    const auto actionFrom = [this](const Ipv6Address& source) {
+        return fromSliver(ipv6(source, kClient, IPPROTO_TCP, tcp(80, 1, kAck))).action;
+    };
+    EXPECT_EQ(actionFrom(kLocal), static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(actionFrom(kSlice), static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(actionFrom(kLocal2), static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(actionFrom(kClient), static_cast<uint32_t>(TC_ACT_SHOT));
+    const Bytes own = ipv6(kLocal, kClient, IPPROTO_TCP, tcp(80, 1, kAck));
+    EXPECT_EQ(run("port_ingress", "port1", ethernet(kHostMac, kSliverMac2) + own).action,
+              static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(counters().dropped_spoofed_source, 3u);
+}
+
+TEST_F(ProgramsTest, OnlyIpv6AndDiscoveryOfTheGatewayLeaveASliver) {
+    open(false);
+    const Ipv6Address solicited = address("ff02::1:ff00:1");
+    const Ipv6Address link_local = address("fe80::21");
+    EXPECT_EQ(run("port_ingress", "port1", ethernet(kHostMac, kSliverMac, 0x0806) + Bytes(28, 0)).action,
+              static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(run("port_ingress", "port1", ethernet(kHostMac, kSliverMac, 0x0800) + Bytes(20, 0)).action,
+              static_cast<uint32_t>(TC_ACT_SHOT));
+    const auto icmp = [&](uint8_t type, uint8_t hop_limit) {
+        return fromSliver(
+                   ipv6(link_local, solicited, IPPROTO_ICMPV6, icmpv6(type, Bytes(16, 0)), {.hop_limit = hop_limit}))
+            .action;
+    };
+    EXPECT_EQ(icmp(135, 255), static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(icmp(135, 254), static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(icmp(134, 255), static_cast<uint32_t>(TC_ACT_SHOT));  // router advertisement
+    EXPECT_EQ(counters().dropped_spoofed_source, 0u);
+}
+
+TEST_F(ProgramsTest, SliverReachesSlivers) {
+    open(false);
+    const Bytes payload = tcp(1, 22, kSyn);
+    const auto local = fromSliver(ipv6(kLocal, kLocal2, IPPROTO_TCP, payload));
+    EXPECT_EQ(local.packet,
+              ethernet(kSliverMac2, kHostMac2) + ipv6(kLocal, kLocal2, IPPROTO_TCP, payload, {.hop_limit = 63}));
+    EXPECT_EQ(counters().local_packets, 1u);
+    const auto unknown = fromSliver(ipv6(kLocal, kRemote, IPPROTO_TCP, payload));
+    EXPECT_EQ(unknown.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+    EXPECT_EQ(outerSource(unknown.packet), kSelf);
+    EXPECT_EQ(outerDestination(unknown.packet), kHomeAgent);
+    EXPECT_EQ(inside(unknown.packet), ipv6(kLocal, kRemote, IPPROTO_TCP, payload, {.hop_limit = 63}));
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    EXPECT_EQ(outerDestination(fromSliver(ipv6(kLocal, kRemote, IPPROTO_TCP, payload)).packet), kPeer);
+    EXPECT_EQ(fromSliver(ipv6(kLocal, kRemote, IPPROTO_TCP, payload, {.hop_limit = 1})).mark,
+              static_cast<uint32_t>(HS_KERNEL_MARK));
+    EXPECT_EQ(fromSliver(ipv6(kLocal, kRemote, IPPROTO_UDP, udp(1, 2, 1413))).mark,
+              static_cast<uint32_t>(HS_KERNEL_MARK));
+}
+
+TEST_F(ProgramsTest, KernelRoutedPacketsMeetThePolicyToo) {
+    open(false);
+    EXPECT_EQ(toSliver(ipv6(kSelf, kLocal, IPPROTO_TCP, tcp(1, 80, kSyn))).action, static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(toSliver(ipv6(kSelf, kLocal, IPPROTO_TCP, tcp(1, 81, kSyn))).action, static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(run("port_egress", "port1", ethernet(kSliverMac, kHostMac, 0x0800) + Bytes(20, 0)).action,
+              static_cast<uint32_t>(TC_ACT_SHOT));
+}
+
+TEST_F(ProgramsTest, NodeItselfReachesSlivers) {
+    open(false);
+    const auto send = [this](const Ipv6Address& destination) {
+        return run("uplink_egress", "up0",
+                   ethernet(kRouterMac, kUplinkMac) + ipv6(kSelf, destination, IPPROTO_TCP, tcp(1, 80, kSyn)));
+    };
+    const auto local = send(kLocal);
+    EXPECT_EQ(local.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+    EXPECT_EQ(Bytes(local.packet.begin(), local.packet.begin() + 14), ethernet(kSliverMac, kHostMac));
+    EXPECT_EQ(outerDestination(send(kRemote).packet), kHomeAgent);
+    EXPECT_EQ(send(kClient).action, static_cast<uint32_t>(TC_ACT_OK));
+}
+
+// --- Life of the maps ---
+
+TEST_F(ProgramsTest, PinnedMapsOutliveTheForwarder) {
+    open(true);
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    Binding binding;
+    binding.key = {.home_address = kRemote, .binding_id = 3};
+    binding.care_of_address = kPeer;
+    binding.generation = 1ULL << 40;
+    binding.sequence = 65535;
+    binding.lifetime_s = 40;
+    ASSERT_TRUE(forwarder_->saveBinding(binding).ok());
+    programs_.reset();
+    forwarder_.reset();
+    open(true);
+    EXPECT_EQ(*forwarder_->boundAddresses(), std::vector<Ipv6Address>{kRemote});
+    const auto saved = *forwarder_->savedBindings();
+    ASSERT_EQ(saved.size(), 1u);
+    EXPECT_EQ(saved[0].key, binding.key);
+    EXPECT_EQ(saved[0].care_of_address, kPeer);
+    EXPECT_EQ(saved[0].generation, binding.generation);
+    EXPECT_EQ(saved[0].sequence, 65535);
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {}).ok());
+    EXPECT_TRUE(forwarder_->boundAddresses()->empty());
+    ASSERT_TRUE(forwarder_->forgetBinding(binding.key).ok());
+    EXPECT_TRUE(forwarder_->savedBindings()->empty());
+}
+
+TEST_F(ProgramsTest, PortsComeAndGo) {
+    open(false);
+    const Bytes packet = tunnel(kHomeAgent, ipv6(kClient, kLocal, IPPROTO_TCP, tcp(1, 80, kSyn)));
+    host_->run([&] {
+        addPorts();  // again
+        SliverPort closed = port1();
+        closed.exposed.clear();
+        EXPECT_TRUE(forwarder_->addPort(closed).ok());
+    });
+    EXPECT_EQ(fromUplink(packet).action, static_cast<uint32_t>(TC_ACT_SHOT));
+    ASSERT_TRUE(host_->netlink().deleteLink("port1").ok());
+    host_->run([&] {
+        EXPECT_TRUE(forwarder_->removePort(port1()).ok());
+        EXPECT_TRUE(forwarder_->removePort(port1()).ok());
+        EXPECT_EQ(forwarder_->addPort(port1()).code(), absl::StatusCode::kNotFound);
+    });
+    EXPECT_EQ(outerDestination(fromUplink(packet).packet), kHomeAgent);
+}
+
+TEST_F(ProgramsTest, RemovalLeavesNothingPinned) {
+    open(false);
+    host_->run([&] {
+        const ForwarderConfig config{
+            .uplink = "up0", .care_of_address = kSelf, .pin_directory = bpffs_->directory("node"), .home_agent = false};
+        EXPECT_EQ(removeForwarder(config), absl::OkStatus());
+        EXPECT_EQ(removeForwarder(config), absl::OkStatus());
+    });
+    EXPECT_TRUE(std::filesystem::is_empty(bpffs_->directory("node")));
+}
+
+}  // namespace
+}  // namespace homeslice::mobility

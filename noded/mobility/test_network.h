@@ -1,0 +1,51 @@
+// Hosts for privileged tests: network namespaces without a name, gone with their last descriptor, and a bpffs that only
+// the test's mount namespace sees.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "noded/mobility/forwarder.h"
+#include "noded/sys/netlink.h"
+
+namespace homeslice::mobility {
+
+Ipv6Address address(const std::string& text);
+Ipv6Prefix prefix(const std::string& text);
+
+class TestHost {
+public:
+    TestHost();
+    // Runs `work` in a thread inside this host and waits for it.
+    void run(const std::function<void()>& work) const;
+    sys::Netlink& netlink() { return *netlink_; }
+    int index(const std::string& link);
+    // A veth pair, both ends up, from `name` here to `peer_name` there.
+    void connect(const std::string& name, const sys::MacAddress& mac, TestHost& peer, const std::string& peer_name,
+                 const sys::MacAddress& peer_mac, uint32_t mtu);
+    void addAddress(const std::string& link, const std::string& text, uint8_t length, bool deprecated = false);
+    void addRoute(const std::string& destination, const std::string& link, const std::string& gateway);
+    // Routes between its links.
+    void makeRouter() const;
+
+private:
+    UniqueFd netns_;
+    std::unique_ptr<sys::Netlink> netlink_;
+};
+
+// A directory on a bpffs of the calling process alone; gone with the object.
+class TestBpfFs {
+public:
+    TestBpfFs();
+    ~TestBpfFs();
+    TestBpfFs(const TestBpfFs&) = delete;
+    TestBpfFs& operator=(const TestBpfFs&) = delete;
+    std::string directory(const std::string& name) const { return path_ + "/" + name; }
+
+private:
+    std::string path_;
+};
+
+}  // namespace homeslice::mobility

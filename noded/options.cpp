@@ -1,0 +1,124 @@
+#include "noded/options.h"
+
+#include <net/if.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+
+#include "base/names.h"
+#include "base/status.h"
+
+namespace homeslice {
+namespace {
+
+constexpr uint64_t kRangeSize = 65536;
+// The last id, 2^32 - 1, means "no change" to chown(2) and setresuid(2).
+constexpr uint64_t kIdsEnd = (uint64_t{1} << 32) - 1;
+
+void addOptions(CLI::App& app, NodedOptions& options, std::string& care_of_address) {
+    const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::debug},
+                                                    {"info", LogLevel::info},
+                                                    {"warning", LogLevel::warning},
+                                                    {"error", LogLevel::error}};
+    app.add_option("--name", options.name, "name of this node, a DNS label")->required();
+    app.add_option("--state-dir", options.state_directory, "what survives a reboot: records, images, disks")
+        ->required();
+    app.add_option("--run-dir", options.run_directory, "what does not: sockets, mounts")->required();
+    app.add_option("--uplink", options.uplink, "underlay link")->required();
+    app.add_option("--care-of", care_of_address, "underlay address; default: the uplink's first global one");
+    app.add_option("--api-port", options.api_port, "TCP port of the API on the underlay address")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 65535));
+    app.add_option("--controller", options.controller, "HOST:PORT of sliced")->required();
+    app.add_flag("--home-agent", options.home_agent, "own the home prefix; such a node takes no slivers");
+    app.add_option("--cgroup-parent", options.cgroup_parent, "group of all slivers; default: homeslice/NAME");
+    app.add_option("--first-id", options.first_id, "first host user id for slivers")->capture_default_str();
+    app.add_option("--id-ranges", options.id_ranges, "how many ranges of 65536 ids from there, one for each sliver")
+        ->capture_default_str();
+    app.add_option("--log-level", options.log_level, "debug, info, warning or error")
+        ->transform(CLI::CheckedTransformer(levels))
+        ->default_str("info");
+    app.set_config("--config", "", "file with the same options, NAME = VALUE a line");
+}
+
+absl::Status checkDirectory(const std::string& option, const std::string& path) {
+    if (!path.starts_with('/')) return invalidArgument(option + ": \"" + path + "\" is not an absolute path");
+    return absl::OkStatus();
+}
+
+absl::Status checkUplink(const std::string& uplink) {
+    const bool odd = std::any_of(uplink.begin(), uplink.end(), [](char c) { return c == '/' || c <= ' '; });
+    if (uplink.empty() || uplink.size() >= IFNAMSIZ || odd) {
+        return invalidArgument("--uplink: \"" + uplink + "\" is no name of a link");
+    }
+    return absl::OkStatus();
+}
+
+absl::Status checkController(const std::string& controller) {
+    const size_t colon = controller.rfind(':');
+    const std::string port = colon == std::string::npos ? "" : controller.substr(colon + 1);
+    const bool numeric = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+    const int number = numeric ? std::stoi(port) : 0;
+    if (colon == 0 || number < 1 || number > 65535) {
+        return invalidArgument("--controller: \"" + controller + "\" is not HOST:PORT");
+    }
+    return absl::OkStatus();
+}
+
+absl::Status checkCgroupParent(const std::string& parent) {
+    const std::string framed = "/" + parent + "/";
+    for (const char* bad : {"//", "/./", "/../"}) {
+        if (framed.find(bad) != std::string::npos) {
+            return invalidArgument("--cgroup-parent: \"" + parent + "\" is not a plain relative path");
+        }
+    }
+    return absl::OkStatus();
+}
+
+absl::Status checkIds(const NodedOptions& options) {
+    if (options.first_id < kRangeSize) return invalidArgument("--first-id: below 65536 are the host's own ids");
+    if (options.id_ranges == 0) return invalidArgument("--id-ranges: at least 1 is needed");
+    if (options.first_id + options.id_ranges * kRangeSize > kIdsEnd) {
+        return invalidArgument("--id-ranges: " + std::to_string(options.id_ranges) + " ranges from " +
+                               std::to_string(options.first_id) + " go beyond the last id");
+    }
+    return absl::OkStatus();
+}
+
+absl::Status complete(NodedOptions& options, const std::string& care_of_address) {
+    HS_RETURN_IF_ERROR_CTX(checkName("node name", options.name), "--name");
+    HS_RETURN_IF_ERROR(checkDirectory("--state-dir", options.state_directory));
+    HS_RETURN_IF_ERROR(checkDirectory("--run-dir", options.run_directory));
+    HS_RETURN_IF_ERROR(checkUplink(options.uplink));
+    HS_RETURN_IF_ERROR(checkController(options.controller));
+    if (options.cgroup_parent.empty()) options.cgroup_parent = "homeslice/" + options.name;
+    HS_RETURN_IF_ERROR(checkCgroupParent(options.cgroup_parent));
+    HS_RETURN_IF_ERROR(checkIds(options));
+    if (!care_of_address.empty()) {
+        HS_ASSIGN_OR_RETURN_CTX(options.care_of_address, Ipv6Address::parse(care_of_address), "--care-of");
+    }
+    return absl::OkStatus();
+}
+
+std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+absl::StatusOr<CommandLine> parseCommandLine(const std::vector<std::string>& arguments) {
+    CommandLine line;
+    CLI::App app("noded, the node daemon of Homeslice", "noded");
+    try {
+        std::string care_of_address;
+        addOptions(app, line.options, care_of_address);
+        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last to first
+        HS_RETURN_IF_ERROR(complete(line.options, care_of_address));
+    } catch (const CLI::CallForHelp&) {
+        line.help = app.help();
+    } catch (const CLI::Error& error) {
+        return invalidArgument(firstLine(error.what()));
+    }
+    return line;
+}
+
+}  // namespace homeslice

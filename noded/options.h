@@ -1,0 +1,39 @@
+// noded's command line and configuration file.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ipv6.h"
+#include "base/log.h"
+
+namespace homeslice {
+
+struct NodedOptions {
+    std::string name;
+    std::string state_directory;
+    std::string run_directory;
+    std::string uplink;
+    std::optional<Ipv6Address> care_of_address;  // unset: the uplink's first global address
+    uint16_t api_port = 7401;
+    std::string controller;  // "host:port"
+    bool home_agent = false;
+    std::string cgroup_parent;  // relative to the root of each hierarchy
+    uint32_t first_id = 1'000'000;
+    uint32_t id_ranges = 4096;
+    LogLevel log_level = LogLevel::info;
+};
+
+struct CommandLine {
+    NodedOptions options;
+    std::string help;  // when not empty: print it and end, `options` is void
+};
+
+// `arguments` without the program's name. INVALID_ARGUMENT in one line that names the option.
+absl::StatusOr<CommandLine> parseCommandLine(const std::vector<std::string>& arguments);
+
+}  // namespace homeslice

@@ -1,0 +1,114 @@
+#include "noded/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/status.h"
+
+namespace homeslice {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+Arguments with(const Arguments& more) {
+    Arguments all = {"--name", "node1",    "--state-dir", "/var/lib/x",   "--run-dir",
+                     "/run/x", "--uplink", "eth0",        "--controller", "[fd00::1]:7400"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+TEST(Options, DefaultsFollowTheName) {
+    const auto line = parseCommandLine(with({}));
+    ASSERT_TRUE(line.ok()) << line.status();
+    const NodedOptions& options = line->options;
+    EXPECT_EQ(options.name, "node1");
+    EXPECT_EQ(options.cgroup_parent, "homeslice/node1");
+    EXPECT_EQ(options.api_port, 7401);
+    EXPECT_FALSE(options.care_of_address.has_value());
+    EXPECT_FALSE(options.home_agent);
+    EXPECT_EQ(options.log_level, LogLevel::info);
+}
+
+TEST(Options, TakesAll) {
+    const auto line = parseCommandLine(
+        with({"--care-of", "fd00:51ce::1", "--api-port", "7500", "--home-agent", "--cgroup-parent",
+              "homeslice-lab/node1", "--first-id", "100000000", "--id-ranges", "1000", "--log-level", "debug"}));
+    ASSERT_TRUE(line.ok()) << line.status();
+    const NodedOptions& options = line->options;
+    EXPECT_EQ(options.care_of_address->toString(), "fd00:51ce::1");
+    EXPECT_EQ(options.api_port, 7500);
+    EXPECT_TRUE(options.home_agent);
+    EXPECT_EQ(options.cgroup_parent, "homeslice-lab/node1");
+    EXPECT_EQ(options.first_id, 100'000'000U);
+    EXPECT_EQ(options.id_ranges, 1000U);
+    EXPECT_EQ(options.log_level, LogLevel::debug);
+}
+
+TEST(Options, ReadsAFileAndPrefersTheCommandLine) {
+    const std::string path = testing::TempDir() + "noded-options-" + std::to_string(getpid());
+    ASSERT_TRUE(replaceFile(path,
+                            "name = \"node2\"\nstate-dir = \"/s\"\nrun-dir = \"/r\"\nuplink = \"eth1\"\n"
+                            "controller = \"ctl:7400\"\nhome-agent = true\napi-port = 7402\n")
+                    .ok());
+    const auto line = parseCommandLine({"--config", path, "--api-port", "7403"});
+    ASSERT_TRUE(line.ok()) << line.status();
+    EXPECT_EQ(line->options.name, "node2");
+    EXPECT_EQ(line->options.uplink, "eth1");
+    EXPECT_TRUE(line->options.home_agent);
+    EXPECT_EQ(line->options.api_port, 7403);
+    unlink(path.c_str());
+}
+
+TEST(Options, RefusesInOneLineThatNamesTheOption) {
+    const std::vector<std::pair<Arguments, std::string>> cases = {
+        {{}, "--"},
+        {with({"--care-of", "10.0.0.1"}), "--care-of"},
+        {with({"--api-port", "0"}), "--api-port"},
+        {with({"--api-port", "65536"}), "--api-port"},
+        {with({"--first-id", "1000"}), "--first-id"},
+        {with({"--first-id", "4294901760", "--id-ranges", "1"}), "--id-ranges"},
+        {with({"--id-ranges", "0"}), "--id-ranges"},
+        {with({"--id-ranges", "-1"}), "--id-ranges"},
+        {with({"--cgroup-parent", "../escape"}), "--cgroup-parent"},
+        {with({"--cgroup-parent", "/abs"}), "--cgroup-parent"},
+        {with({"--log-level", "loud"}), "--log-level"},
+        {with({"--config", "/does/not/exist"}), "/does/not/exist"},
+        {with({"--bogus"}), "--bogus"},
+    };
+    for (const auto& [arguments, expected] : cases) {
+        const auto line = parseCommandLine(arguments);
+        ASSERT_FALSE(line.ok()) << expected;
+        EXPECT_THAT(messageOf(line.status()), testing::HasSubstr(expected));
+        EXPECT_THAT(messageOf(line.status()), testing::Not(testing::HasSubstr("\n")));
+    }
+}
+
+TEST(Options, RefusesOddNamesPathsLinksAndControllers) {
+    const auto changed = [](const std::string& option, const std::string& value) {
+        Arguments arguments = with({});
+        *(std::find(arguments.begin(), arguments.end(), option) + 1) = value;
+        return parseCommandLine(arguments).status();
+    };
+    EXPECT_FALSE(changed("--name", "Node_1").ok());
+    EXPECT_FALSE(changed("--state-dir", "relative").ok());
+    EXPECT_FALSE(changed("--run-dir", "relative").ok());
+    EXPECT_FALSE(changed("--uplink", "a-name-too-long-for-it").ok());
+    EXPECT_FALSE(changed("--uplink", "eth/0").ok());
+    for (const char* bad : {"host", ":7400", "host:", "host:0", "host:65536", "host:74x", "host:-1"}) {
+        EXPECT_FALSE(changed("--controller", bad).ok()) << bad;
+    }
+    EXPECT_TRUE(changed("--controller", "host:7400").ok());
+}
+
+TEST(Options, Help) {
+    const auto line = parseCommandLine({"--help"});
+    ASSERT_TRUE(line.ok());
+    EXPECT_THAT(line->help, testing::HasSubstr("--home-agent"));
+}
+
+}  // namespace
+}  // namespace homeslice

@@ -1,0 +1,165 @@
+#include "noded/sliver/local_host.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <future>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "noded/init/client.h"
+#include "noded/isolation/disk.h"
+#include "noded/migration/disk.h"
+
+namespace homeslice::sliver {
+namespace {
+
+// The launcher reports a wait status a moment after the pidfd told of the end.
+constexpr std::chrono::seconds kExitReport{1};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Host>> LocalHost::open(const ManagerConfig& config, mobility::Forwarder& forwarder) {
+    HS_ASSIGN_OR_RETURN(auto cgroups, sys::Cgroups::open());
+    std::unique_ptr<LocalHost> host(new LocalHost(config, std::move(cgroups)));
+    HS_ASSIGN_OR_RETURN(auto isolators,
+                        isolation::makeIsolators(host->isolation_config_, host->ids_, *host->cgroups_, forwarder));
+    host->starter_ = std::make_unique<Starter>(
+        std::move(isolators), [raw = host.get()](const launcher::CloneRequest& request) { return raw->clone(request); },
+        launcher::finish);
+    HS_RETURN_IF_ERROR_CTX(host->connectLauncher(), "launcher");
+    return host;
+}
+
+LocalHost::LocalHost(const ManagerConfig& config, std::unique_ptr<sys::Cgroups> cgroups)
+    : config_(config),
+      isolation_config_{.state_directory = config.state_directory,
+                        .run_directory = config.run_directory,
+                        .cgroup_parent = config.cgroup_parent,
+                        .init_program = config.init_program},
+      ids_(config.first_id, config.id_ranges),
+      cgroups_(std::move(cgroups)) {}
+
+absl::Status LocalHost::connectLauncher() {
+    HS_ASSIGN_OR_RETURN(auto connected,
+                        launcher::Launcher::connect(config_.launcher_program, config_.run_directory + "/launcher.sock",
+                                                    [this](const sys::ProcessIdentity& process, int wait_status) {
+                                                        noteExit(process, wait_status);
+                                                    }));
+    launcher_ = std::move(connected);
+    return absl::OkStatus();
+}
+
+// A launcher that died is replaced: the slivers that it started live on without it.
+absl::StatusOr<launcher::Child> LocalHost::clone(const launcher::CloneRequest& request) {
+    std::shared_ptr<launcher::Launcher> current;
+    {
+        const std::lock_guard lock(launcher_mutex_);
+        current = launcher_;
+    }
+    absl::StatusOr<launcher::Child> child = current->clone(request);
+    if (child.status().code() != absl::StatusCode::kUnavailable) return child;
+    {
+        const std::lock_guard lock(launcher_mutex_);
+        if (launcher_ == current) {
+            logWarning("the launcher is gone ({}); starting another", messageOf(child.status()));
+            HS_RETURN_IF_ERROR(connectLauncher());
+        }
+        current = launcher_;
+    }
+    return current->clone(request);
+}
+
+absl::Status LocalHost::reserve(const isolation::SliverRuntime& runtime) {
+    return runtime.ids.count == 0 ? absl::OkStatus() : ids_.reserve(runtime.ids);
+}
+
+absl::StatusOr<Started> LocalHost::start(const SliverSpec& spec, isolation::SliverRuntime& runtime,
+                                         const image::Image& image, const std::function<absl::Status()>& persist) {
+    return starter_->start(spec, runtime, image, persist);
+}
+
+absl::StatusOr<UniqueFd> LocalHost::find(const sys::ProcessIdentity& process) { return sys::openProcess(process); }
+
+absl::Status LocalHost::recover(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
+    return starter_->recover(spec, runtime);
+}
+
+absl::Status LocalHost::requestStop(const isolation::SliverRuntime& runtime, std::chrono::milliseconds grace) {
+    return init::stop(runtime.controlSocket(), grace);
+}
+
+absl::Status LocalHost::kill(const isolation::SliverRuntime& runtime) { return cgroups_->killAll(runtime.cgroup); }
+
+absl::Status LocalHost::cleanup(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
+    return starter_->cleanup(spec, runtime);
+}
+
+absl::Status LocalHost::destroy(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
+    return starter_->destroy(spec, runtime);
+}
+
+Ending LocalHost::ending(const isolation::SliverRuntime& runtime, const sys::ProcessIdentity& process) {
+    Ending ending;
+    if (const auto status = init::readExitStatus(runtime.logDirectory()); status.ok()) ending.command_status = *status;
+    if (!ending.command_status) ending.wait_status = waitStatus(process);
+    if (const auto usage = cgroups_->usage(runtime.cgroup); usage.ok()) ending.oom_kills = usage->oom_kills;
+    return ending;
+}
+
+void LocalHost::noteExit(const sys::ProcessIdentity& process, int wait_status) {
+    {
+        const std::lock_guard lock(exits_mutex_);
+        exits_[process.pid] = {.process = process, .wait_status = wait_status};
+    }
+    exits_changed_.notify_all();
+}
+
+std::optional<int> LocalHost::waitStatus(const sys::ProcessIdentity& process) {
+    std::unique_lock lock(exits_mutex_);
+    const auto reported = [&] {
+        const auto found = exits_.find(process.pid);
+        return found != exits_.end() && found->second.process == process;
+    };
+    if (!exits_changed_.wait_for(lock, kExitReport, reported)) return std::nullopt;
+    const int wait_status = exits_.at(process.pid).wait_status;
+    exits_.erase(process.pid);
+    return wait_status;
+}
+
+uint64_t LocalHost::memoryInUse(const isolation::SliverRuntime& runtime) const {
+    const auto usage = cgroups_->usage(runtime.cgroup);
+    return usage.ok() ? usage->memory_bytes : 0;
+}
+
+absl::Status LocalHost::importDisk(const SliverSpec& spec, isolation::SliverRuntime& runtime,
+                                   const std::function<absl::Status()>& persist,
+                                   const std::function<absl::Status(int fd)>& write) {
+    if (runtime.ids.count == 0) {
+        HS_ASSIGN_OR_RETURN(runtime.ids, ids_.allocate());
+    }
+    runtime.directory = config_.state_directory + "/slivers/" + spec.id.fileName();
+    HS_RETURN_IF_ERROR(persist());
+    HS_ASSIGN_OR_RETURN(const std::string incoming, isolation::makeIncomingDisk(runtime));
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) return errnoStatus(errno, "pipe2");
+    UniqueFd reader(ends[0]);
+    UniqueFd writer(ends[1]);
+    auto writing = std::async(std::launch::async, [&writer, &write] {
+        const absl::Status status = write(writer.get());
+        writer.reset();  // end of file for the reader
+        return status;
+    });
+    const absl::Status imported = migration::importDisk(reader.get(), incoming, runtime.ids.first);
+    reader.reset();  // a writer that still has something to write gets EPIPE
+    // When the source failed the archive ends early: the source's own words are the better ones.
+    HS_RETURN_IF_ERROR_CTX(writing.get(), "fetch the disk");
+    HS_RETURN_IF_ERROR_CTX(imported, "import the disk");
+    return isolation::replaceDisk(runtime);
+}
+
+absl::Status LocalHost::removeOrphans(const isolation::KnownSlivers& known) {
+    return isolation::removeOrphans(isolation_config_, ids_, *cgroups_, known);
+}
+
+}  // namespace homeslice::sliver

@@ -1,0 +1,189 @@
+#include "noded/sliver/node_manager.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/defer.h"
+#include "base/status.h"
+#include "noded/init/log_format.h"
+#include "noded/migration/disk.h"
+#include "noded/sliver/recovery.h"
+#include "noded/sliver/slivers.h"
+#include "noded/sliver/steps.h"
+#include "noded/sliver/supervisor.h"
+#include "noded/sliver/work_queue.h"
+
+namespace homeslice::sliver {
+namespace {
+
+constexpr unsigned kWorkers = 4;
+
+class NodeManager : public Manager {
+public:
+    NodeManager(std::unique_ptr<Host> host, const Dependencies& dependencies)
+        : dependencies_(dependencies),
+          host_(std::move(host)),
+          slivers_(dependencies.store, dependencies.changed),
+          queue_(kWorkers, [this](const SliverId& id) { return steps_->reconcile(id); }) {}
+
+    ~NodeManager() override {
+        queue_.stop();
+        supervisor_.reset();
+    }
+
+    absl::Status begin() {
+        HS_ASSIGN_OR_RETURN(supervisor_, Supervisor::create([this](const SliverId& id) { onEnd(id); }));
+        steps_ = std::make_unique<Steps>(slivers_, *host_, *supervisor_, dependencies_);
+        HS_RETURN_IF_ERROR(recoverSlivers(slivers_, *host_, *steps_));
+        slivers_.forEach([this](const Sliver& sliver) { queue_.add(sliver.record.spec.id); });
+        return absl::OkStatus();
+    }
+
+    void setDesired(Desired desired) override {
+        for (const SliverId& id : slivers_.setDesired(desired)) queue_.add(id);
+    }
+
+    uint64_t desiredRevision() const override { return slivers_.desiredRevision().value_or(0); }
+
+    std::vector<SliverReport> reports() const override;
+    absl::StatusOr<std::unique_ptr<init::RunningCommand>> exec(const SliverId& id, init::ExecRequest request) override;
+    absl::StatusOr<std::vector<std::string>> logFiles(const SliverId& id) const override;
+    absl::Status exportDisk(const SliverId& id, uint64_t generation, int fd) override;
+    std::string inspect() const override;
+
+private:
+    struct Known {
+        Record record;
+        bool alive = false;
+        std::string image_digest;  // of what it is to be
+        uint32_t failures = 0;
+    };
+    std::vector<Known> known() const;
+    absl::StatusOr<Record> find(const SliverId& id) const;
+    void onEnd(const SliverId& id);
+    absl::StatusOr<isolation::SliverRuntime> beginExport(const SliverId& id, uint64_t generation);
+
+    const Dependencies dependencies_;
+    const std::unique_ptr<Host> host_;
+    Slivers slivers_;
+    std::unique_ptr<Supervisor> supervisor_;
+    std::unique_ptr<Steps> steps_;
+    WorkQueue queue_;  // last: its workers use the rest
+};
+
+// The news may be of an earlier process than the one that lives now.
+void NodeManager::onEnd(const SliverId& id) {
+    slivers_.with(id, [](Sliver& sliver) {
+        if (sliver.pidfd.valid() && sys::waitForEnd(sliver.pidfd.get(), std::chrono::milliseconds(0)).value_or(true)) {
+            sliver.pidfd.reset();
+        }
+    });
+    queue_.add(id);
+}
+
+std::vector<NodeManager::Known> NodeManager::known() const {
+    std::vector<Known> all;
+    slivers_.forEach([&](const Sliver& sliver) {
+        all.push_back({.record = sliver.record,
+                       .alive = sliver.pidfd.valid(),
+                       .image_digest = sliver.desired ? sliver.desired->image_digest : sliver.record.spec.image_digest,
+                       .failures = sliver.failures});
+    });
+    return all;
+}
+
+std::vector<SliverReport> NodeManager::reports() const {
+    std::vector<SliverReport> reports;
+    for (const Known& each : known()) {
+        const Record& record = each.record;
+        reports.push_back({.id = record.spec.id,
+                           .generation = record.spec.generation,
+                           .state = record.state,
+                           .reason = record.reason,
+                           .exit_status = record.exit_status,
+                           .running_since_us = record.running_since_us,
+                           .image_ready = dependencies_.images.has(each.image_digest),
+                           .memory_bytes = each.alive ? host_->memoryInUse(record.runtime) : 0});
+    }
+    return reports;
+}
+
+absl::StatusOr<Record> NodeManager::find(const SliverId& id) const {
+    absl::StatusOr<Record> found = notFound("no sliver " + id.toString() + " on this node");
+    slivers_.forEach([&](const Sliver& sliver) {
+        if (sliver.record.spec.id == id) found = sliver.record;
+    });
+    return found;
+}
+
+absl::StatusOr<std::unique_ptr<init::RunningCommand>> NodeManager::exec(const SliverId& id, init::ExecRequest request) {
+    HS_ASSIGN_OR_RETURN(const Record record, find(id));
+    if (record.state != State::running) {
+        return failedPrecondition("sliver " + id.toString() + " is " + toString(record.state) + ", not running" +
+                                  (record.reason.empty() ? "" : " (" + record.reason + ")"));
+    }
+    return init::exec(record.runtime.controlSocket(), std::move(request));
+}
+
+absl::StatusOr<std::vector<std::string>> NodeManager::logFiles(const SliverId& id) const {
+    HS_ASSIGN_OR_RETURN(const Record record, find(id));
+    std::vector<std::string> files;
+    for (const char* name : {init::kRotatedLogFile, init::kLogFile}) {
+        const std::string path = record.runtime.logDirectory() + "/" + name;
+        std::error_code error;
+        if (std::filesystem::exists(path, error)) files.push_back(path);
+    }
+    return files;
+}
+
+absl::StatusOr<isolation::SliverRuntime> NodeManager::beginExport(const SliverId& id, uint64_t generation) {
+    absl::StatusOr<isolation::SliverRuntime> runtime = notFound("no sliver " + id.toString() + " on this node");
+    slivers_.with(id, [&](Sliver& sliver) {
+        const Record& record = sliver.record;
+        // The stop may have come with a generation of its own.
+        const bool same = record.disk_generation == generation || record.spec.generation == generation;
+        if (record.state != State::stopped || !same || record.disk_generation == 0) {
+            runtime = failedPrecondition("sliver " + id.toString() + " is " + toString(record.state) +
+                                         " here with a disk of generation " + std::to_string(record.disk_generation) +
+                                         "; asked for was one stopped with generation " + std::to_string(generation));
+            return;
+        }
+        ++sliver.exports;
+        runtime = record.runtime;
+    });
+    return runtime;
+}
+
+absl::Status NodeManager::exportDisk(const SliverId& id, uint64_t generation, int fd) {
+    HS_ASSIGN_OR_RETURN(const isolation::SliverRuntime runtime, beginExport(id, generation));
+    const Defer end([this, &id] {
+        slivers_.with(id, [](Sliver& sliver) { --sliver.exports; });
+        queue_.add(id);
+    });
+    return migration::exportDisk(runtime.upperDirectory(), runtime.ids.first, fd);
+}
+
+std::string NodeManager::inspect() const {
+    nlohmann::json all = nlohmann::json::array();
+    for (const Known& each : known()) {
+        nlohmann::json believed = nlohmann::json::parse(toJson(each.record), nullptr, false);
+        all.push_back({{"sliver", each.record.spec.id.toString()},
+                       {"record", std::move(believed)},
+                       {"failures", each.failures},
+                       {"kernel",
+                        {{"process_alive", host_->find(each.record.process).ok()},
+                         {"memory_bytes", host_->memoryInUse(each.record.runtime)}}}});
+    }
+    return all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Manager>> createManager(std::unique_ptr<Host> host,
+                                                       const Manager::Dependencies& dependencies) {
+    auto manager = std::make_unique<NodeManager>(std::move(host), dependencies);
+    HS_RETURN_IF_ERROR(manager->begin());
+    return manager;
+}
+
+}  // namespace homeslice::sliver

@@ -1,0 +1,85 @@
+#include "noded/sliver/starter.h"
+
+#include <algorithm>
+#include <ranges>
+
+#include "base/log.h"
+#include "base/status.h"
+
+namespace homeslice::sliver {
+namespace {
+
+constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+bool sets(const std::vector<std::string>& env, const std::string& name) {
+    return std::any_of(env.begin(), env.end(), [&](const std::string& entry) { return entry.starts_with(name + "="); });
+}
+
+// The spec's command stands for the image's whole command, as `docker run IMAGE COMMAND` without an entry point.
+void fillCommand(const SliverSpec& spec, const image::ImageConfig& config, launcher::LaunchPlan& plan) {
+    plan.argv = spec.argv.empty() ? config.argv : spec.argv;
+    plan.working_directory = config.working_directory.empty() ? "/" : config.working_directory;
+    plan.env = config.env;
+    if (!sets(plan.env, "PATH")) plan.env.emplace_back(kDefaultPath);
+    if (!sets(plan.env, "HOME")) plan.env.emplace_back("HOME=/");
+}
+
+}  // namespace
+
+absl::Status Starter::prepare(isolation::Start& start) {
+    for (const auto& isolator : isolators_) HS_RETURN_IF_ERROR_CTX(isolator->prepare(start), isolator->name());
+    return absl::OkStatus();
+}
+
+absl::Status Starter::attach(isolation::Start& start, const launcher::Child& child) {
+    for (const auto& isolator : isolators_) HS_RETURN_IF_ERROR_CTX(isolator->attach(start, child), isolator->name());
+    return absl::OkStatus();
+}
+
+absl::StatusOr<Started> Starter::tryStart(isolation::Start& start, const std::function<absl::Status()>& persist) {
+    fillCommand(start.spec, start.image.config, start.plan);
+    HS_RETURN_IF_ERROR(prepare(start));
+    HS_RETURN_IF_ERROR(persist());
+    HS_ASSIGN_OR_RETURN_CTX(launcher::Child child, clone_(start.clone), "clone");
+    HS_RETURN_IF_ERROR(attach(start, child));
+    HS_RETURN_IF_ERROR_CTX(finish_(child, std::move(start.plan)), "launch");
+    return Started{.process = child.identity, .pidfd = std::move(child.pidfd)};
+}
+
+absl::StatusOr<Started> Starter::start(const SliverSpec& spec, isolation::SliverRuntime& runtime,
+                                       const image::Image& image, const std::function<absl::Status()>& persist) {
+    launcher::CloneRequest clone{
+        .key = spec.id.toString(), .ids = {}, .cgroup_v1_directories = {}, .cgroup_v2_directory = {}};
+    launcher::LaunchPlan plan;
+    isolation::Start start{.spec = spec, .runtime = runtime, .image = image, .clone = clone, .plan = plan};
+    absl::StatusOr<Started> started = tryStart(start, persist);
+    if (started.ok()) return started;
+    if (const absl::Status undone = cleanup(spec, runtime); !undone.ok()) {
+        logError("sliver {}: undo a failed start: {}", spec.id.toString(), messageOf(undone));
+    }
+    return started.status();
+}
+
+absl::Status Starter::recover(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
+    for (const auto& isolator : isolators_) HS_RETURN_IF_ERROR_CTX(isolator->recover(spec, runtime), isolator->name());
+    return absl::OkStatus();
+}
+
+// Goes on after a failure: what can be undone is. The first failure is returned.
+absl::Status Starter::cleanup(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
+    absl::Status first;
+    for (const auto& isolator : std::views::reverse(isolators_)) {
+        first.Update(withContext(isolator->cleanup(spec, runtime), "cleanup: " + isolator->name()));
+    }
+    return first;
+}
+
+// Stops at a failure: the id range must not be free while files of its owner remain.
+absl::Status Starter::destroy(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
+    for (const auto& isolator : std::views::reverse(isolators_)) {
+        HS_RETURN_IF_ERROR_CTX(isolator->destroy(spec, runtime), "destroy: " + isolator->name());
+    }
+    return absl::OkStatus();
+}
+
+}  // namespace homeslice::sliver

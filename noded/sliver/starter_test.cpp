@@ -1,0 +1,128 @@
+#include "noded/sliver/starter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/status.h"
+
+namespace homeslice::sliver {
+namespace {
+
+using testing::ElementsAre;
+using Log = std::vector<std::string>;
+
+// Writes down what is called; fails where told.
+class RecordingIsolator : public isolation::Isolator {
+public:
+    RecordingIsolator(std::string name, Log& log, const std::string& failing)
+        : name_(std::move(name)), log_(log), failing_(failing) {}
+
+    std::string name() const override { return name_; }
+    absl::Status prepare(isolation::Start&) override { return note("prepare"); }
+    absl::Status attach(isolation::Start&, const launcher::Child&) override { return note("attach"); }
+    absl::Status recover(const SliverSpec&, isolation::SliverRuntime&) override { return note("recover"); }
+    absl::Status cleanup(const SliverSpec&, isolation::SliverRuntime&) override { return note("cleanup"); }
+    absl::Status destroy(const SliverSpec&, isolation::SliverRuntime&) override { return note("destroy"); }
+
+private:
+    absl::Status note(const std::string& what) {
+        log_.push_back(what + " " + name_);
+        return log_.back() == failing_ ? internalError("made to fail") : absl::OkStatus();
+    }
+    const std::string name_;
+    Log& log_;
+    const std::string& failing_;
+};
+
+class StarterTest : public testing::Test {
+protected:
+    Starter makeStarter() {
+        Starter::Isolators isolators;
+        for (const char* name : {"a", "b"})
+            isolators.push_back(std::make_unique<RecordingIsolator>(name, log_, failing_));
+        return Starter(
+            std::move(isolators),
+            [this](const launcher::CloneRequest& request) -> absl::StatusOr<launcher::Child> {
+                log_.push_back("clone " + request.key);
+                if (failing_ == "clone") return unavailable("no");
+                launcher::Child child;
+                child.identity.pid = 42;
+                return child;
+            },
+            [this](launcher::Child&, launcher::LaunchPlan plan) -> absl::Status {
+                log_.push_back("finish");
+                plan_ = std::move(plan);
+                return failing_ == "finish" ? internalError("no") : absl::OkStatus();
+            });
+    }
+
+    absl::StatusOr<Started> start() {
+        spec_.id = {.slice = "web", .index = 1};
+        return makeStarter().start(spec_, runtime_, image_, [this] {
+            log_.emplace_back("persist");
+            return failing_ == "persist" ? unavailable("no") : absl::OkStatus();
+        });
+    }
+
+    Log log_;
+    std::string failing_;
+    SliverSpec spec_;
+    isolation::SliverRuntime runtime_;
+    image::Image image_;
+    launcher::LaunchPlan plan_;
+};
+
+TEST_F(StarterTest, PersistsBetweenPreparingAndTheProcess) {
+    const auto started = start();
+    ASSERT_TRUE(started.ok()) << started.status();
+    EXPECT_EQ(started->process.pid, 42);
+    EXPECT_THAT(log_,
+                ElementsAre("prepare a", "prepare b", "persist", "clone web/1", "attach a", "attach b", "finish"));
+}
+
+TEST_F(StarterTest, UndoesInReverseWhereverItFails) {
+    for (const std::string& step : Log{"prepare a", "prepare b", "persist", "clone", "attach b", "finish"}) {
+        log_.clear();
+        failing_ = step;
+        EXPECT_FALSE(start().ok()) << step;
+        ASSERT_GE(log_.size(), 2U);
+        EXPECT_EQ(Log(log_.end() - 2, log_.end()), (Log{"cleanup b", "cleanup a"})) << step;
+    }
+}
+
+TEST_F(StarterTest, WithoutAWrittenIntentNothingIsCloned) {
+    failing_ = "persist";
+    EXPECT_EQ(start().status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(log_, testing::Not(testing::Contains("clone web/1")));
+}
+
+TEST_F(StarterTest, CleansUpThroughAFailureButDoesNotDestroyThroughOne) {
+    failing_ = "cleanup b";
+    EXPECT_FALSE(makeStarter().cleanup(spec_, runtime_).ok());
+    EXPECT_THAT(log_, ElementsAre("cleanup b", "cleanup a"));
+    log_.clear();
+    failing_ = "destroy b";
+    EXPECT_FALSE(makeStarter().destroy(spec_, runtime_).ok());
+    EXPECT_THAT(log_, ElementsAre("destroy b"));
+}
+
+TEST_F(StarterTest, NamesTheIsolatorThatFailed) {
+    failing_ = "attach b";
+    EXPECT_EQ(messageOf(start().status()), "b: made to fail");
+}
+
+TEST_F(StarterTest, TheSpecsCommandStandsForTheImages) {
+    image_.config = {.argv = {"nginx"}, .env = {"A=1"}, .working_directory = "/srv", .user = ""};
+    ASSERT_TRUE(start().ok());
+    EXPECT_THAT(plan_.argv, ElementsAre("nginx"));
+    EXPECT_EQ(plan_.working_directory, "/srv");
+    EXPECT_THAT(plan_.env, testing::Contains(testing::StartsWith("PATH=")));
+    spec_.argv = {"sleep", "1"};
+    image_.config.env = {"PATH=/only"};
+    ASSERT_TRUE(start().ok());
+    EXPECT_THAT(plan_.argv, ElementsAre("sleep", "1"));
+    EXPECT_THAT(plan_.env, testing::Contains("PATH=/only"));
+}
+
+}  // namespace
+}  // namespace homeslice::sliver

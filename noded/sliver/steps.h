@@ -1,0 +1,65 @@
+// Looks after one sliver at a time: decides on its next step and does it, until nothing is left to do.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <optional>
+
+#include "noded/sliver/decision.h"
+#include "noded/sliver/host.h"
+#include "noded/sliver/manager.h"
+#include "noded/sliver/slivers.h"
+#include "noded/sliver/supervisor.h"
+
+namespace homeslice::sliver {
+
+class Steps {
+public:
+    // All outlive this.
+    Steps(Slivers& slivers, Host& host, Supervisor& supervisor, const Manager::Dependencies& dependencies)
+        : slivers_(slivers), host_(host), supervisor_(supervisor), dependencies_(dependencies) {}
+
+    // A worker's look (WorkQueue::Work).
+    std::optional<std::chrono::milliseconds> reconcile(const SliverId& id);
+
+    // Keeps an eye on a living sliver, and registers its addresses.
+    absl::Status supervise(const SliverId& id, UniqueFd pidfd);
+    void bind(const SliverSpec& spec);
+
+private:
+    struct Next {
+        Step step = Step::none;
+        Monotonic::time_point not_before{};
+    };
+    Next next(const SliverId& id);
+    absl::Status perform(const SliverId& id, Step step);
+    // Puts the failure into the record, and returns when to try again.
+    std::chrono::milliseconds backOff(const SliverId& id, Step step, const absl::Status& status);
+
+    absl::Status start(const SliverId& id);
+    absl::Status prepareImage(const SliverId& id);
+    absl::Status importDisk(const SliverSpec& spec);
+    absl::Status launch(const SliverSpec& spec, const image::Image& image);
+    absl::Status settle(const SliverId& id);
+    absl::Status requestStop(const SliverId& id);
+    absl::Status forceEnd(const SliverId& id);
+    absl::Status finishStop(const SliverId& id);
+    absl::Status markStopped(const SliverId& id);
+    absl::Status update(const SliverId& id);
+    absl::Status remove(const SliverId& id);
+
+    // Takes the desired spec over and moves to `state`; gives the spec. Comes to nothing when the sliver is not desired
+    // any more, or when its disk is being read.
+    absl::StatusOr<SliverSpec> begin(const SliverId& id, State state);
+    absl::StatusOr<Record> recordOf(const SliverId& id);
+    absl::Status cleanup(const SliverId& id, const Record& record);
+    void unbind(const SliverSpec& spec);
+
+    Slivers& slivers_;
+    Host& host_;
+    Supervisor& supervisor_;
+    const Manager::Dependencies& dependencies_;
+};
+
+}  // namespace homeslice::sliver

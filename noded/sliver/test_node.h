@@ -1,0 +1,95 @@
+// A node for privileged tests: the real manager, launcher, sliver-init, isolators, store and image store, in a network
+// namespace of the test's own; only the data plane is left out. Everything is gone when it goes.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "noded/mobility/fake_forwarder.h"
+#include "noded/sliver/manager.h"
+#include "noded/sys/cgroup.h"
+
+namespace homeslice::sliver {
+
+struct CommandResult {
+    int status = -1;
+    std::string output;  // stdout and stderr
+};
+
+class TestNode {
+public:
+    // Moves the process to a network namespace of its own, once; before it has threads.
+    static absl::Status enterNetwork();
+
+    static absl::StatusOr<std::unique_ptr<TestNode>> create(const std::string& name);
+    ~TestNode();
+
+    // noded ends and starts again; its slivers do not.
+    absl::Status restart();
+    // As restart(), with every record gone.
+    absl::Status restartWithoutRecords();
+    // noded ends, starts again in a process of its own, is given this picture, and is killed after `delay`.
+    absl::Status killDuring(const std::vector<SliverSpec>& slivers, std::chrono::milliseconds delay);
+    Manager& manager() { return *manager_; }
+
+    // A sliver that idles unless given a command.
+    SliverSpec sliver(uint32_t index, std::vector<std::string> argv = {}) const;
+    void desire(std::vector<SliverSpec> slivers);
+    SliverReport report(const SliverId& id) const;
+    bool reaches(const SliverId& id, State state);
+    bool removesAll();
+    template <typename Condition>
+    bool eventually(Condition condition);
+
+    // Runs a shell command inside.
+    CommandResult run(const SliverId& id, const std::string& command);
+    // What a start leaves on the machine: links, mounts, groups, processes, directories; sorted.
+    std::vector<std::string> footprint() const;
+    std::string cgroupOf(const SliverId& id) const { return config_.cgroup_parent + "/" + id.fileName(); }
+    sys::Cgroups& cgroups() { return *cgroups_; }
+    pid_t firstProcess(const SliverId& id) const;
+    // Where an importing node gets its disks.
+    std::function<absl::Status(const SliverId&, const DiskSource&, int fd)> fetch_disk;
+
+private:
+    TestNode() = default;
+    absl::Status build(const std::string& name);
+    absl::Status packImage();
+    void stop();
+    bool waitForChange(uint64_t seen, Monotonic::time_point deadline);
+
+    class NullGateway;
+    std::string directory_;
+    std::string archive_;
+    std::string digest_;
+    ManagerConfig config_;
+    mobility::FakeForwarder forwarder_;
+    std::unique_ptr<mobility::AccessGateway> gateway_;
+    std::unique_ptr<store::KeyValueStore> store_;
+    std::unique_ptr<image::Store> images_;
+    std::unique_ptr<sys::Cgroups> cgroups_;
+    uint64_t revision_ = 0;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    uint64_t changes_ = 0;
+    std::unique_ptr<Manager> manager_;
+};
+
+template <typename Condition>
+bool TestNode::eventually(Condition condition) {
+    const auto deadline = Monotonic::now() + std::chrono::seconds(30);
+    for (;;) {
+        uint64_t seen = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            seen = changes_;
+        }
+        if (condition()) return true;
+        if (!waitForChange(seen, deadline)) return false;
+    }
+}
+
+}  // namespace homeslice::sliver

@@ -1,0 +1,348 @@
+#include "noded/sys/cgroup.h"
+
+#include <fcntl.h>
+#include <libcgroup.h>
+#include <mntent.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <sstream>
+#include <string_view>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/defer.h"
+#include "base/file.h"
+#include "base/status.h"
+
+namespace homeslice::sys {
+namespace {
+
+constexpr const char* kControllers[] = {"cpu", "cpuacct", "cpuset", "memory", "pids", "freezer", "devices", "blkio"};
+constexpr uint64_t kCpuPeriodUs = 100'000;
+constexpr uint64_t kLeastCpuQuotaUs = 1'000;
+constexpr std::chrono::seconds kKillTimeout{10};
+constexpr std::chrono::seconds kDeleteTimeout{2};
+constexpr std::chrono::milliseconds kDeleteRetry{2};
+
+// libcgroup keeps its tables in globals.
+std::mutex& libraryLock() {
+    static std::mutex mutex;
+    return mutex;
+}
+
+absl::Status libraryStatus(int code, const std::string& what) {
+    if (code == 0) return absl::OkStatus();
+    if (code == ECGOTHER) return errnoStatus(cgroup_get_last_errno(), what);
+    return internalError(what + ": libcgroup: " + cgroup_strerror(code));
+}
+
+struct FreeGroup {
+    void operator()(cgroup* group) const { cgroup_free(&group); }
+};
+using Group = std::unique_ptr<cgroup, FreeGroup>;
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+// libcgroup finds hierarchies by their controllers; the v2 tree of a hybrid host may have none.
+std::string findV2Mount() {
+    FILE* mounts = ::setmntent("/proc/self/mounts", "re");
+    if (mounts == nullptr) return "";
+    const Defer close([mounts] { ::endmntent(mounts); });
+    while (const mntent* entry = ::getmntent(mounts)) {
+        if (std::string_view(entry->mnt_type) == "cgroup2") return entry->mnt_dir;
+    }
+    return "";
+}
+
+absl::StatusOr<std::map<std::string, std::string>> mountedControllers() {
+    HS_RETURN_IF_ERROR(libraryStatus(cgroup_init(), "cgroup_init"));
+    std::map<std::string, std::string> mounts;
+    void* cursor = nullptr;
+    const auto info = std::make_unique<cgroup_mount_point>();
+    int code = cgroup_get_controller_begin(&cursor, info.get());
+    const Defer end([&cursor] { cgroup_get_controller_end(&cursor); });
+    for (; code == 0; code = cgroup_get_controller_next(&cursor, info.get())) mounts.emplace(info->name, info->path);
+    if (code != ECGEOF) return libraryStatus(code, "cgroup_get_controller_next");
+    return mounts;
+}
+
+// A value is left out when the kernel has no file for it.
+class GroupValues {
+public:
+    GroupValues(cgroup* group, const Cgroups& cgroups, int version, const std::string& controller)
+        : cgroups_(cgroups), version_(version), controller_(controller) {
+        handle_ = cgroup_add_controller(group, controller.c_str());
+    }
+    absl::Status add(const std::string& file, const std::string& value) {
+        if (handle_ == nullptr) return internalError("cgroup_add_controller(" + controller_ + ")");
+        return libraryStatus(cgroup_add_value_string(handle_, file.c_str(), value.c_str()), file);
+    }
+    absl::Status addIfPresent(const std::string& parent, const std::string& file, const std::string& value) {
+        return exists(cgroups_.controlFile(version_, controller_, parent, file)) ? add(file, value) : absl::OkStatus();
+    }
+
+private:
+    const Cgroups& cgroups_;
+    int version_;
+    std::string controller_;
+    cgroup_controller* handle_;
+};
+
+absl::Status addCpu(GroupValues& values, int version, uint32_t cpu_millis) {
+    if (cpu_millis == 0) return absl::OkStatus();
+    const uint64_t quota = std::max(kLeastCpuQuotaUs, kCpuPeriodUs * cpu_millis / 1000);
+    const std::string period = std::to_string(kCpuPeriodUs);
+    if (version == 2) return values.add("cpu.max", std::to_string(quota) + " " + period);
+    HS_RETURN_IF_ERROR(values.add("cpu.cfs_period_us", period));
+    return values.add("cpu.cfs_quota_us", std::to_string(quota));
+}
+
+absl::Status addMemory(GroupValues& values, int version, uint64_t bytes) {
+    if (bytes == 0) return absl::OkStatus();
+    if (version == 2) {
+        HS_RETURN_IF_ERROR(values.add("memory.max", std::to_string(bytes)));
+        return values.addIfPresent("", "memory.swap.max", "0");
+    }
+    // v1 counts memory and swap together; it takes the sum only after, and never under, the limit of memory alone.
+    HS_RETURN_IF_ERROR(values.add("memory.limit_in_bytes", std::to_string(bytes)));
+    return values.addIfPresent("", "memory.memsw.limit_in_bytes", std::to_string(bytes));
+}
+
+// The number after `key` in a flat keyed file ("oom_kill 3").
+uint64_t keyedNumber(const std::string& text, const std::string& key) {
+    std::istringstream lines(text);
+    std::string name;
+    uint64_t value = 0;
+    while (lines >> name >> value) {
+        if (name == key) return value;
+    }
+    return 0;
+}
+
+std::vector<pid_t> parsePids(const std::string& text) {
+    std::istringstream lines(text);
+    std::vector<pid_t> pids;
+    for (pid_t pid = 0; lines >> pid;) pids.push_back(pid);
+    return pids;
+}
+
+bool isBlank(const std::string& text) { return text.find_first_not_of(" \t\n") == std::string::npos; }
+
+int millisUntil(Monotonic::time_point deadline) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Monotonic::now()).count();
+    return static_cast<int>(std::max<int64_t>(left, 0));
+}
+
+// Polls `fd` for `events` up to the deadline; false when it passed.
+absl::StatusOr<bool> pollUntil(int fd, short events, Monotonic::time_point deadline) {
+    pollfd poll_fd{.fd = fd, .events = events, .revents = 0};
+    for (;;) {
+        const int ready = ::poll(&poll_fd, 1, millisUntil(deadline));
+        if (ready >= 0) return ready > 0;
+        if (errno != EINTR) return errnoStatus(errno, "poll");
+    }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Cgroups>> Cgroups::open() {
+    const std::lock_guard lock(libraryLock());
+    HS_ASSIGN_OR_RETURN(const auto mounted, mountedControllers());
+    const std::string v2_mount = findV2Mount();
+    std::map<std::string, Controller> controllers;
+    for (const char* name : kControllers) {
+        const auto found = mounted.find(name);
+        if (found == mounted.end()) continue;
+        // On v2 the controllers that limit are wanted; the others are for v1's sake.
+        const int version = found->second == v2_mount ? 2 : 1;
+        controllers.emplace(name, Controller{.version = version, .mount = found->second});
+    }
+    for (const char* name : {"cpu", "memory", "pids"}) {
+        if (!controllers.contains(name)) {
+            return failedPrecondition(std::string("the cgroup controller '") + name +
+                                      "' is not mounted: slivers could not be limited");
+        }
+    }
+    if (controllers.contains("cpuset") && controllers["cpuset"].version == 2) controllers.erase("cpuset");
+    return std::unique_ptr<Cgroups>(new Cgroups(std::move(controllers), v2_mount));
+}
+
+std::string Cgroups::controlFile(int version, const std::string& controller, const std::string& group,
+                                 const std::string& file) const {
+    const auto found = controllers_.find(controller);
+    if (found == controllers_.end() || found->second.version != version) return "";
+    return found->second.mount + "/" + (group.empty() ? "" : group + "/") + file;
+}
+
+std::vector<std::string> Cgroups::v1Directories(const std::string& group) const {
+    std::set<std::string> paths;  // controllers that are mounted together share one
+    for (const auto& [name, controller] : controllers_) {
+        if (controller.version == 1) paths.insert(controller.mount + "/" + group);
+    }
+    return {paths.begin(), paths.end()};
+}
+
+std::string Cgroups::v2Directory(const std::string& group) const {
+    return v2_mount_.empty() ? "" : v2_mount_ + "/" + group;
+}
+
+std::vector<std::string> Cgroups::directories(const std::string& group) const {
+    std::vector<std::string> paths = v1Directories(group);
+    if (!v2_mount_.empty()) paths.push_back(v2Directory(group));
+    return paths;
+}
+
+absl::Status Cgroups::createGroup(const std::string& group, const CgroupLimits& limits) {
+    {
+        const std::lock_guard lock(libraryLock());
+        const Group handle(cgroup_new_cgroup(group.c_str()));
+        if (handle == nullptr) return internalError("cgroup_new_cgroup(" + group + ")");
+        for (const auto& [name, controller] : controllers_) {
+            GroupValues values(handle.get(), *this, controller.version, name);
+            if (name == "cpu") HS_RETURN_IF_ERROR(addCpu(values, controller.version, limits.cpu_millis));
+            if (name == "memory") HS_RETURN_IF_ERROR(addMemory(values, controller.version, limits.memory_bytes));
+            if (name == "pids" && limits.pids != 0)
+                HS_RETURN_IF_ERROR(values.add("pids.max", std::to_string(limits.pids)));
+        }
+        // Ownership stays root's: asking for it costs a chown for each control file.
+        HS_RETURN_IF_ERROR(libraryStatus(cgroup_create_cgroup(handle.get(), 1), "cgroup_create_cgroup(" + group + ")"));
+    }
+    if (!v2_mount_.empty()) HS_RETURN_IF_ERROR(makeDirectories(v2Directory(group)));
+    return inheritCpuset(group);
+}
+
+// A new v1 cpuset is empty, and takes no process before it has CPUs and memory nodes.
+absl::Status Cgroups::inheritCpuset(const std::string& group) const {
+    if (controlFile(1, "cpuset", group, "cpuset.cpus").empty()) return absl::OkStatus();
+    std::string parent;
+    std::istringstream parts(group);
+    for (std::string part; std::getline(parts, part, '/');) {
+        const std::string child = parent.empty() ? part : parent + "/" + part;
+        for (const char* file : {"cpuset.cpus", "cpuset.mems"}) {
+            HS_ASSIGN_OR_RETURN(const std::string own, readFile(controlFile(1, "cpuset", child, file)));
+            if (!isBlank(own)) continue;
+            HS_ASSIGN_OR_RETURN(const std::string inherited, readFile(controlFile(1, "cpuset", parent, file)));
+            HS_RETURN_IF_ERROR(writeControlFile(controlFile(1, "cpuset", child, file), inherited));
+        }
+        parent = child;
+    }
+    return absl::OkStatus();
+}
+
+// True when it is gone, false when something is still in it.
+absl::StatusOr<bool> Cgroups::tryDelete(const std::string& group) const {
+    const std::lock_guard lock(libraryLock());
+    const Group handle(cgroup_new_cgroup(group.c_str()));
+    if (handle == nullptr) return internalError("cgroup_new_cgroup(" + group + ")");
+    for (const auto& [name, controller] : controllers_) {
+        if (exists(controller.mount + "/" + group)) cgroup_add_controller(handle.get(), name.c_str());
+    }
+    // Without this flag libcgroup would move what runs in the group to its parent, out of its limits.
+    const int code = cgroup_delete_cgroup_ext(handle.get(), CGFLAG_DELETE_EMPTY_ONLY);
+    if (code == ECGNONEMPTY || (code == ECGOTHER && cgroup_get_last_errno() == EBUSY)) return false;
+    HS_RETURN_IF_ERROR(libraryStatus(code, "cgroup_delete_cgroup(" + group + ")"));
+    if (v2_mount_.empty() || ::rmdir(v2Directory(group).c_str()) == 0 || errno == ENOENT) return true;
+    if (errno == EBUSY) return false;
+    return errnoStatus(errno, "rmdir(" + v2Directory(group) + ")");
+}
+
+absl::Status Cgroups::deleteGroup(const std::string& group) {
+    const auto deadline = Monotonic::now() + kDeleteTimeout;
+    for (;;) {
+        HS_ASSIGN_OR_RETURN(const bool gone, tryDelete(group));
+        if (gone) return absl::OkStatus();
+        if (Monotonic::now() >= deadline) return unavailable("cgroup " + group + " still has processes or children");
+        // A killed process leaves its group a moment after it ended. v2 tells when; v1 has to be asked again.
+        HS_RETURN_IF_ERROR(waitUntilEmpty(group, deadline));
+        std::this_thread::sleep_for(kDeleteRetry);
+    }
+}
+
+absl::StatusOr<std::vector<pid_t>> Cgroups::processes(const std::string& group) const {
+    std::set<pid_t> pids;
+    for (const std::string& directory : directories(group)) {
+        const auto text = readFile(directory + "/cgroup.procs");
+        if (!text.ok()) {
+            if (errnoOf(text.status()) == ENOENT || errnoOf(text.status()) == ENODEV) continue;
+            return text.status();
+        }
+        for (const pid_t pid : parsePids(*text)) pids.insert(pid);
+    }
+    return std::vector<pid_t>(pids.begin(), pids.end());
+}
+
+absl::Status Cgroups::killAll(const std::string& group) {
+    const std::string kill_file = v2Directory(group) + "/cgroup.kill";
+    if (!v2_mount_.empty() && exists(kill_file)) HS_RETURN_IF_ERROR(writeControlFile(kill_file, "1"));
+    // Waits for those; kills what is only in a v1 group, and on hosts without cgroup.kill (before 5.14) everything.
+    return killOneByOne(group);
+}
+
+absl::Status Cgroups::waitUntilEmpty(const std::string& group, Monotonic::time_point deadline) const {
+    if (v2_mount_.empty()) return absl::OkStatus();
+    const auto events = openFile(v2Directory(group) + "/cgroup.events", O_RDONLY);
+    if (errnoOf(events.status()) == ENOENT) return absl::OkStatus();
+    HS_RETURN_IF_ERROR(events.status());
+    for (;;) {
+        if (::lseek(events->get(), 0, SEEK_SET) < 0) return errnoStatus(errno, "lseek(cgroup.events)");
+        const auto text = readAll(events->get());
+        if (errnoOf(text.status()) == ENODEV) return absl::OkStatus();  // deleted meanwhile
+        HS_RETURN_IF_ERROR(text.status());
+        if (keyedNumber(*text, "populated") == 0) return absl::OkStatus();
+        HS_ASSIGN_OR_RETURN(const bool changed, pollUntil(events->get(), POLLPRI, deadline));
+        if (!changed) return deadlineExceeded("cgroup " + group + " still has processes");
+    }
+}
+
+absl::Status Cgroups::killOneByOne(const std::string& group) const {
+    const auto deadline = Monotonic::now() + kKillTimeout;
+    for (;;) {
+        HS_ASSIGN_OR_RETURN(const std::vector<pid_t> pids, processes(group));
+        if (pids.empty()) return absl::OkStatus();
+        if (Monotonic::now() >= deadline) return deadlineExceeded("cgroup " + group + " still has processes");
+        std::vector<UniqueFd> victims;
+        for (const pid_t pid : pids) {
+            UniqueFd victim(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+            if (!victim.valid()) continue;  // has ended
+            ::syscall(SYS_pidfd_send_signal, victim.get(), SIGKILL, nullptr, 0);
+            victims.push_back(std::move(victim));
+        }
+        for (const UniqueFd& victim : victims) {
+            HS_RETURN_IF_ERROR(pollUntil(victim.get(), POLLIN, deadline).status());
+        }
+    }
+}
+
+absl::StatusOr<CgroupUsage> Cgroups::usage(const std::string& group) const {
+    const int version = controllers_.at("memory").version;
+    const bool v2 = version == 2;
+    const auto in_use =
+        readFile(controlFile(version, "memory", group, v2 ? "memory.current" : "memory.usage_in_bytes"));
+    HS_RETURN_IF_ERROR(in_use.status());
+    HS_ASSIGN_OR_RETURN(const std::string events,
+                        readFile(controlFile(version, "memory", group, v2 ? "memory.events" : "memory.oom_control")));
+    return CgroupUsage{.memory_bytes = std::strtoull(in_use->c_str(), nullptr, 10),
+                       .oom_kills = keyedNumber(events, "oom_kill")};
+}
+
+std::vector<std::string> Cgroups::children(const std::string& parent) const {
+    std::set<std::string> names;
+    for (const std::string& directory : directories(parent)) {
+        std::error_code error;
+        for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+             entry.increment(error)) {
+            if (entry->is_directory(error)) names.insert(parent + "/" + entry->path().filename().string());
+        }
+    }
+    return {names.begin(), names.end()};
+}
+
+}  // namespace homeslice::sys

@@ -1,0 +1,80 @@
+// Control groups of slivers, on hosts with cgroup v1, v2, or both at once ("hybrid"). cgroups(7), cgroup-v2.rst.
+//
+// A group is a name such as "homeslice/node1/web.2"; it stands for the directory of that name below every hierarchy
+// that counts: those of the controllers cpu, cpuacct, cpuset, memory, pids, freezer, devices and blkio, and the v2 tree
+// also when it has no controllers, for cgroup.kill and cgroup.events. libcgroup finds the hierarchies, creates, limits
+// and deletes; it is not thread safe, so one lock serialises it. Threads: any.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace homeslice::sys {
+
+// 0 is "no limit of its own".
+struct CgroupLimits {
+    uint32_t cpu_millis = 0;    // thousandths of a CPU; under 10 counts as 10, the least that the kernel takes
+    uint64_t memory_bytes = 0;  // swap included where the kernel counts it
+    uint32_t pids = 0;
+};
+
+struct CgroupUsage {
+    uint64_t memory_bytes = 0;
+    uint64_t oom_kills = 0;  // processes of the group that the kernel killed at the group's memory limit
+};
+
+class Cgroups {
+public:
+    // Looks for the hierarchies. FAILED_PRECONDITION when cpu, memory or pids cannot be limited on this host.
+    static absl::StatusOr<std::unique_ptr<Cgroups>> open();
+
+    // Creates the group, its parents if need be, and writes the limits. Safe to repeat.
+    absl::Status createGroup(const std::string& group, const CgroupLimits& limits);
+    // Deletes an empty group without children; what is not there is fine. Waits a little for processes that are just
+    // ending; UNAVAILABLE when some stay.
+    absl::Status deleteGroup(const std::string& group);
+    // SIGKILL to every process of the group, and waits until none is left. DEADLINE_EXCEEDED after 10 seconds.
+    absl::Status killAll(const std::string& group);
+
+    absl::StatusOr<std::vector<pid_t>> processes(const std::string& group) const;
+    // NOT_FOUND when the group does not exist.
+    absl::StatusOr<CgroupUsage> usage(const std::string& group) const;
+    // Names of the groups directly below `parent` in any hierarchy.
+    std::vector<std::string> children(const std::string& parent) const;
+
+    // The group's v1 directories, one for each hierarchy.
+    std::vector<std::string> v1Directories(const std::string& group) const;
+    // Its v2 directory; empty on a host without cgroup v2.
+    std::string v2Directory(const std::string& group) const;
+    // A control file by controller ("memory") and name; empty when the controller is not mounted as `version`.
+    std::string controlFile(int version, const std::string& controller, const std::string& group,
+                            const std::string& file) const;
+
+private:
+    struct Controller {
+        int version = 1;
+        std::string mount;
+    };
+    Cgroups(std::map<std::string, Controller> controllers, std::string v2_mount)
+        : controllers_(std::move(controllers)), v2_mount_(std::move(v2_mount)) {}
+
+    std::vector<std::string> directories(const std::string& group) const;
+    absl::StatusOr<bool> tryDelete(const std::string& group) const;
+    // At once on a host without cgroup v2.
+    absl::Status waitUntilEmpty(const std::string& group, Monotonic::time_point deadline) const;
+    absl::Status killOneByOne(const std::string& group) const;
+    absl::Status inheritCpuset(const std::string& group) const;
+
+    std::map<std::string, Controller> controllers_;
+    std::string v2_mount_;
+};
+
+}  // namespace homeslice::sys

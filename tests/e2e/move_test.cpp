@@ -1,0 +1,63 @@
+// A sliver that moves keeps its home address and its disk; where it was, nothing stays.
+#include <gmock/gmock.h>
+
+#include "tests/support/lab.h"
+
+namespace homeslice::testing_support {
+namespace {
+
+using testing::HasSubstr;
+
+class MoveTest : public LabTest {};
+
+TEST_F(MoveTest, ThereAndBackAgain) {
+    createWebSlice("nomad", {"--on", "node1"});
+    const std::string address = homeAddress("nomad/1");
+    HS_EXPECT_DONE(slicectl({"exec", "nomad/1", "--", "sh", "-c",
+                             "echo kept > /var/www/note; ln -s note /var/www/link; rm /etc/group; chown 33:33 /root"}));
+    int64_t generation = sliver("nomad/1").value("generation", int64_t{0});
+    for (const char* node : {"node2", "node3", "node1"}) {
+        SCOPED_TRACE(node);
+        HS_EXPECT_DONE(slicectl({"sliver", "move", "nomad/1", "--to", node}));
+        const auto moved = sliver("nomad/1");
+        EXPECT_EQ(moved.value("node", ""), node);
+        EXPECT_EQ(moved.value("state", ""), "running");
+        EXPECT_EQ(moved.value("home_address", ""), address);
+        EXPECT_GT(moved.value("generation", int64_t{0}), generation);
+        generation = moved.value("generation", int64_t{0});
+        EXPECT_TRUE(eventually([&address] { return fetch(address, "note") == "kept\n"; }));
+        EXPECT_EQ(slicectl({"exec", "nomad/1", "--", "cat", "/var/www/link"}).out, "kept\n");
+        EXPECT_NE(slicectl({"exec", "nomad/1", "--", "test", "-e", "/etc/group"}).status, 0) << "deleted files return";
+        EXPECT_EQ(slicectl({"exec", "nomad/1", "--", "stat", "-c", "%u:%g", "/root"}).out, "33:33\n");
+    }
+}
+
+TEST_F(MoveTest, ASliceAddressFollowsItsSlivers) {
+    createWebSlice("herd", {"--on", "node1,node2"});
+    HS_EXPECT_DONE(slicectl({"sliver", "move", "herd/1", "--to", "node2"}));
+    const std::string address = slicectlJson({"slice", "show", "herd"}).value("address", "");
+    for (int i = 0; i < 10; ++i) EXPECT_NE(fetch(address), "");
+    for (const auto& binding : slicectlJson({"home", "ls"})) EXPECT_EQ(binding.value("node", ""), "node2");
+}
+
+TEST_F(MoveTest, LeavesNothingWhereItWas) {
+    createWebSlice("tidy", {"--on", "node1"});
+    HS_EXPECT_DONE(slicectl({"sliver", "move", "tidy/1", "--to", "node2"}));
+    const auto node1 = slicectl({"lab", "node", "node1", "--", "ip", "-o", "link"});
+    EXPECT_EQ(linesOf(node1.out).size(), 2U) << "lo and eth0 only:\n" << node1.out;
+    EXPECT_EQ(slicectlJson({"node", "show", "node1"}).value("slivers", -1), 0);
+    EXPECT_EQ(slicectlJson({"node", "show", "node2"}).value("slivers", -1), 1);
+}
+
+TEST_F(MoveTest, RefusesWhatMakesNoSense) {
+    createWebSlice("still", {"--on", "node1"});
+    EXPECT_EQ(slicectl({"sliver", "move", "still/1", "--to", "node1"}).status, 4);
+    EXPECT_EQ(slicectl({"sliver", "move", "still/1", "--to", "nowhere"}).status, 3);
+    EXPECT_EQ(slicectl({"sliver", "move", "still/2", "--to", "node2"}).status, 3);
+    EXPECT_EQ(slicectl({"sliver", "move", "still/1", "--to", "ha"}).status, 4);
+    EXPECT_EQ(sliver("still/1").value("node", ""), "node1");
+    EXPECT_NE(fetch(homeAddress("still/1")), "");
+}
+
+}  // namespace
+}  // namespace homeslice::testing_support

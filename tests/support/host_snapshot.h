@@ -1,0 +1,28 @@
+// What the machine holds of the kinds of things that Homeslice makes, to compare before and after.
+#pragma once
+
+#include <set>
+#include <string>
+
+namespace homeslice::testing_support {
+
+struct HostSnapshot {
+    std::set<std::string> network_namespaces;  // names below /run/netns and inodes that processes are in
+    std::set<std::string> mounts;              // mount points
+    std::set<std::string> links;               // of this network namespace
+    std::set<std::string> cgroups;             // directories of every hierarchy
+    std::set<std::string> bpf_objects;         // "map 12 name", "prog 7 name"
+    std::set<std::string> processes;           // "pid start-time name", without those of this process and its children
+    std::set<std::string> files;               // below /run/homeslice and /var/lib/homeslice
+};
+
+HostSnapshot takeHostSnapshot();
+
+// What `after` has and `before` has not, a line each; empty when nothing was left.
+std::string leftovers(const HostSnapshot& before, const HostSnapshot& after);
+
+// Takes snapshots until there are no leftovers or ten seconds have passed: the kernel frees namespaces and programs a
+// moment after the last reference has gone. Returns the last leftovers.
+std::string awaitNoLeftovers(const HostSnapshot& before);
+
+}  // namespace homeslice::testing_support
