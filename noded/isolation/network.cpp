@@ -53,7 +53,8 @@ absl::Status bringUpSliverEnd(sys::Netlink& inside, const SliverSpec& spec, cons
     HS_ASSIGN_OR_RETURN(const sys::Link link, inside.link(kInnerName));
     HS_RETURN_IF_ERROR(inside.setUp(link.index));
     HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.home_address, kHostLength));
-    HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.slice_address, kHostLength));
+    // Several slivers have this one: as the source of what a sliver begins, the answers would reach another.
+    HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.slice_address, kHostLength, /*deprecated=*/true));
     HS_RETURN_IF_ERROR(inside.addNeighbour(link.index, gatewayAddress(), runtime.host_mac));
     return inside.addRoute(Ipv6Prefix(), link.index, gatewayAddress());
 }
