@@ -140,7 +140,7 @@ TEST_F(SliceTest, ListsInEveryFormat) {
     EXPECT_EQ(slice.value("slivers_running", 0), 2);
     EXPECT_EQ(slice["resources"].value("memory_bytes", 0), 64 << 20);
     EXPECT_THAT(slicectl({"slice", "ls"}).out, HasSubstr("shown"));
-    EXPECT_THAT(slicectl({"slice", "ls", "-o", "yaml"}).out, HasSubstr("name: shown"));
+    EXPECT_THAT(slicectl({"slice", "ls", "-o", "yaml"}).out, HasSubstr("name: \"shown\""));
     EXPECT_EQ(slicectlJson({"home", "ls"}).size(), 4U) << "two slivers, each under its own and the slice's address";
     const auto renewed = slicectlJson({"slice", "renew", "shown", "--lease", "3d"});
     EXPECT_GT(renewed.value("lease_end", ""), slice.value("lease_end", ""));
