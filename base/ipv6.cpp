@@ -34,9 +34,7 @@ std::string Ipv6Address::toString() const {
     return inet_ntop(AF_INET6, bytes_.data(), text, sizeof text);
 }
 
-std::string Ipv6Address::toBytes() const {
-    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
-}
+std::string Ipv6Address::toBytes() const { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
 
 in6_addr Ipv6Address::toIn6() const {
     in6_addr address{};

@@ -100,15 +100,11 @@ absl::Status failedPrecondition(const std::string& message) {
 absl::Status unavailable(const std::string& message) { return make(absl::StatusCode::kUnavailable, message); }
 absl::Status aborted(const std::string& message) { return make(absl::StatusCode::kAborted, message); }
 absl::Status cancelled(const std::string& message) { return make(absl::StatusCode::kCancelled, message); }
-absl::Status deadlineExceeded(const std::string& message) {
-    return make(absl::StatusCode::kDeadlineExceeded, message);
-}
+absl::Status deadlineExceeded(const std::string& message) { return make(absl::StatusCode::kDeadlineExceeded, message); }
 absl::Status resourceExhausted(const std::string& message) {
     return make(absl::StatusCode::kResourceExhausted, message);
 }
-absl::Status permissionDenied(const std::string& message) {
-    return make(absl::StatusCode::kPermissionDenied, message);
-}
+absl::Status permissionDenied(const std::string& message) { return make(absl::StatusCode::kPermissionDenied, message); }
 absl::Status internalError(const std::string& message) { return make(absl::StatusCode::kInternal, message); }
 absl::Status dataLoss(const std::string& message) { return make(absl::StatusCode::kDataLoss, message); }
 

@@ -45,27 +45,27 @@ absl::Status dataLoss(const std::string& message);
 #define HS_STATUS_NAME_(a, b) HS_STATUS_CONCAT_(a, b)
 
 // Returns from the enclosing function when `expr` (an absl::Status) is not OK.
-#define HS_RETURN_IF_ERROR(expr)                                                     \
-    do {                                                                             \
-        if (absl::Status hs_status_ = (expr); !hs_status_.ok()) return hs_status_;   \
+#define HS_RETURN_IF_ERROR(expr)                                                   \
+    do {                                                                           \
+        if (absl::Status hs_status_ = (expr); !hs_status_.ok()) return hs_status_; \
     } while (false)
 
 // The same with a context (a std::string expression, evaluated on failure only).
-#define HS_RETURN_IF_ERROR_CTX(expr, context)                                                                       \
-    do {                                                                                                            \
+#define HS_RETURN_IF_ERROR_CTX(expr, context)                                                                         \
+    do {                                                                                                              \
         if (absl::Status hs_status_ = (expr); !hs_status_.ok()) return ::homeslice::withContext(hs_status_, context); \
     } while (false)
 
 // HS_ASSIGN_OR_RETURN(auto fd, openThing());
 #define HS_ASSIGN_OR_RETURN(lhs, expr) HS_ASSIGN_OR_RETURN_(HS_STATUS_NAME_(hs_statusor_, __LINE__), lhs, expr)
-#define HS_ASSIGN_OR_RETURN_(tmp, lhs, expr)  \
-    auto tmp = (expr);                        \
-    if (!tmp.ok()) return tmp.status();       \
+#define HS_ASSIGN_OR_RETURN_(tmp, lhs, expr) \
+    auto tmp = (expr);                       \
+    if (!tmp.ok()) return tmp.status();      \
     lhs = std::move(tmp).value()
 
 #define HS_ASSIGN_OR_RETURN_CTX(lhs, expr, context) \
     HS_ASSIGN_OR_RETURN_CTX_(HS_STATUS_NAME_(hs_statusor_, __LINE__), lhs, expr, context)
-#define HS_ASSIGN_OR_RETURN_CTX_(tmp, lhs, expr, context)                            \
-    auto tmp = (expr);                                                               \
-    if (!tmp.ok()) return ::homeslice::withContext(tmp.status(), context);           \
+#define HS_ASSIGN_OR_RETURN_CTX_(tmp, lhs, expr, context)                  \
+    auto tmp = (expr);                                                     \
+    if (!tmp.ok()) return ::homeslice::withContext(tmp.status(), context); \
     lhs = std::move(tmp).value()

@@ -150,7 +150,7 @@ int Context::act(const CLI::App& app, bool has_tail) {
 }
 
 int Context::reportUsage(const CLI::App& app, const std::string& message) {
-    io_.err << "slicectl: " << message << "\nsee " << pathOf(innermost(app)) << " --help\n" << std::flush;
+    io_.err << "slicectl: " << message << " (see " << pathOf(innermost(app)) << " --help)\n" << std::flush;
     return kExitError;
 }
 

@@ -77,18 +77,18 @@ TEST_F(Usage, BadValuesHaveOneLineAndStatusOne) {
 
 TEST_F(Usage, MistakesPointToTheHelp) {
     const std::vector<BadInput> cases{
-        {{"slice", "create", "web"}, "slicectl: --image is required\nsee slicectl slice create --help\n"},
-        {{"slice", "create", "web", "--image"}, "see slicectl slice create --help\n"},
-        {{"slice", "create", "web", "--color", "red"}, "see slicectl slice create --help\n"},
+        {{"slice", "create", "web"}, "slicectl: --image is required (see slicectl slice create --help)\n"},
+        {{"slice", "create", "web", "--image"}, "(see slicectl slice create --help)\n"},
+        {{"slice", "create", "web", "--color", "red"}, "(see slicectl slice create --help)\n"},
         {{"slice", "frob"},
-         "slicectl: unknown command 'frob'; there are: create, ls, show, renew, rm\nsee slicectl slice"},
+         "slicectl: unknown command 'frob'; there are: create, ls, show, renew, rm (see slicectl slice"},
         {{"frob"}, "slicectl: unknown command 'frob'; there are: slice,"},
         {{}, "slicectl: a command is missing; there are: slice,"},
         {{"slice", "ls", "extra"}, "extra"},
-        {{"slice", "ls", "-o", "xml"}, "'xml': use table, wide, json or yaml\nsee slicectl slice ls --help\n"},
-        {{"exec", "web"}, "slicectl: a command is missing: put it at the end, after --\nsee slicectl exec --help\n"},
+        {{"slice", "ls", "-o", "xml"}, "'xml': use table, wide, json or yaml (see slicectl slice ls --help)\n"},
+        {{"exec", "web"}, "slicectl: a command is missing: put it at the end, after -- (see slicectl exec --help)\n"},
         {{"exec", "web", "--"}, "a command is missing"},
-        {{"slice", "ls", "--", "true"}, "slicectl: takes no command after --\nsee slicectl slice ls --help\n"}};
+        {{"slice", "ls", "--", "true"}, "slicectl: takes no command after -- (see slicectl slice ls --help)\n"}};
     for (const BadInput& input : cases) {
         const Outcome outcome = slicectl(controller_, input.arguments);
         EXPECT_EQ(outcome.exit_status, 1) << input.says;

@@ -218,11 +218,11 @@ TEST_F(LauncherTest, SliversOutliveAKilledClient) {
     ASSERT_TRUE(identity.ok()) << identity.status();
     const auto pidfd = sys::openProcess(*identity);
     ASSERT_TRUE(pidfd.ok()) << pidfd.status();
+    const pid_t launcher = launcherPid();  // takes the connection, so not while a status is under way
     connect();
     EXPECT_EQ(run({"id", "-u"}).out, "0\n");
     ASSERT_TRUE(sys::signalProcess(pidfd->get(), SIGKILL).ok());
     EXPECT_EQ(awaitEnd(*identity), SIGKILL);
-    const pid_t launcher = launcherPid();
     launcher_.reset();
     EXPECT_EQ(::waitpid(launcher, nullptr, 0), launcher);
 }

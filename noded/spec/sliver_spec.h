@@ -51,8 +51,8 @@ struct SliverSpec {
     SliverId id;
     uint64_t generation = 0;  // the controller's fencing number
     DesiredRun run = DesiredRun::running;
-    std::string image;         // name, for people
-    std::string image_digest;  // sha256:<64 hex digits>
+    std::string image;              // name, for people
+    std::string image_digest;       // sha256:<64 hex digits>
     std::vector<std::string> argv;  // empty: the image's own command; if it has none either, the sliver idles
     Resources resources;
     std::vector<ExposedPort> exposed;

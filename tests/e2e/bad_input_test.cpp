@@ -66,7 +66,7 @@ TEST_F(BadInputTest, IsRefusedInOneLine) {
         {{"sliver", "show", "taken/x"}, 1, "taken/x"},
         {{"node", "show", "nowhere"}, 3, "nowhere"},
         {{"image", "rm", "nothing"}, 3, "nothing"},
-        {{"image", "rm", "busybox"}, 4, "taken"},
+        {{"image", "rm", "busybox"}, 4, "in use"},
         {{"image", "import", "/etc/passwd"}, 1, "/etc/passwd"},
         {{"image", "import", "/nothing/there"}, 3, "/nothing/there"},
         {{"image", "build", "nothing"}, 3, "nothing"},

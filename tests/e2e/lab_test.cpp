@@ -17,9 +17,13 @@ class LabLifeTest : public testing::Test {
 protected:
     void SetUp() override {
         HS_REQUIRE_ROOT();
+        ASSERT_EQ(slicectl({"lab", "status"}).status, 3) << "a lab is up, which these tests would take down";
         before_ = takeHostSnapshot();
+        may_take_down_ = true;
     }
-    void TearDown() override { slicectl({"lab", "down"}); }
+    void TearDown() override {
+        if (may_take_down_) HS_EXPECT_DONE(slicectl({"lab", "down"}));
+    }
 
     void expectDownLeavesNothing() {
         HS_EXPECT_DONE(slicectl({"lab", "down"}));
@@ -27,15 +31,16 @@ protected:
     }
 
     HostSnapshot before_;
+    bool may_take_down_ = false;
 };
 
 void startSlivers() {
-    HS_EXPECT_DONE(slicectl({"image", "build", "busybox"}));
+    HS_EXPECT_DONE(buildBusybox());
     HS_EXPECT_DONE(slicectl({"slice", "create", "web", "--image", "busybox", "--nodes", "2", "--slivers", "4"}));
 }
 
 void killEveryProgram() {
-    for (const auto& program : slicectlJson({"lab", "status"}).at("programs")) {
+    for (const auto& program : labPrograms()) {
         EXPECT_EQ(::kill(program.at("pid").get<pid_t>(), SIGKILL), 0) << program;
     }
 }
@@ -59,7 +64,7 @@ TEST_F(LabLifeTest, ShowsWhatRuns) {
 
 TEST_F(LabLifeTest, TheControllerHasNoPrivileges) {
     HS_EXPECT_DONE(slicectl({"lab", "up", "--nodes", "1"}));
-    for (const auto& program : slicectlJson({"lab", "status"}).at("programs")) {
+    for (const auto& program : labPrograms()) {
         if (program.value("name", "") != "sliced") continue;
         std::ifstream file("/proc/" + std::to_string(program.value("pid", 0)) + "/status");
         const std::string status{std::istreambuf_iterator<char>(file), {}};

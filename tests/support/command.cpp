@@ -81,8 +81,7 @@ bool converse(int pidfd, UniqueFd& in, UniqueFd& out, UniqueFd& err, std::string
 
 }  // namespace
 
-CommandResult runCommand(const std::vector<std::string>& argv, const std::string& input,
-                         std::chrono::seconds timeout) {
+CommandResult runCommand(const std::vector<std::string>& argv, const std::string& input, std::chrono::seconds timeout) {
     std::signal(SIGPIPE, SIG_IGN);
     Pipe in = makePipe();
     Pipe out = makePipe();

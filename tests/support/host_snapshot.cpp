@@ -1,7 +1,5 @@
 #include "tests/support/host_snapshot.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -31,7 +29,8 @@ std::string linkTarget(const fs::path& path) {
 std::vector<std::string> entriesOf(const fs::path& directory) {
     std::vector<std::string> names;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(directory, error)) names.push_back(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(directory, error))
+        names.push_back(entry.path().filename().string());
     return names;
 }
 
@@ -48,18 +47,24 @@ std::string statField(const std::string& stat, int n) {
     return field;
 }
 
+bool mayBeOurs(const fs::path& process, const std::string& network) {
+    static const std::string own_network = linkTarget("/proc/self/ns/net");
+    if (!network.empty() && network != own_network) return true;
+    if (linkTarget(process / "exe").starts_with(HS_BIN_DIRECTORY "/")) return true;
+    return slurp(process / "cgroup").find("/homeslice") != std::string::npos;
+}
+
 void addProcesses(HostSnapshot& snapshot) {
-    const std::string self = std::to_string(::getpid());
     for (const std::string& pid : entriesOf("/proc")) {
         if (!isPid(pid)) continue;
         const fs::path directory = fs::path("/proc") / pid;
         const std::string stat = slurp(directory / "stat");
         const std::string state = statField(stat, 3);
-        // A zombie holds nothing but its number until its parent looks; kernel threads have no executable.
+        // A zombie holds nothing but its number until its parent looks.
         if (stat.empty() || state == "Z" || state == "X") continue;
         const std::string network = linkTarget(directory / "ns/net");
         if (!network.empty()) snapshot.network_namespaces.insert(network);
-        if (linkTarget(directory / "exe").empty() || pid == self || statField(stat, 4) == self) continue;
+        if (!mayBeOurs(directory, network)) continue;
         std::string name = slurp(directory / "comm");
         while (!name.empty() && name.back() == '\n') name.pop_back();
         snapshot.processes.insert(pid + " " + statField(stat, 22) + " " + name);

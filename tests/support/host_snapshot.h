@@ -12,8 +12,11 @@ struct HostSnapshot {
     std::set<std::string> links;               // of this network namespace
     std::set<std::string> cgroups;             // directories of every hierarchy
     std::set<std::string> bpf_objects;         // "map 12 name", "prog 7 name"
-    std::set<std::string> processes;           // "pid start-time name", without those of this process and its children
-    std::set<std::string> files;               // below /run/homeslice and /var/lib/homeslice
+    // "pid start-time name" of the processes that may be Homeslice's: programs of this build, and whatever lives in
+    // another network namespace than this process or in a cgroup of Homeslice. What else the machine does is no concern
+    // of a test.
+    std::set<std::string> processes;
+    std::set<std::string> files;  // below /run/homeslice and /var/lib/homeslice
 };
 
 HostSnapshot takeHostSnapshot();

@@ -1,5 +1,5 @@
-// A lab for end-to-end tests, driven by the built slicectl as a user would. One lab per machine: register tests that use it
-// with SERIAL lab.
+// A lab for end-to-end tests, driven by the built slicectl as a user would. One lab per machine: register tests that
+// use it with SERIAL lab.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,6 +20,10 @@ CommandResult slicectl(const std::vector<std::string>& arguments, const std::str
                        std::chrono::seconds timeout = std::chrono::seconds(120));
 // As slicectl -o json; null when it failed or said anything but JSON (then the test has failed too).
 nlohmann::json slicectlJson(std::vector<std::string> arguments);
+// The programs of `lab status`.
+nlohmann::json labPrograms();
+// Stores the busybox image, built by this tree's recipe.
+CommandResult buildBusybox();
 // A program in the outside client's or in a node's network namespace.
 CommandResult inClient(const std::vector<std::string>& argv);
 
@@ -27,14 +31,14 @@ CommandResult inClient(const std::vector<std::string>& argv);
 std::string fetch(const std::string& address, const std::string& path = "");
 
 // Expects success, and shows what the program said otherwise.
-#define HS_EXPECT_DONE(result)                                                                              \
-    do {                                                                                                    \
-        const ::homeslice::testing_support::CommandResult& hs_result = (result);                            \
-        EXPECT_EQ(hs_result.status, 0) << "stdout:\n" << hs_result.out << "stderr:\n" << hs_result.err;     \
+#define HS_EXPECT_DONE(result)                                                                          \
+    do {                                                                                                \
+        const ::homeslice::testing_support::CommandResult& hs_result = (result);                        \
+        EXPECT_EQ(hs_result.status, 0) << "stdout:\n" << hs_result.out << "stderr:\n" << hs_result.err; \
     } while (false)
 
-// Brings a lab of three nodes with the busybox image up before the first test of the suite and down after the last; each
-// test removes the slices that it made (removeSlice() in TearDown for those in `slices_`).
+// Brings a lab of three nodes with the busybox image up before the first test of the suite and down after the last;
+// each test removes the slices that it made (removeSlice() in TearDown for those in `slices_`).
 class LabTest : public testing::Test {
 protected:
     static void SetUpTestSuite();
@@ -50,6 +54,7 @@ protected:
     std::string homeAddress(const std::string& id) { return sliver(id).value("home_address", ""); }
 
     static HostSnapshot before_;
+    static bool up_;  // the lab is this suite's
     std::vector<std::string> slices_;
 };
 
