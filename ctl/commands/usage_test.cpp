@@ -94,7 +94,7 @@ TEST_F(Usage, MistakesPointToTheHelp) {
         EXPECT_EQ(outcome.exit_status, 1) << input.says;
         EXPECT_THAT(outcome.err, StartsWith("slicectl: "));
         EXPECT_THAT(outcome.err, HasSubstr(input.says));
-        EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 2) << outcome.err;
+        EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
     }
 }
 
