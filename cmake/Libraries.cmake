@@ -3,7 +3,7 @@
 #     link it: each library exports an include directory that holds nothing but a link to its own folder.
 # hs_test(NAME SOURCES ... [LIBS ...] [LABELS ...] [SERIAL resource])
 #     A GoogleTest program, registered with ctest as one test per program. Label `root` for tests that need privileges.
-#     TIMEOUT in seconds, 60 unless told.
+#     TIMEOUT in seconds, 240 unless told: a bound for hangs, not for speed.
 
 function(hs_export_headers target folder)
     set(root ${PROJECT_BINARY_DIR}/include/${target})
@@ -37,7 +37,7 @@ function(hs_test name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     add_test(NAME ${name} COMMAND ${name})
     if(NOT ARG_TIMEOUT)
-        set(ARG_TIMEOUT 60)
+        set(ARG_TIMEOUT 240)
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
     if(ARG_LABELS)

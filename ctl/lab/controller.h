@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "ctl/client/cancellation.h"
 #include "ctl/client/client.h"

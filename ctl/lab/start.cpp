@@ -1,10 +1,6 @@
 #include "ctl/lab/start.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
+#include <optional>
 
 #include "base/file.h"
 #include "base/status.h"

@@ -3,7 +3,6 @@
 
 #include <absl/status/status.h>
 
-#include <set>
 #include <string>
 #include <vector>
 

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/file.h"
 #include "base/status.h"
 #include "ctl/lab/cgroups.h"
 #include "ctl/lab/members.h"
@@ -14,6 +13,7 @@
 #include "ctl/lab/network.h"
 #include "ctl/lab/plan.h"
 #include "ctl/lab/processes.h"
+#include "ctl/lab/remove.h"
 #include "ctl/lab/state.h"
 
 namespace homeslice::ctl::lab {
@@ -46,7 +46,7 @@ absl::Status removeNamespaces() {
 
 absl::Status removeDirectory(const std::string& directory) {
     HS_RETURN_IF_ERROR(unmountBelow(directory));
-    HS_RETURN_IF_ERROR(removeTree(directory));
+    HS_RETURN_IF_ERROR(removeLargeTree(directory));
     // The parent too, when nothing else of Homeslice is in it.
     ::rmdir(std::filesystem::path(directory).parent_path().c_str());
     return absl::OkStatus();

@@ -11,7 +11,6 @@
 #include "ctl/lab/actions.h"
 #include "ctl/lab/lock.h"
 #include "ctl/lab/network.h"
-#include "ctl/lab/processes.h"
 #include "ctl/lab/start.h"
 #include "ctl/lab/sweep.h"
 #include "ctl/output/units.h"
@@ -118,37 +117,6 @@ absl::StatusOr<int> up(Context& context, const std::string& nodes, const std::st
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
     progress.finish(std::to_string(plan.nodes) + (plan.nodes == 1 ? " node is" : " nodes are") + " ready, after " +
                     humanElapsed(elapsed));
-    return 0;
-}
-
-absl::StatusOr<int> down(Context& context) {
-    HS_RETURN_IF_ERROR(requireRoot());
-    HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockLab());
-    HS_ASSIGN_OR_RETURN(const bool left, isAnythingLeft());
-    HS_RETURN_IF_ERROR(sweep());
-    context.io().err << (left ? "lab: down\n" : "lab: there was none\n") << std::flush;
-    return 0;
-}
-
-absl::StatusOr<int> restart(Context& context, const std::string& program) {
-    HS_RETURN_IF_ERROR(requireRoot());
-    HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockLab());
-    HS_ASSIGN_OR_RETURN(LabState state, requireLab());
-    HS_ASSIGN_OR_RETURN(const Plan plan, planOf(state));
-    if (!program.empty()) {
-        const std::optional<ProcessId> process = state.processOf(program);
-        if (!process) return notFound("the lab has no program '" + program + "'; see slicectl lab status");
-        if (isAlive(*process)) HS_RETURN_IF_ERROR(killAll({process->pid}));
-    }
-    Cancellation cancellation;
-    const SignalWatch signals(cancellation);
-    Progress progress(context.io(), "lab");
-    const absl::Status started = startPrograms(plan, state, progress, cancellation);
-    if (!started.ok()) {
-        showLogsOfEnded(context.io(), plan, state);
-        return withContext(started, "lab restart");
-    }
-    progress.finish("all programs run, all nodes are ready");
     return 0;
 }
 

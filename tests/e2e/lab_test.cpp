@@ -136,9 +136,10 @@ TEST_F(LabLifeTest, UpReplacesAHalfMadeLab) {
 }
 
 TEST_F(LabLifeTest, AnInterruptedUpLeavesNothing) {
+    // --foreground: otherwise timeout(1) interrupts twice, and the second time means "at once".
     const std::string program = std::string(HS_BIN_DIRECTORY) + "/slicectl";
-    const CommandResult result =
-        runCommand({"timeout", "--preserve-status", "-s", "INT", "0.3", program, "lab", "up", "--nodes", "20"});
+    const CommandResult result = runCommand(
+        {"timeout", "--foreground", "--preserve-status", "-s", "INT", "0.3", program, "lab", "up", "--nodes", "20"});
     EXPECT_EQ(result.status, 130) << result.err;
     EXPECT_EQ(awaitNoLeftovers(before_), "");
 }

@@ -20,6 +20,7 @@ TEST_F(LeakTest, ThirtySliversLeaveNothing) {
         createSlice("thirty", {"--nodes", "3", "--slivers", "30", "--memory", "64M", "--pids", "32", "--cpus", "0.2"});
     HS_EXPECT_DONE(created);
     std::printf("30 slivers up in %lld ms\n", static_cast<long long>(created.took.count()));
+    EXPECT_LT(created.took, std::chrono::seconds(5));
     EXPECT_EQ(slicectlJson({"slice", "show", "thirty"}).value("slivers_running", 0), 30);
     const CommandResult exec = slicectl({"exec", "thirty", "--", "hostname"});
     HS_EXPECT_DONE(exec);

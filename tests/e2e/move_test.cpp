@@ -1,5 +1,6 @@
 // A sliver that moves keeps its home address and its disk; where it was, nothing stays.
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include "tests/support/lab.h"
 
@@ -47,6 +48,34 @@ TEST_F(MoveTest, LeavesNothingWhereItWas) {
     EXPECT_EQ(linesOf(node1.out).size(), 2U) << "lo and eth0 only:\n" << node1.out;
     EXPECT_EQ(slicectlJson({"node", "show", "node1"}).value("slivers", -1), 0);
     EXPECT_EQ(slicectlJson({"node", "show", "node2"}).value("slivers", -1), 1);
+}
+
+pid_t pidOfProgram(const std::string& name) {
+    for (const auto& program : labPrograms()) {
+        if (program.value("name", "") == name) return program.at("pid").get<pid_t>();
+    }
+    return 0;
+}
+
+TEST_F(MoveTest, GoesOnWhereItWasWhenTheMoveFails) {
+    createWebSlice("safe", {"--on", "node1"});
+    const std::string address = homeAddress("safe/1");
+    HS_EXPECT_DONE(slicectl({"exec", "safe/1", "--", "sh", "-c", "echo mine > /var/www/note"}));
+    const pid_t node2 = pidOfProgram("node2");
+    ASSERT_GT(node2, 0);
+    // The controller believes for some seconds more that it is there.
+    ASSERT_EQ(::kill(node2, SIGSTOP), 0);
+    const CommandResult move = slicectl({"sliver", "move", "safe/1", "--to", "node2"});
+    ASSERT_EQ(::kill(node2, SIGCONT), 0);
+    EXPECT_NE(move.status, 0);
+    EXPECT_THAT(move.err, HasSubstr("node2"));
+
+    EXPECT_TRUE(eventually([this] { return sliver("safe/1").value("state", "") == "running"; }));
+    EXPECT_EQ(sliver("safe/1").value("node", ""), "node1");
+    EXPECT_TRUE(eventually([&address] { return fetch(address, "note") == "mine\n"; }));
+    EXPECT_TRUE(eventually([] { return slicectlJson({"node", "show", "node2"}).value("ready", false); }));
+    HS_EXPECT_DONE(slicectl({"sliver", "move", "safe/1", "--to", "node2"}));
+    EXPECT_TRUE(eventually([&address] { return fetch(address, "note") == "mine\n"; }));
 }
 
 TEST_F(MoveTest, RefusesWhatMakesNoSense) {
