@@ -20,6 +20,10 @@
 namespace homeslice::sys {
 namespace {
 
+[[noreturn]] void waitToBeKilled() {
+    for (;;) ::pause();
+}
+
 // A child in a new user namespace that waits to be killed.
 absl::StatusOr<pid_t> startHolder() {
     clone_args args{};
@@ -27,7 +31,7 @@ absl::StatusOr<pid_t> startHolder() {
     args.exit_signal = SIGCHLD;
     const pid_t pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof(args)));
     if (pid < 0) return errnoStatus(errno, "clone3(CLONE_NEWUSER)");
-    while (pid == 0) ::pause();
+    if (pid == 0) waitToBeKilled();
     return pid;
 }
 
