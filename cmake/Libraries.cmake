@@ -41,7 +41,7 @@ function(hs_test name)
     endif()
     # A program that skips a test counts as skipped, unless it fails: only then the list of skipped tests comes last.
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT}
-                         SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\] [^ \n]+\n*$")
+                         SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\] [^ ]+$")
     if(ARG_LABELS)
         set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
     endif()
