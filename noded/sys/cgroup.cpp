@@ -21,13 +21,13 @@
 #include "base/defer.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "noded/sys/cgroup_files.h"
 
 namespace homeslice::sys {
 namespace {
 
-constexpr const char* kControllers[] = {"cpu", "cpuacct", "cpuset", "memory", "pids", "freezer", "devices", "blkio"};
-constexpr uint64_t kCpuPeriodUs = 100'000;
-constexpr uint64_t kLeastCpuQuotaUs = 1'000;
+constexpr const char* kControllers[] = {"cpu",     "cpuacct", "cpuset", "memory", "pids",
+                                        "freezer", "devices", "blkio",  "io"};
 constexpr std::chrono::seconds kKillTimeout{10};
 constexpr std::chrono::seconds kDeleteTimeout{2};
 constexpr std::chrono::milliseconds kDeleteRetry{2};
@@ -74,47 +74,9 @@ absl::StatusOr<std::map<std::string, std::string>> mountedControllers() {
     return mounts;
 }
 
-// A value is left out when the kernel has no file for it.
-class GroupValues {
-public:
-    GroupValues(cgroup* group, const Cgroups& cgroups, int version, const std::string& controller)
-        : cgroups_(cgroups), version_(version), controller_(controller) {
-        handle_ = cgroup_add_controller(group, controller.c_str());
-    }
-    absl::Status add(const std::string& file, const std::string& value) {
-        if (handle_ == nullptr) return internalError("cgroup_add_controller(" + controller_ + ")");
-        return libraryStatus(cgroup_add_value_string(handle_, file.c_str(), value.c_str()), file);
-    }
-    absl::Status addIfPresent(const std::string& parent, const std::string& file, const std::string& value) {
-        return exists(cgroups_.controlFile(version_, controller_, parent, file)) ? add(file, value) : absl::OkStatus();
-    }
-
-private:
-    const Cgroups& cgroups_;
-    int version_;
-    std::string controller_;
-    cgroup_controller* handle_;
-};
-
-absl::Status addCpu(GroupValues& values, int version, uint32_t cpu_millis) {
-    if (cpu_millis == 0) return absl::OkStatus();
-    const uint64_t quota = std::max(kLeastCpuQuotaUs, kCpuPeriodUs * cpu_millis / 1000);
-    const std::string period = std::to_string(kCpuPeriodUs);
-    if (version == 2) return values.add("cpu.max", std::to_string(quota) + " " + period);
-    HS_RETURN_IF_ERROR(values.add("cpu.cfs_period_us", period));
-    return values.add("cpu.cfs_quota_us", std::to_string(quota));
-}
-
-absl::Status addMemory(GroupValues& values, int version, uint64_t bytes) {
-    if (bytes == 0) return absl::OkStatus();
-    if (version == 2) {
-        HS_RETURN_IF_ERROR(values.add("memory.max", std::to_string(bytes)));
-        return values.addIfPresent("", "memory.swap.max", "0");
-    }
-    // v1 counts memory and swap together; it takes the sum only after, and never under, the limit of memory alone.
-    HS_RETURN_IF_ERROR(values.add("memory.limit_in_bytes", std::to_string(bytes)));
-    return values.addIfPresent("", "memory.memsw.limit_in_bytes", std::to_string(bytes));
-}
+using Limit = absl::Status (*)(const ControllerFiles&, const CgroupLimits&, GroupAge);
+const std::pair<const char*, Limit> kLimits[] = {{"cpuset", limitCpuset}, {"cpu", limitCpu},  {"memory", limitMemory},
+                                                 {"pids", limitPids},     {"blkio", limitIo}, {"io", limitIo}};
 
 // The number after `key` in a flat keyed file ("oom_kill 3").
 uint64_t keyedNumber(const std::string& text, const std::string& key) {
@@ -171,7 +133,6 @@ absl::StatusOr<std::unique_ptr<Cgroups>> Cgroups::open() {
                                       "' is not mounted: slivers could not be limited");
         }
     }
-    if (controllers.contains("cpuset") && controllers["cpuset"].version == 2) controllers.erase("cpuset");
     return std::unique_ptr<Cgroups>(new Cgroups(std::move(controllers), v2_mount));
 }
 
@@ -206,17 +167,40 @@ absl::Status Cgroups::createGroup(const std::string& group, const CgroupLimits& 
         const Group handle(cgroup_new_cgroup(group.c_str()));
         if (handle == nullptr) return internalError("cgroup_new_cgroup(" + group + ")");
         for (const auto& [name, controller] : controllers_) {
-            GroupValues values(handle.get(), *this, controller.version, name);
-            if (name == "cpu") HS_RETURN_IF_ERROR(addCpu(values, controller.version, limits.cpu_millis));
-            if (name == "memory") HS_RETURN_IF_ERROR(addMemory(values, controller.version, limits.memory_bytes));
-            if (name == "pids" && limits.pids != 0)
-                HS_RETURN_IF_ERROR(values.add("pids.max", std::to_string(limits.pids)));
+            if (cgroup_add_controller(handle.get(), name.c_str()) == nullptr)
+                return internalError("cgroup_add_controller(" + name + ")");
         }
         // Ownership stays root's: asking for it costs a chown for each control file.
         HS_RETURN_IF_ERROR(libraryStatus(cgroup_create_cgroup(handle.get(), 1), "cgroup_create_cgroup(" + group + ")"));
     }
     if (!v2_mount_.empty()) HS_RETURN_IF_ERROR(makeDirectories(v2Directory(group)));
-    return inheritCpuset(group);
+    HS_RETURN_IF_ERROR(inheritCpuset(group));
+    return applyLimits(group, limits, GroupAge::fresh);
+}
+
+absl::Status Cgroups::setLimits(const std::string& group, const CgroupLimits& limits) {
+    if (!exists(controllers_.at("memory").mount + "/" + group)) return notFound("no cgroup " + group);
+    return applyLimits(group, limits, GroupAge::existing);
+}
+
+absl::Status Cgroups::setCpuWeight(const std::string& group, uint32_t weight) {
+    return limitCpu(filesOf("cpu", group), {.cpu_weight = weight}, GroupAge::fresh);
+}
+
+ControllerFiles Cgroups::filesOf(const std::string& controller, const std::string& group) const {
+    const Controller& found = controllers_.at(controller);
+    return ControllerFiles(found.version, found.mount + "/" + group);
+}
+
+absl::Status Cgroups::applyLimits(const std::string& group, const CgroupLimits& limits, GroupAge age) const {
+    for (const auto& [controller, limit] : kLimits) {
+        if (controllers_.contains(controller)) HS_RETURN_IF_ERROR(limit(filesOf(controller, group), limits, age));
+    }
+    if (!limits.cpuset.empty() && !controllers_.contains("cpuset"))
+        return failedPrecondition("cpuset: this host has no such cgroup controller");
+    if (limits.limitsIo() && !controllers_.contains("blkio") && !controllers_.contains("io"))
+        return failedPrecondition("io limits: this host has no such cgroup controller");
+    return absl::OkStatus();
 }
 
 // A new v1 cpuset is empty, and takes no process before it has CPUs and memory nodes.

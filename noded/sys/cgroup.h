@@ -1,9 +1,10 @@
 // Control groups of slivers, on hosts with cgroup v1, v2, or both at once ("hybrid"). cgroups(7), cgroup-v2.rst.
 //
 // A group is a name such as "homeslice/node1/web.2"; it stands for the directory of that name below every hierarchy
-// that counts: those of the controllers cpu, cpuacct, cpuset, memory, pids, freezer, devices and blkio, and the v2 tree
-// also when it has no controllers, for cgroup.kill and cgroup.events. libcgroup finds the hierarchies, creates, limits
-// and deletes; it is not thread safe, so one lock serialises it. Threads: any.
+// that counts: those of the controllers cpu, cpuacct, cpuset, memory, pids, freezer, devices and blkio (io on v2), and
+// the v2 tree also when it has no controllers, for cgroup.kill and cgroup.events. libcgroup finds the hierarchies,
+// creates and deletes; it is not thread safe, so one lock serialises it. Limits are written directly, because the order
+// matters and errors have to name the file. Threads: any; one group by one thread at a time.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -12,32 +13,47 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "noded/sys/cgroup_limits.h"
 
 namespace homeslice::sys {
 
-// 0 is "no limit of its own".
-struct CgroupLimits {
-    uint32_t cpu_millis = 0;    // thousandths of a CPU; under 10 counts as 10, the least that the kernel takes
-    uint64_t memory_bytes = 0;  // swap included where the kernel counts it
-    uint32_t pids = 0;
-};
+class ControllerFiles;
+enum class GroupAge;
 
 struct CgroupUsage {
     uint64_t memory_bytes = 0;
     uint64_t oom_kills = 0;  // processes of the group that the kernel killed at the group's memory limit
 };
 
+// A process that the kernel killed because its group was at the memory limit.
+struct OomVictim {
+    pid_t pid = 0;  // as the host counts
+    std::string name;
+};
+
+// The last victim of the group, as long as the kernel's log remembers it.
+std::optional<OomVictim> lastOomVictim(const std::string& group);
+
 class Cgroups {
 public:
     // Looks for the hierarchies. FAILED_PRECONDITION when cpu, memory or pids cannot be limited on this host.
     static absl::StatusOr<std::unique_ptr<Cgroups>> open();
 
-    // Creates the group, its parents if need be, and writes the limits. Safe to repeat.
+    // Creates the group, its parents if need be, and writes the limits. Safe to repeat; in a group that is there
+    // already the limits that are not asked for stay. FAILED_PRECONDITION, with the reason, for a limit that this host
+    // cannot enforce.
     absl::Status createGroup(const std::string& group, const CgroupLimits& limits);
+    // Replaces all limits of a group while its processes run. A memory limit under what is in use and cannot be
+    // reclaimed: FAILED_PRECONDITION; nothing is killed for it, and that limit stays. After an error some limits may
+    // be the new ones. NOT_FOUND when the group does not exist.
+    absl::Status setLimits(const std::string& group, const CgroupLimits& limits);
+    // Replaces the weight alone (1 to 10000), for a change that others' limits bring.
+    absl::Status setCpuWeight(const std::string& group, uint32_t weight);
     // Deletes an empty group without children; what is not there is fine. Waits a little for processes that are just
     // ending; UNAVAILABLE when some stay.
     absl::Status deleteGroup(const std::string& group);
@@ -67,6 +83,8 @@ private:
         : controllers_(std::move(controllers)), v2_mount_(std::move(v2_mount)) {}
 
     std::vector<std::string> directories(const std::string& group) const;
+    ControllerFiles filesOf(const std::string& controller, const std::string& group) const;
+    absl::Status applyLimits(const std::string& group, const CgroupLimits& limits, GroupAge age) const;
     absl::StatusOr<bool> tryDelete(const std::string& group) const;
     // At once on a host without cgroup v2.
     absl::Status waitUntilEmpty(const std::string& group, Monotonic::time_point deadline) const;

@@ -1,0 +1,98 @@
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <sstream>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "noded/sys/cgroup_files.h"
+
+namespace homeslice::sys {
+namespace {
+
+constexpr uint64_t kPeriodUs = 100'000;
+constexpr uint64_t kLeastQuotaUs = 1'000;
+constexpr uint32_t kDefaultWeight = 100;
+constexpr uint32_t kMostWeight = 10'000;
+constexpr uint32_t kDefaultShares = 1'024;  // of v1, for the default weight
+constexpr uint32_t kMostCpu = 8'191;
+
+uint64_t quotaOf(uint32_t cpu_millis) { return std::max(kLeastQuotaUs, kPeriodUs * cpu_millis / 1000); }
+
+absl::Status limitTime(const ControllerFiles& files, uint32_t cpu_millis, GroupAge age) {
+    const std::string period = std::to_string(kPeriodUs);
+    const std::string quota = std::to_string(quotaOf(cpu_millis));
+    if (files.isV2()) return files.set("cpu.max", cpu_millis != 0, quota + " " + period, age, "max " + period);
+    if (cpu_millis != 0) HS_RETURN_IF_ERROR(files.write("cpu.cfs_period_us", period));
+    return files.set("cpu.cfs_quota_us", cpu_millis != 0, quota, age, "-1");
+}
+
+absl::Status weigh(const ControllerFiles& files, uint32_t weight, GroupAge age) {
+    if (weight > kMostWeight) return invalidArgument("cpu weight " + std::to_string(weight) + ": at most 10000");
+    if (files.isV2()) {
+        return files.set("cpu.weight", weight != 0, std::to_string(weight), age, std::to_string(kDefaultWeight));
+    }
+    const uint32_t shares = std::max(2U, weight * kDefaultShares / kDefaultWeight);
+    return files.set("cpu.shares", weight != 0, std::to_string(shares), age, std::to_string(kDefaultShares));
+}
+
+bool parseNumber(const std::string& text, uint32_t& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size() && number <= kMostCpu;
+}
+
+absl::Status requireOnline(const std::string& list) {
+    HS_ASSIGN_OR_RETURN(const auto wanted, parseCpuList(list));
+    HS_ASSIGN_OR_RETURN(const auto online, onlineCpus());
+    if (std::includes(online.begin(), online.end(), wanted.begin(), wanted.end())) return absl::OkStatus();
+    return failedPrecondition("cpuset " + list + ": this node has " + std::to_string(online.size()) +
+                              " CPUs, up to number " + std::to_string(*online.rbegin()));
+}
+
+std::string withoutNewline(std::string text) {
+    text.erase(text.find_last_not_of('\n') + 1);
+    return text;
+}
+
+}  // namespace
+
+absl::StatusOr<std::set<uint32_t>> parseCpuList(const std::string& list) {
+    std::set<uint32_t> cpus;
+    std::istringstream ranges(list);
+    for (std::string range; std::getline(ranges, range, ',');) {
+        const size_t dash = range.find('-');
+        uint32_t first = 0;
+        if (!parseNumber(range.substr(0, dash), first)) return invalidArgument("'" + list + "' is no list of CPUs");
+        uint32_t last = first;
+        if (dash != std::string::npos && (!parseNumber(range.substr(dash + 1), last) || last < first))
+            return invalidArgument("'" + list + "' is no list of CPUs");
+        for (uint32_t cpu = first; cpu <= last; ++cpu) cpus.insert(cpu);
+    }
+    if (cpus.empty() || list.back() == ',') return invalidArgument("'" + list + "' is no list of CPUs");
+    return cpus;
+}
+
+absl::StatusOr<std::set<uint32_t>> onlineCpus() {
+    HS_ASSIGN_OR_RETURN(const std::string text, readFile("/sys/devices/system/cpu/online"));
+    return parseCpuList(withoutNewline(text));
+}
+
+absl::Status limitCpu(const ControllerFiles& files, const CgroupLimits& limits, GroupAge age) {
+    HS_RETURN_IF_ERROR(limitTime(files, limits.cpu_millis, age));
+    return weigh(files, limits.cpu_weight, age);
+}
+
+absl::Status limitCpuset(const ControllerFiles& files, const CgroupLimits& limits, GroupAge age) {
+    if (!limits.cpuset.empty()) {
+        HS_RETURN_IF_ERROR(requireOnline(limits.cpuset));
+        return files.write("cpuset.cpus", limits.cpuset);
+    }
+    if (age == GroupAge::fresh) return absl::OkStatus();
+    // An empty v2 cpuset stands for the parent's; on v1 the parent's has to be written.
+    if (files.isV2()) return files.has("cpuset.cpus") ? files.write("cpuset.cpus", "\n") : absl::OkStatus();
+    const ControllerFiles parent(1, std::filesystem::path(files.directory()).parent_path());
+    HS_ASSIGN_OR_RETURN(const std::string cpus, parent.read("cpuset.cpus"));
+    return files.write("cpuset.cpus", withoutNewline(cpus));
+}
+
+}  // namespace homeslice::sys
