@@ -8,7 +8,6 @@ namespace homeslice::ctl {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 class SliverCommands : public ::testing::Test {
 protected:

@@ -22,10 +22,13 @@ std::string humanBytes(uint64_t bytes) {
 
 std::string humanDuration(std::chrono::seconds duration) {
     const int64_t seconds = std::max<int64_t>(duration.count(), 0);
-    if (seconds < 120) return fmt::format("{}s", seconds);
-    if (seconds < 120 * 60) return fmt::format("{}m", seconds / 60);
-    if (seconds < 48 * 3600) return fmt::format("{}h", seconds / 3600);
-    return fmt::format("{}d", seconds / 86400);
+    constexpr int64_t kMinute = 60;
+    constexpr int64_t kHour = 60 * kMinute;
+    constexpr int64_t kDay = 24 * kHour;
+    if (seconds < 2 * kMinute) return fmt::format("{}s", seconds);
+    if (seconds < 2 * kHour) return fmt::format("{}m", seconds / kMinute);
+    if (seconds < 2 * kDay) return fmt::format("{}h", seconds / kHour);
+    return fmt::format("{}d", seconds / kDay);
 }
 
 std::string humanElapsed(std::chrono::milliseconds elapsed) {

@@ -323,26 +323,26 @@ TEST_F(ProgramsTest, MalformedTunnelledPacketsAreDropped) {
 
 TEST_F(ProgramsTest, OutsideReachesExposedPortsOnly) {
     open(false);
-    const auto actionOf = [this](uint8_t protocol, const Bytes& payload, const Ipv6Address& source = kClient) {
+    const auto action_of = [this](uint8_t protocol, const Bytes& payload, const Ipv6Address& source = kClient) {
         return fromUplink(tunnel(kHomeAgent, ipv6(source, kLocal, protocol, payload))).action;
     };
     const uint32_t in = TC_ACT_REDIRECT;
     const uint32_t out = TC_ACT_SHOT;
-    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 80, kSyn)), in);
-    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kSyn)), out);
-    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kSyn | kAck)), in);
-    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kAck)), in);
-    EXPECT_EQ(actionOf(IPPROTO_UDP, udp(1, 53)), in);
-    EXPECT_EQ(actionOf(IPPROTO_UDP, udp(1, 80)), out);
-    EXPECT_EQ(actionOf(IPPROTO_ICMPV6, icmpv6(128)), in);
-    EXPECT_EQ(actionOf(132, Bytes(16, 0)), out);                                     // SCTP
-    EXPECT_EQ(actionOf(60, Bytes{6, 0, 1, 4, 0, 0, 0, 0} + tcp(1, 81, kSyn)), out);  // behind destination options
-    EXPECT_EQ(actionOf(60, Bytes{6, 0, 1, 4, 0, 0, 0, 0} + tcp(1, 80, kSyn)), in);
-    EXPECT_EQ(actionOf(44, Bytes{6, 0, 0, 1, 0, 0, 0, 1} + tcp(1, 81, kSyn)), out);  // first fragment
-    EXPECT_EQ(actionOf(44, Bytes{6, 0, 0, 1, 0, 0, 0, 1} + Bytes(8, 0)), out);       // without a transport header
-    EXPECT_EQ(actionOf(44, Bytes{17, 0, 0, 8, 0, 0, 0, 1} + Bytes(8, 0)), in);       // later fragment
-    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kSyn), kOtherSlice), out);
-    EXPECT_EQ(actionOf(IPPROTO_TCP, tcp(1, 81, kSyn), kRemote), in);  // its own slice
+    EXPECT_EQ(action_of(IPPROTO_TCP, tcp(1, 80, kSyn)), in);
+    EXPECT_EQ(action_of(IPPROTO_TCP, tcp(1, 81, kSyn)), out);
+    EXPECT_EQ(action_of(IPPROTO_TCP, tcp(1, 81, kSyn | kAck)), in);
+    EXPECT_EQ(action_of(IPPROTO_TCP, tcp(1, 81, kAck)), in);
+    EXPECT_EQ(action_of(IPPROTO_UDP, udp(1, 53)), in);
+    EXPECT_EQ(action_of(IPPROTO_UDP, udp(1, 80)), out);
+    EXPECT_EQ(action_of(IPPROTO_ICMPV6, icmpv6(128)), in);
+    EXPECT_EQ(action_of(132, Bytes(16, 0)), out);                                     // SCTP
+    EXPECT_EQ(action_of(60, Bytes{6, 0, 1, 4, 0, 0, 0, 0} + tcp(1, 81, kSyn)), out);  // behind destination options
+    EXPECT_EQ(action_of(60, Bytes{6, 0, 1, 4, 0, 0, 0, 0} + tcp(1, 80, kSyn)), in);
+    EXPECT_EQ(action_of(44, Bytes{6, 0, 0, 1, 0, 0, 0, 1} + tcp(1, 81, kSyn)), out);  // first fragment
+    EXPECT_EQ(action_of(44, Bytes{6, 0, 0, 1, 0, 0, 0, 1} + Bytes(8, 0)), out);       // without a transport header
+    EXPECT_EQ(action_of(44, Bytes{17, 0, 0, 8, 0, 0, 0, 1} + Bytes(8, 0)), in);       // later fragment
+    EXPECT_EQ(action_of(IPPROTO_TCP, tcp(1, 81, kSyn), kOtherSlice), out);
+    EXPECT_EQ(action_of(IPPROTO_TCP, tcp(1, 81, kSyn), kRemote), in);  // its own slice
     EXPECT_EQ(counters().dropped_not_exposed, 6u);
 }
 
@@ -406,13 +406,13 @@ TEST_F(ProgramsTest, LostSliverIsSoughtAtTheHomeAgentOnce) {
 
 TEST_F(ProgramsTest, SliverMayUseItsOwnAddressesOnly) {
     open(false);
-    const auto actionFrom = [this](const Ipv6Address& source) {
+    const auto action_from = [this](const Ipv6Address& source) {
         return fromSliver(ipv6(source, kClient, IPPROTO_TCP, tcp(80, 1, kAck))).action;
     };
-    EXPECT_EQ(actionFrom(kLocal), static_cast<uint32_t>(TC_ACT_OK));
-    EXPECT_EQ(actionFrom(kSlice), static_cast<uint32_t>(TC_ACT_OK));
-    EXPECT_EQ(actionFrom(kLocal2), static_cast<uint32_t>(TC_ACT_SHOT));
-    EXPECT_EQ(actionFrom(kClient), static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(action_from(kLocal), static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(action_from(kSlice), static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(action_from(kLocal2), static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(action_from(kClient), static_cast<uint32_t>(TC_ACT_SHOT));
     const Bytes own = ipv6(kLocal, kClient, IPPROTO_TCP, tcp(80, 1, kAck));
     EXPECT_EQ(run("port_ingress", "port1", ethernet(kHostMac, kSliverMac2) + own).action,
               static_cast<uint32_t>(TC_ACT_SHOT));

@@ -1,7 +1,6 @@
 #include "noded/sliver/starter.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "base/log.h"
 #include "base/status.h"
@@ -68,16 +67,16 @@ absl::Status Starter::recover(const SliverSpec& spec, isolation::SliverRuntime& 
 // Goes on after a failure: what can be undone is. The first failure is returned.
 absl::Status Starter::cleanup(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
     absl::Status first;
-    for (const auto& isolator : std::views::reverse(isolators_)) {
-        first.Update(withContext(isolator->cleanup(spec, runtime), "cleanup: " + isolator->name()));
+    for (auto isolator = isolators_.rbegin(); isolator != isolators_.rend(); ++isolator) {
+        first.Update(withContext((*isolator)->cleanup(spec, runtime), "cleanup: " + (*isolator)->name()));
     }
     return first;
 }
 
 // Stops at a failure: the id range must not be free while files of its owner remain.
 absl::Status Starter::destroy(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
-    for (const auto& isolator : std::views::reverse(isolators_)) {
-        HS_RETURN_IF_ERROR_CTX(isolator->destroy(spec, runtime), "destroy: " + isolator->name());
+    for (auto isolator = isolators_.rbegin(); isolator != isolators_.rend(); ++isolator) {
+        HS_RETURN_IF_ERROR_CTX((*isolator)->destroy(spec, runtime), "destroy: " + (*isolator)->name());
     }
     return absl::OkStatus();
 }
