@@ -1,0 +1,130 @@
+// Throughput of a disk, measured by the kernel's counters of the group.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/defer.h"
+#include "noded/sys/cgroup_fixture.h"
+
+namespace homeslice::sys {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr double kTolerance = 0.05;
+constexpr double kWindow = 4;  // seconds
+constexpr double kMB = 1'000'000;
+
+class CgroupIoTest : public CgroupFixture {
+protected:
+    void SetUp() override {
+        CgroupFixture::SetUp();
+        if (cgroups_ == nullptr) return;
+        std::string path = "/var/tmp/hst-io-XXXXXX";
+        ASSERT_NE(::mkdtemp(path.data()), nullptr);
+        directory_ = path;
+        const auto disk = diskOf(directory_);
+        ASSERT_TRUE(disk.ok()) << disk.status();
+        disk_ = *disk;
+    }
+    void TearDown() override {
+        CgroupFixture::TearDown();
+        EXPECT_EQ(directory_.empty() ? absl::OkStatus() : removeTree(directory_), absl::OkStatus());
+    }
+
+    // "254:0 Read 8192" on v1, "254:0 rbytes=8192 wbytes=0 rios=1 ..." on v2.
+    double counted(const std::string& group, const std::string& v1_file, const std::string& v1_kind,
+                   const std::string& v2_key) const {
+        const std::string all = text(group, "blkio", v1_file, "io.stat");
+        std::istringstream lines(all);
+        for (std::string line; std::getline(lines, line);) {
+            if (!line.starts_with(disk_.toString() + " ")) continue;
+            for (const std::string& key : {" " + v1_kind + " ", " " + v2_key + "="}) {
+                const size_t at = line.find(key);
+                if (at != std::string::npos) return std::stod(line.substr(at + key.size()));
+            }
+        }
+        return 0;
+    }
+    double bytesRead(const std::string& group) const {
+        return counted(group, "blkio.throttle.io_service_bytes", "Read", "rbytes");
+    }
+    double bytesWritten(const std::string& group) const {
+        return counted(group, "blkio.throttle.io_service_bytes", "Write", "wbytes");
+    }
+    double reads(const std::string& group) const {
+        return counted(group, "blkio.throttle.io_serviced", "Read", "rios");
+    }
+    double writes(const std::string& group) const {
+        return counted(group, "blkio.throttle.io_serviced", "Write", "wios");
+    }
+    std::string makeFile() {
+        const std::string path = directory_ + "/data";
+        EXPECT_EQ(::system(("dd if=/dev/zero of=" + path + " bs=1M count=64 oflag=direct 2>/dev/null").c_str()), 0);
+        return path;
+    }
+    void write(const std::string& group, const std::string& block) {
+        run(group, "dd if=/dev/zero of=" + directory_ + "/out bs=" + block + " oflag=direct 2>/dev/null");
+    }
+    void read(const std::string& group, const std::string& block) {
+        const std::string file = makeFile();
+        run(group,
+            "sh -c 'while :; do dd if=" + file + " of=/dev/null bs=" + block + " iflag=direct 2>/dev/null; done'");
+    }
+    template <typename Counter>
+    void expectRate(Counter counter, double limit) {
+        const double before = counter();
+        ASSERT_TRUE(eventually([&] { return counter() > before + limit / 2; })) << "no load";
+        const double rate = ratePerSecond(counter, kWindow);
+        EXPECT_GE(rate, limit * (1 - kTolerance));
+        EXPECT_LE(rate, limit * (1 + kTolerance));
+    }
+
+    std::string directory_;
+    BlockDevice disk_;
+};
+
+TEST_F(CgroupIoTest, BytesWrittenAreLimited) {
+    const std::string group = makeGroup("writer", {.io_write_bps = 8'000'000, .io_device = disk_});
+    write(group, "64k");
+    expectRate([&] { return bytesWritten(group); }, 8 * kMB);
+    ASSERT_EQ(cgroups_->setLimits(group, {.io_write_bps = 4'000'000, .io_device = disk_}), absl::OkStatus());
+    expectRate([&] { return bytesWritten(group); }, 4 * kMB);
+}
+
+TEST_F(CgroupIoTest, BytesReadAreLimited) {
+    const std::string group = makeGroup("reader", {.io_read_bps = 6'000'000, .io_device = disk_});
+    read(group, "64k");
+    expectRate([&] { return bytesRead(group); }, 6 * kMB);
+}
+
+TEST_F(CgroupIoTest, OperationsAreLimited) {
+    const std::string writer = makeGroup("writer", {.io_write_iops = 200, .io_device = disk_});
+    const std::string reader = makeGroup("reader", {.io_read_iops = 300, .io_device = disk_});
+    write(writer, "4k");
+    read(reader, "4k");
+    expectRate([&] { return writes(writer); }, 200);
+    expectRate([&] { return reads(reader); }, 300);
+}
+
+TEST_F(CgroupIoTest, WithoutALimitItIsFast) {
+    const std::string group = makeGroup("free", {.io_write_bps = 1'000'000, .io_device = disk_});
+    ASSERT_EQ(cgroups_->setLimits(group, {.io_device = disk_}), absl::OkStatus());
+    write(group, "1M");
+    EXPECT_TRUE(eventually([&] { return bytesWritten(group) > 40 * kMB; }));
+}
+
+TEST_F(CgroupIoTest, WhatCannotBeLimitedSaysSoWhenAskedFor) {
+    const std::string group = makeGroup("none", {});
+    const absl::Status no_disk = cgroups_->setLimits(group, {.io_read_bps = 1});
+    EXPECT_EQ(no_disk.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(no_disk.ToString(), HasSubstr("no block device"));
+    const BlockDevice loop{.major = 7, .minor = 0};  // never has a scheduler of its own choice
+    const absl::Status no_weights = cgroups_->setLimits(group, {.io_weight = 50, .io_device = loop});
+    EXPECT_EQ(no_weights.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(no_weights.ToString(), HasSubstr("no scheduler that knows weights"));
+}
+
+}  // namespace
+}  // namespace homeslice::sys
