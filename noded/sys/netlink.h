@@ -76,6 +76,9 @@ public:
     // A permanent neighbour entry.
     absl::Status addNeighbour(int index, const Ipv6Address& address, const MacAddress& mac);
 
+    // For other topics of rtnetlink (traffic_control.h).
+    nl_sock* socket() const { return socket_; }
+
 private:
     explicit Netlink(nl_sock* socket);
     nl_sock* socket_ = nullptr;
