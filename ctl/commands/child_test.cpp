@@ -9,7 +9,6 @@ namespace homeslice::ctl {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 class Child : public ::testing::Test {
 protected:

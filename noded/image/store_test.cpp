@@ -18,7 +18,6 @@ namespace homeslice::image {
 namespace {
 
 using testing_support::contentOf;
-using testing_support::exists;
 using testing_support::TarMaker;
 using testing_support::TestDirectory;
 
