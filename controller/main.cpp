@@ -8,9 +8,12 @@
 #include <cerrno>
 #include <ctime>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <map>
+#include <system_error>
 
+#include "base/defer.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -92,16 +95,28 @@ void tickUntilStopped(Controller& controller, const sigset_t& signals) {
     while (sigtimedwait(&signals, nullptr, &tick) < 0) controller.tick();
 }
 
+// A start that fails leaves nothing behind: the state directory goes again, if it was not there before.
+auto removeUnlessThere(const std::string& directory) {
+    std::error_code error;
+    const bool is_there = std::filesystem::exists(directory, error) || error;
+    return Defer([directory, is_there] {
+        std::error_code ignored;
+        if (!is_there) std::filesystem::remove_all(directory, ignored);
+    });
+}
+
 absl::Status serve(const Options& options) {
     HS_ASSIGN_OR_RETURN(const Config config, configOf(options));
     const std::vector<std::string> addresses = addressesOf(options);
     if (addresses.empty()) return invalidArgument("nothing to serve on: give --listen or --socket");
     const sigset_t signals = blockStopSignals();
+    Defer undo = removeUnlessThere(options.state_directory);
     HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockState(options.state_directory));
     HS_ASSIGN_OR_RETURN(const auto store, openSqliteStore(options.state_directory + "/controller.db"));
     HS_ASSIGN_OR_RETURN(const auto images, ImageFiles::open(options.state_directory + "/images"));
     HS_ASSIGN_OR_RETURN(const auto controller, Controller::open(config, *store, *images, systemClock()));
     HS_ASSIGN_OR_RETURN(const auto server, Server::start(addresses, *controller, *images));
+    undo.dismiss();
     for (const std::string& address : addresses) logInfo("serving on {}", address);
     tickUntilStopped(*controller, signals);
     logInfo("stopping");
