@@ -162,6 +162,7 @@ std::vector<std::string> Cgroups::directories(const std::string& group) const {
 }
 
 absl::Status Cgroups::createGroup(const std::string& group, const CgroupLimits& limits) {
+    HS_RETURN_IF_ERROR(makeV2Group(group));
     {
         const std::lock_guard lock(libraryLock());
         const Group handle(cgroup_new_cgroup(group.c_str()));
@@ -173,7 +174,6 @@ absl::Status Cgroups::createGroup(const std::string& group, const CgroupLimits& 
         // Ownership stays root's: asking for it costs a chown for each control file.
         HS_RETURN_IF_ERROR(libraryStatus(cgroup_create_cgroup(handle.get(), 1), "cgroup_create_cgroup(" + group + ")"));
     }
-    if (!v2_mount_.empty()) HS_RETURN_IF_ERROR(makeDirectories(v2Directory(group)));
     HS_RETURN_IF_ERROR(inheritCpuset(group));
     return applyLimits(group, limits, GroupAge::fresh);
 }
@@ -200,6 +200,24 @@ absl::Status Cgroups::applyLimits(const std::string& group, const CgroupLimits& 
         return failedPrecondition("cpuset: this host has no such cgroup controller");
     if (limits.limitsIo() && !controllers_.contains("blkio") && !controllers_.contains("io"))
         return failedPrecondition("io limits: this host has no such cgroup controller");
+    return absl::OkStatus();
+}
+
+// A v2 group has the controllers that each group above it hands down; libcgroup (2.0.2) tells only the last of those,
+// and expects it to exist.
+absl::Status Cgroups::makeV2Group(const std::string& group) const {
+    if (v2_mount_.empty()) return absl::OkStatus();
+    std::string wanted;
+    for (const auto& [name, controller] : controllers_) {
+        if (controller.version == 2) wanted += (wanted.empty() ? "+" : " +") + name;
+    }
+    std::string directory = v2_mount_;
+    std::istringstream parts(group);
+    for (std::string part; std::getline(parts, part, '/');) {
+        if (!wanted.empty()) HS_RETURN_IF_ERROR(writeControlFile(directory + "/cgroup.subtree_control", wanted));
+        directory += "/" + part;
+        HS_RETURN_IF_ERROR(makeDirectories(directory));
+    }
     return absl::OkStatus();
 }
 

@@ -89,6 +89,7 @@ private:
     // At once on a host without cgroup v2.
     absl::Status waitUntilEmpty(const std::string& group, Monotonic::time_point deadline) const;
     absl::Status killOneByOne(const std::string& group) const;
+    absl::Status makeV2Group(const std::string& group) const;
     absl::Status inheritCpuset(const std::string& group) const;
 
     std::map<std::string, Controller> controllers_;
