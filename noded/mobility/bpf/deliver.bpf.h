@@ -26,12 +26,14 @@ static long weighLocal(__u32 i, struct local_choice* choice) {
     return link == choice->known;
 }
 
+// The flow is copied: Linux 6.1 takes no memory of a caller's as the key or value of a map.
 __noinline __u32 chooseAmongLocal(const struct hs_local* local, const struct hs_flow* flow) {
     if (!local || !flow) return 0;
-    const __u32* known = bpf_map_lookup_elem(&local_flows, flow);
+    const struct hs_flow key = *flow;
+    const __u32* known = bpf_map_lookup_elem(&local_flows, &key);
     struct local_choice choice = {.local = local, .hash = hashFlow(flow), .known = known ? *known : 0};
     bpf_loop(local->count, weighLocal, &choice, 0);
-    if (choice.best && choice.best != choice.known) bpf_map_update_elem(&local_flows, flow, &choice.best, BPF_ANY);
+    if (choice.best && choice.best != choice.known) bpf_map_update_elem(&local_flows, &key, &choice.best, BPF_ANY);
     return choice.best;
 }
 
@@ -67,12 +69,14 @@ static long weighCareOf(__u32 i, struct care_of_choice* choice) {
 __noinline int chooseAmongCareOf(const struct hs_care_of_set* set, const struct hs_flow* flow,
                                  struct hs_address* chosen) {
     if (!set || !flow || !chosen) return 0;
+    const struct hs_flow key = *flow;
     struct care_of_choice choice = {
-        .set = set, .known = bpf_map_lookup_elem(&care_of_flows, flow), .hash = hashFlow(flow)};
+        .set = set, .known = bpf_map_lookup_elem(&care_of_flows, &key), .hash = hashFlow(flow)};
     bpf_loop(set->count, weighCareOf, &choice, 0);
     if (!choice.found) return 0;
     *chosen = choice.best;
-    if (!choice.known || !sameAddress(choice.known, chosen)) bpf_map_update_elem(&care_of_flows, flow, chosen, BPF_ANY);
+    if (!choice.known || !sameAddress(choice.known, chosen))
+        bpf_map_update_elem(&care_of_flows, &key, &choice.best, BPF_ANY);
     return 1;
 }
 
@@ -107,12 +111,13 @@ static __always_inline int setLinkLayer(struct __sk_buff* skb, const struct hs_p
     return bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0) ? -1 : 0;
 }
 
-// Into the sliver behind `link`, past the host end's own queues. Ingress hooks only.
+// Into the sliver behind `link`, past the host end's own queue unless that has a limit. Ingress hooks only.
 static __always_inline int deliver(struct __sk_buff* skb, const struct packet* packet, __u32 link) {
     const struct hs_port* port = bpf_map_lookup_elem(&ports, &link);
     if (!port) return drop(HS_DROPPED_NO_SLIVER);
     if (!mayEnter(link, packet)) return drop(HS_DROPPED_NOT_EXPOSED);
     setHopLimit(skb, packet->hop_limit - 1);
     if (setLinkLayer(skb, port)) return drop(HS_DROPPED_MALFORMED);
+    if (port->flags & HS_PORT_QUEUED) return bpf_redirect(link, 0);
     return bpf_redirect_peer(link, 0);
 }
