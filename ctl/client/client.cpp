@@ -12,7 +12,7 @@ namespace {
 
 using Stub = v1::ControllerService::Stub;
 
-constexpr std::chrono::seconds kConnectWithin{3};
+constexpr std::chrono::seconds kConnectWithin{10};
 constexpr int kLargestAnswer = 64 << 20;
 constexpr int kMaxReconnects = 10;
 
@@ -23,7 +23,9 @@ std::shared_ptr<grpc::Channel> openChannel(const std::string& target) {
     arguments.SetMaxReceiveMessageSize(kLargestAnswer);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+    // The time that an attempt to connect may take, too: on a busy machine more than one would think.
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+                     static_cast<int>(std::chrono::milliseconds(kConnectWithin).count()));
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
     return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
