@@ -17,7 +17,7 @@
 
 #include "base/ipv6.h"
 #include "noded/mobility/binding.h"
-#include "noded/spec/sliver_spec.h"
+#include "spec/sliver_spec.h"
 #include "noded/sys/netlink.h"
 
 namespace homeslice::mobility {
@@ -37,6 +37,7 @@ struct SliverPort {
     Ipv6Address home_address;
     Ipv6Address slice_address;
     std::vector<ExposedPort> exposed;  // reachable from outside the slice; ICMPv6 and answers always pass
+    bool queued = false;  // what it receives goes through the host end's queue, which limits its bandwidth
 };
 
 struct ForwarderCounters {

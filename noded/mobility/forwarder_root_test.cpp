@@ -11,6 +11,7 @@
 
 #include "noded/mobility/home_agent.h"
 #include "noded/mobility/test_network.h"
+#include "noded/sys/traffic_control.h"
 #include "tests/support/privileges.h"
 
 namespace homeslice::mobility {
@@ -159,7 +160,7 @@ class Sliver {
 public:
     explicit Sliver(const Ipv6Address& home_address) : home(home_address) {}
 
-    void plugInto(Node& node) {
+    void plugInto(Node& node, bool queued = false) {
         const uint32_t mtu = node.forwarder->sliverMtu();
         node.host.connect(port_.link_name, port_.host_mac, host, "eth0", port_.sliver_mac, mtu);
         host.addAddress("eth0", home.toString(), 128);
@@ -170,12 +171,15 @@ public:
         port_.home_address = home;
         port_.slice_address = kSlice;
         port_.exposed = {{.protocol = IPPROTO_TCP, .port = kEchoPort}};
+        port_.queued = queued;
         node.host.run([&] { EXPECT_EQ(node.forwarder->addPort(port_), absl::OkStatus()); });
     }
     void unplugFrom(Node& node) {
         node.host.run([&] { EXPECT_EQ(node.forwarder->removePort(port_), absl::OkStatus()); });
         EXPECT_EQ(node.host.netlink().deleteLink(port_.link_name), absl::OkStatus());
     }
+
+    const std::string& portName() const { return port_.link_name; }
 
     TestHost host;
     const Ipv6Address home;
@@ -317,6 +321,28 @@ TEST_F(ForwarderTest, SliversOfOneNodeTalkWithoutATunnel) {
     EXPECT_EQ(tryEcho(sliver1_.host, sliver2_.home), 0);
     EXPECT_EQ(node1_->forwarder->counters()->encapsulated_packets, 0u);
     EXPECT_GT(node1_->forwarder->counters()->local_packets, 0u);
+}
+
+TEST_F(ForwarderTest, WhatAQueuedPortReceivesIsLimitedByItsQueueWhateverTheWay) {
+    constexpr size_t kSize = 8U << 20;
+    constexpr double kRate = 4U << 20;  // bytes per second
+    sliver1_.plugInto(*node1_, true);
+    sliver2_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 1);
+    const int port = node1_->host.index(sliver1_.portName());
+    ASSERT_EQ(sys::limitSending(node1_->host.netlink(), port,
+                                {.bytes_per_second = 4U << 20, .burst_bytes = 1U << 16, .queue_bytes = 1U << 18}),
+              absl::OkStatus());
+    const EchoServer server(sliver1_.host);
+    for (const TestHost* from : {client_.get(), &sliver2_.host}) {
+        const UniqueFd fd = makeSocket(*from, SOCK_STREAM);
+        ASSERT_EQ(connectError(fd.get(), sliver1_.home, kEchoPort), 0);
+        const auto begin = std::chrono::steady_clock::now();
+        EXPECT_TRUE(echoBulk(fd.get(), kSize));
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+        EXPECT_LE(kSize / took.count(), kRate * 1.05);
+        EXPECT_GE(kSize / took.count(), kRate * 0.8) << "slow start and headers take their part";
+    }
 }
 
 TEST_F(ForwarderTest, SliceAddressIsServedByAllItsNodes) {

@@ -23,6 +23,7 @@ hs_port toWire(const SliverPort& port) {
     result.slice_address = mobility::toWire(port.slice_address);
     std::memcpy(result.host_mac, port.host_mac.data(), sizeof(result.host_mac));
     std::memcpy(result.sliver_mac, port.sliver_mac.data(), sizeof(result.sliver_mac));
+    if (port.queued) result.flags |= HS_PORT_QUEUED;
     return result;
 }
 

@@ -6,7 +6,7 @@
 
 #include <linux/types.h>
 
-#define HS_LAYOUT_VERSION 1
+#define HS_LAYOUT_VERSION 2
 
 enum {
     HS_TUNNEL_OVERHEAD = 40,  // one IPv6 header (RFC 2473)
@@ -51,12 +51,17 @@ struct hs_node {
     __u32 reserved;
 };
 
+enum {
+    HS_PORT_QUEUED = 1,  // what the sliver receives waits in the host end's queue
+};
+
 // Value of `ports`, key: interface index of the host end of the veth pair.
 struct hs_port {
     struct hs_address home_address;
     struct hs_address slice_address;
     __u8 host_mac[6];
     __u8 sliver_mac[6];
+    __u32 flags;  // HS_PORT_*
 };
 
 // Key of `exposed`.
@@ -146,7 +151,7 @@ enum hs_counter {
 
 HS_STATIC_ASSERT(sizeof(struct hs_address) == 16);
 HS_STATIC_ASSERT(sizeof(struct hs_node) == 80);
-HS_STATIC_ASSERT(sizeof(struct hs_port) == 44);
+HS_STATIC_ASSERT(sizeof(struct hs_port) == 48);
 HS_STATIC_ASSERT(sizeof(struct hs_exposed) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_local) == 4 + 4 * HS_MAX_LOCAL);
 HS_STATIC_ASSERT(sizeof(struct hs_binding) == 20);
