@@ -32,11 +32,11 @@ std::string environment(const char* name) {
 
 bool isRecipe(const std::string& folder) { return ::access((folder + "/build").c_str(), X_OK) == 0; }
 
-// build/<preset>/bin/slicectl stands three folders below the source tree.
+// A build folder holds a link to them beside bin/ (see CMakeLists.txt), wherever it is.
 std::string sourceTreeRecipes() {
     std::error_code error;
     const fs::path program = fs::read_symlink("/proc/self/exe", error);
-    return error ? "" : (program.parent_path() / "../../../images").lexically_normal().string();
+    return error ? "" : (program.parent_path().parent_path() / "images").string();
 }
 
 absl::StatusOr<std::vector<std::string>> filesOf(const std::string& folder) {
