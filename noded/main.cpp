@@ -88,7 +88,8 @@ sliver::ManagerConfig managerConfig(const NodedOptions& options, const std::stri
             .launcher_program = programs + "/noded-launcher",
             .init_program = programs + "/sliver-init",
             .first_id = options.first_id,
-            .id_ranges = options.id_ranges};
+            .id_ranges = options.id_ranges,
+            .pool = options.pool};
 }
 
 api::NodeIdentity identityOf(const NodedOptions& options, const HostFacts& facts, const Ipv6Address& care_of_address) {

@@ -36,6 +36,9 @@ void addOptions(CLI::App& app, NodedOptions& options, std::string& care_of_addre
     app.add_option("--first-id", options.first_id, "first host user id for slivers")->capture_default_str();
     app.add_option("--id-ranges", options.id_ranges, "how many ranges of 65536 ids from there, one for each sliver")
         ->capture_default_str();
+    app.add_option("--pool", options.pool, "how many environments to prepare for slivers to come; 0: none")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 256));
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
         ->transform(CLI::CheckedTransformer(levels))
         ->default_str("info");

@@ -47,6 +47,7 @@ struct ManagerConfig {
     std::string init_program;
     uint32_t first_id = 1'000'000;  // host ids for slivers: ranges of 65536 from here
     uint32_t id_ranges = 4096;
+    uint32_t pool = 0;  // environments prepared for slivers to come
 };
 
 class Manager {
