@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -21,7 +22,9 @@ namespace {
 constexpr std::chrono::milliseconds kFirstRetry{100};
 constexpr std::chrono::milliseconds kLastRetry{2000};
 constexpr std::chrono::milliseconds kHeartbeat{1000};
-constexpr std::chrono::milliseconds kBetweenStatuses{20};
+// Making a status takes longer the more slivers there are; at most a fifth of the thread's time goes into it.
+constexpr int kRest = 4;
+constexpr std::chrono::milliseconds kLongestRest{20};
 
 using Stream = grpc::ClientReaderWriter<v1::NodeMessage, v1::ControllerMessage>;
 
@@ -118,10 +121,11 @@ private:
         if (!stream.Write(helloOf(config_.identity))) return;
         while (!broken_ && !stop_.isSet()) {
             const uint64_t seen = dependencies_.changes.count();
+            const auto begin = Monotonic::now();
             if (!stream.Write(statusOf(dependencies_.manager))) return;
-            const auto heartbeat = Monotonic::now() + kHeartbeat;
-            if (stop_.waitFor(kBetweenStatuses)) return;
-            dependencies_.changes.waitBeyond(seen, heartbeat);
+            const auto end = Monotonic::now();
+            if (stop_.waitFor(std::min<Monotonic::duration>(kRest * (end - begin), kLongestRest))) return;
+            dependencies_.changes.waitBeyond(seen, end + kHeartbeat);
             reportNetwork(dependencies_.network.settle());
         }
     }

@@ -21,7 +21,7 @@ public:
         return set_;
     }
     // True as soon as it is set; false after `duration`.
-    bool waitFor(std::chrono::milliseconds duration) {
+    bool waitFor(std::chrono::nanoseconds duration) {
         std::unique_lock lock(mutex_);
         return changed_.wait_for(lock, duration, [this] { return set_; });
     }

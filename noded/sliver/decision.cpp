@@ -28,6 +28,7 @@ Step towardsStopped(const Situation& now) {
 }
 
 Step withoutProcess(const Situation& now) {
+    if (now.unclean) return Step::clean_up;
     if (!now.picture_known) return Step::none;
     if (now.desired == nullptr || now.record.state == State::deleting) return Step::remove;
     switch (now.desired->run) {

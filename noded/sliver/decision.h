@@ -7,7 +7,8 @@ namespace homeslice::sliver {
 
 enum class Step {
     none,
-    settle,  // its process ended unasked: say how, clean up
+    settle,    // its process ended unasked: say how
+    clean_up,  // and remove what was made around it
     request_stop,
     await_end,    // a stop is under way
     finish_stop,  // the process is gone: clean up
@@ -23,6 +24,7 @@ struct Situation {
     const SliverSpec* desired = nullptr;  // absent: the sliver is to go
     bool picture_known = false;           // a desired picture was taken in since noded started
     bool alive = false;                   // the process of the record lives
+    bool unclean = false;                 // it ended, and what was made around it is still there
     bool image_ready = false;
 };
 

@@ -19,6 +19,7 @@ protected:
                        .desired = wanted_ ? &desired_ : nullptr,
                        .picture_known = picture_known_,
                        .alive = alive,
+                       .unclean = unclean_,
                        .image_ready = image_ready_});
     }
     Step nextIn(State state, bool alive = false) {
@@ -31,6 +32,7 @@ protected:
     bool wanted_ = true;
     bool picture_known_ = true;
     bool image_ready_ = false;
+    bool unclean_ = false;
 };
 
 constexpr State kWithoutProcess[] = {State::pending, State::preparing, State::starting, State::stopped, State::failed};
@@ -45,6 +47,15 @@ TEST_F(DecisionTest, AnEndedCommandStaysEndedUntilSomethingElseIsDesired) {
     EXPECT_EQ(nextIn(State::exited), Step::none);
     desired_.generation = 2;
     EXPECT_EQ(nextIn(State::exited), Step::start);
+}
+
+TEST_F(DecisionTest, CleansUpBeforeAnythingElse) {
+    unclean_ = true;
+    EXPECT_EQ(nextIn(State::exited), Step::clean_up);
+    desired_.generation = 2;
+    EXPECT_EQ(nextIn(State::exited), Step::clean_up);
+    wanted_ = picture_known_ = false;
+    EXPECT_EQ(nextIn(State::failed), Step::clean_up);
 }
 
 TEST_F(DecisionTest, StopsBeforeItRemoves) {

@@ -344,6 +344,7 @@ TEST_F(ManagerTest, WhatCannotBeRememberedIsNotStarted) {
         absl::StatusOr<std::map<std::string, std::string>> list(const std::string&) override {
             return std::map<std::string, std::string>();
         }
+        absl::Status sync() override { return unavailable("disk full"); }
     };
     store_ = std::make_unique<ReadOnlyStore>();
     ASSERT_TRUE(boot().ok());

@@ -25,6 +25,7 @@ struct Sliver {
     Monotonic::time_point stop_deadline{};  // with stopping: when patience ends
     Monotonic::time_point retry_at{};       // after a failure
     uint32_t failures = 0;                  // in a row
+    bool unclean = false;                   // it ended, and what was made around its processes is still there
     uint32_t exports = 0;                   // readers of its disk: nothing may change
 };
 

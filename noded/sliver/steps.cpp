@@ -69,6 +69,7 @@ Steps::Next Steps::next(const SliverId& id) {
                             .desired = sliver.desired ? &*sliver.desired : nullptr,
                             .picture_known = picture_known,
                             .alive = sliver.pidfd.valid(),
+                            .unclean = sliver.unclean,
                             .image_ready = dependencies_.images.has(wanted.image_digest)});
         if (sliver.exports > 0) next.step = Step::none;  // the end of the export asks for another look
         if (waits(next.step)) next.not_before = sliver.retry_at;
@@ -83,6 +84,8 @@ absl::Status Steps::perform(const SliverId& id, Step step) {
             return absl::OkStatus();
         case Step::settle:
             return settle(id);
+        case Step::clean_up:
+            return cleanUp(id);
         case Step::request_stop:
             return requestStop(id);
         case Step::await_end:
@@ -159,10 +162,12 @@ absl::Status Steps::importDisk(const SliverSpec& spec) {
     };
     HS_RETURN_IF_ERROR(host_.importDisk(
         spec, runtime, persist, [&](int fd) { return dependencies_.fetch_disk(spec.id, spec.disk_source, fd); }));
-    return slivers_.commit(spec.id, [&](Sliver& sliver) {
+    HS_RETURN_IF_ERROR(slivers_.commit(spec.id, [&](Sliver& sliver) {
         sliver.record.disk_generation = spec.generation;
         return absl::OkStatus();
-    });
+    }));
+    // The other node's disk may be removed as soon as this one runs.
+    return dependencies_.store.sync();
 }
 
 absl::Status Steps::launch(const SliverSpec& spec, const image::Image& image) {
@@ -222,8 +227,9 @@ absl::Status Steps::settle(const SliverId& id) {
     HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
     unbind(record.spec);
     const Verdict verdict = judge(host_.ending(record.runtime, record.process), record.spec.resources);
-    HS_RETURN_IF_ERROR(cleanup(id, record));
+    // Told before the clean-up, which takes the kernel some milliseconds and concerns nobody else.
     return slivers_.commit(id, [&](Sliver& sliver) {
+        sliver.unclean = true;
         if (Monotonic::now() - sliver.state_since > kRanWell) sliver.failures = 0;
         if (verdict.state == State::failed) noteFailure(sliver);
         sliver.record.state = verdict.state;
@@ -233,6 +239,13 @@ absl::Status Steps::settle(const SliverId& id) {
         sliver.record.process = {};
         return absl::OkStatus();
     });
+}
+
+absl::Status Steps::cleanUp(const SliverId& id) {
+    HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
+    HS_RETURN_IF_ERROR(cleanup(id, record));
+    slivers_.with(id, [](Sliver& sliver) { sliver.unclean = false; });
+    return absl::OkStatus();
 }
 
 absl::Status Steps::requestStop(const SliverId& id) {

@@ -42,6 +42,7 @@ private:
     absl::Status importDisk(const SliverSpec& spec);
     absl::Status launch(const SliverSpec& spec, const image::Image& image);
     absl::Status settle(const SliverId& id);
+    absl::Status cleanUp(const SliverId& id);
     absl::Status requestStop(const SliverId& id);
     absl::Status forceEnd(const SliverId& id);
     absl::Status finishStop(const SliverId& id);

@@ -60,6 +60,11 @@ TEST_P(WorkingStore, KeepsAnyBytes) {
     EXPECT_EQ(store_->list("slivers").value(), (Records{{"k'; DROP TABLE records; --", value}}));
 }
 
+TEST_P(WorkingStore, SyncsWhatWasPut) {
+    ASSERT_TRUE(store_->put("slivers", "web/1", "{}").ok());
+    EXPECT_TRUE(store_->sync().ok());
+}
+
 INSTANTIATE_TEST_SUITE_P(Implementations, WorkingStore, testing::Bool(),
                          [](const auto& each) { return each.param ? "Sqlite" : "Memory"; });
 
@@ -68,6 +73,7 @@ TEST(FailingStore, FailsEveryCall) {
     EXPECT_EQ(store->put("t", "k", "v").code(), absl::StatusCode::kUnavailable);
     EXPECT_EQ(store->erase("t", "k").code(), absl::StatusCode::kUnavailable);
     EXPECT_EQ(store->list("t").status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(store->sync().code(), absl::StatusCode::kUnavailable);
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ public:
         return tables_[table];
     }
 
+    absl::Status sync() override { return absl::OkStatus(); }
+
 private:
     std::mutex mutex_;
     std::map<std::string, std::map<std::string, std::string>> tables_;

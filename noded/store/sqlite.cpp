@@ -2,16 +2,12 @@
 
 #include <fcntl.h>
 
+#include "base/defer.h"
 #include "base/file.h"
 #include "base/status.h"
 
 namespace homeslice::store {
 namespace {
-
-struct Finalize {
-    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
 constexpr int kBusyTimeoutMs = 5000;
 
@@ -70,12 +66,25 @@ absl::Status Database::run(const std::string& sql) {
     return code == SQLITE_OK ? absl::OkStatus() : failure(code, sql);
 }
 
+absl::StatusOr<sqlite3_stmt*> Database::prepare(const std::string& sql) {
+    Statement& statement = statements_[sql];
+    if (statement) return statement.get();
+    sqlite3_stmt* raw = nullptr;
+    const int code = sqlite3_prepare_v3(handle_.get(), sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    statement.reset(raw);
+    if (code == SQLITE_OK) return raw;
+    statements_.erase(sql);
+    return failure(code, sql);
+}
+
 absl::StatusOr<std::vector<std::vector<std::string>>> Database::query(const std::string& sql,
                                                                       const std::vector<std::string>& values) {
-    sqlite3_stmt* raw = nullptr;
-    int code = sqlite3_prepare_v2(handle_.get(), sql.c_str(), -1, &raw, nullptr);
-    const Statement statement(raw);
-    if (code != SQLITE_OK) return failure(code, sql);
+    HS_ASSIGN_OR_RETURN(sqlite3_stmt * raw, prepare(sql));
+    const Defer reset([raw] {
+        sqlite3_reset(raw);
+        sqlite3_clear_bindings(raw);
+    });
+    int code = SQLITE_OK;
     for (size_t i = 0; i < values.size(); ++i) {
         code = sqlite3_bind_text64(raw, static_cast<int>(i) + 1, values[i].data(), values[i].size(), SQLITE_STATIC,
                                    SQLITE_UTF8);

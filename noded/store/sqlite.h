@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 #include <sqlite3.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,10 +26,16 @@ private:
     struct Close {
         void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
     };
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+    };
+    using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
+    absl::StatusOr<sqlite3_stmt*> prepare(const std::string& sql);
     explicit Database(std::unique_ptr<sqlite3, Close> handle) : handle_(std::move(handle)) {}
     absl::Status failure(int code, const std::string& what) const;
 
     std::unique_ptr<sqlite3, Close> handle_;
+    std::map<std::string, Statement> statements_;  // prepared once; after handle_, which they use
 };
 
 }  // namespace homeslice::store

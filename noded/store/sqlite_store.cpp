@@ -1,6 +1,15 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
 #include <cstdlib>
 #include <mutex>
+#include <thread>
+#include <utility>
 
+#include "base/file.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "noded/store/key_value_store.h"
 #include "noded/store/sqlite.h"
@@ -14,19 +23,28 @@ const std::vector<std::string> kMigrations = {
     "WITHOUT ROWID",
 };
 
+// `wal`: the file that changes are appended to. SQLite syncs it too, before it moves changes on to the database.
 class SqliteStore : public KeyValueStore {
 public:
-    explicit SqliteStore(Database database) : database_(std::move(database)) {}
+    SqliteStore(Database database, UniqueFd wal)
+        : database_(std::move(database)), wal_(std::move(wal)), syncer_([this] { syncBehind(); }) {}
+
+    ~SqliteStore() override {
+        {
+            const std::lock_guard lock(mutex_);
+            ending_ = true;
+        }
+        changed_.notify_all();
+        syncer_.join();
+        if (unsynced_) sync().IgnoreError();  // it was best effort all the time
+    }
 
     absl::Status put(const std::string& table, const std::string& key, const std::string& value) override {
-        const std::lock_guard lock(mutex_);
-        return database_.query("INSERT OR REPLACE INTO records (tab, key, value) VALUES (?, ?, ?)", {table, key, value})
-            .status();
+        return change("INSERT OR REPLACE INTO records (tab, key, value) VALUES (?, ?, ?)", {table, key, value});
     }
 
     absl::Status erase(const std::string& table, const std::string& key) override {
-        const std::lock_guard lock(mutex_);
-        return database_.query("DELETE FROM records WHERE tab = ? AND key = ?", {table, key}).status();
+        return change("DELETE FROM records WHERE tab = ? AND key = ?", {table, key});
     }
 
     absl::StatusOr<std::map<std::string, std::string>> list(const std::string& table) override {
@@ -37,9 +55,43 @@ public:
         return records;
     }
 
+    absl::Status sync() override {
+        if (::fdatasync(wal_.get()) != 0) return errnoStatus(errno, "fdatasync of the store");
+        return absl::OkStatus();
+    }
+
 private:
+    absl::Status change(const std::string& sql, const std::vector<std::string>& values) {
+        {
+            const std::lock_guard lock(mutex_);
+            HS_RETURN_IF_ERROR(database_.query(sql, values).status());
+            if (std::exchange(unsynced_, true)) return absl::OkStatus();
+        }
+        changed_.notify_all();
+        return absl::OkStatus();
+    }
+
+    // A moment after a change, so that one sync does for all that come together.
+    void syncBehind() {
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            changed_.wait(lock, [this] { return ending_ || unsynced_; });
+            changed_.wait_for(lock, kSyncDelay, [this] { return ending_; });
+            if (ending_) return;
+            unsynced_ = false;
+            lock.unlock();
+            if (const absl::Status status = sync(); !status.ok()) logError("{}", messageOf(status));
+            lock.lock();
+        }
+    }
+
     std::mutex mutex_;
+    std::condition_variable changed_;
     Database database_;
+    const UniqueFd wal_;
+    bool unsynced_ = false;
+    bool ending_ = false;
+    std::thread syncer_;  // last: it uses all the others
 };
 
 absl::StatusOr<size_t> schemaVersion(Database& database) {
@@ -63,9 +115,10 @@ absl::Status migrate(Database& database) {
 
 absl::StatusOr<std::unique_ptr<KeyValueStore>> open(const std::string& path) {
     HS_ASSIGN_OR_RETURN(Database database, Database::open(path));
-    HS_RETURN_IF_ERROR(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"));
+    HS_RETURN_IF_ERROR(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"));
     HS_RETURN_IF_ERROR(migrate(database));
-    return std::make_unique<SqliteStore>(std::move(database));
+    HS_ASSIGN_OR_RETURN(UniqueFd wal, openFile(path + "-wal", O_RDONLY));
+    return std::make_unique<SqliteStore>(std::move(database), std::move(wal));
 }
 
 }  // namespace
