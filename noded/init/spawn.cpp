@@ -31,6 +31,12 @@ void takeStreams(const Command& command) {
     if (::isatty(STDIN_FILENO) == 1) ::ioctl(STDIN_FILENO, TIOCSCTTY, 0);
 }
 
+// They are marked close-on-exec, but the working directory is entered before: "/proc/self/fd/5" is the log directory,
+// on the host, for as long as that is open.
+void closeTheRest() {
+    if (::close_range(STDERR_FILENO + 1, ~0U, 0) < 0) ::_exit(kNotExecutable);
+}
+
 void resetSignals() {
     sigset_t none;
     ::sigemptyset(&none);
@@ -56,6 +62,7 @@ void takeIdentity(const Command& command) {
 [[noreturn]] void become(const Command& command) {
     ::setsid();
     takeStreams(command);
+    closeTheRest();
     resetSignals();
     takeEnvironment(command);
     takeIdentity(command);
