@@ -45,7 +45,24 @@ bool enterGroups(Cloned& cloned, HomeGroups& home, const SliverGroups& groups) {
     return true;
 }
 
-bool startChild(Cloned& cloned, const char* v2_directory, UniqueFd child_end) {
+// While this lives, the launcher acts as the sliver's own user on the host: whoever makes a user namespace owns it, and
+// is who the kernel charges with what it counts by user (inotify instances, pending signals, message queues, locked
+// memory). Owned by root, all slivers would share root's. The launcher keeps its capabilities meanwhile (server.cpp).
+class ActAs {
+public:
+    explicit ActAs(uint32_t uid) : acts_(::syscall(SYS_setresuid, -1, uid, -1) == 0) {}
+    ~ActAs() {
+        if (acts_ && ::syscall(SYS_setresuid, -1, 0, -1) != 0) ::abort();
+    }
+    ActAs(const ActAs&) = delete;
+    ActAs& operator=(const ActAs&) = delete;
+    bool acts() const { return acts_; }
+
+private:
+    bool acts_;
+};
+
+bool startChild(Cloned& cloned, const char* v2_directory, uint32_t owner, UniqueFd child_end) {
     clone_args args{};
     int pidfd = -1;
     UniqueFd v2_group;
@@ -58,6 +75,8 @@ bool startChild(Cloned& cloned, const char* v2_directory, UniqueFd child_end) {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = static_cast<uint64_t>(v2_group.get());
     }
+    const ActAs sliver(owner);
+    if (!sliver.acts()) return fail(cloned, errno, "setresuid", "");
     const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof(args)));
     if (pid == 0) runChild(std::move(child_end));
     if (pid < 0) return fail(cloned, errno, "clone3", v2_directory);
@@ -118,7 +137,7 @@ Cloned cloneSliver(HomeGroups& home, const SliverGroups& groups, uint32_t first_
     UniqueFd child_end;
     if (!openSetupSocket(cloned, child_end)) return cloned;
     const bool started =
-        enterGroups(cloned, home, groups) && startChild(cloned, groups.v2_directory, std::move(child_end));
+        enterGroups(cloned, home, groups) && startChild(cloned, groups.v2_directory, first_id, std::move(child_end));
     home.comeBack();
     if (!started) return cloned;
     const bool complete = readStartTime(cloned) && mapIds(cloned, "uid_map", first_id, id_count) &&

@@ -112,15 +112,17 @@ void mountSys(const Setup& setup, int root) {
 }
 
 void mountDev(const Setup& setup, int root) {
-    constexpr Option kOptions[] = {{"mode", "0755"}, {"size", "64k"}};
-    constexpr Option kShmOptions[] = {{"mode", "1777"}};
+    // An empty file takes no memory of a tmpfs's size, but a kilobyte of the sliver's: without a bound on their number
+    // even nobody's user inside could have everything in it killed for lack of memory.
+    constexpr Option kOptions[] = {{"mode", "0755"}, {"size", "64k"}, {"nr_inodes", "1k"}};
+    constexpr Option kShmOptions[] = {{"mode", "1777"}, {"nr_inodes", "16k"}};
     constexpr unsigned kNoSuidDevExec = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    mountOn(setup, makeMount(setup, "tmpfs", kOptions, 2, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), root, "dev");
+    mountOn(setup, makeMount(setup, "tmpfs", kOptions, 3, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), root, "dev");
     const UniqueFd dev(::openat(root, "dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     setup.require(dev.valid(), "open", "/dev");
     for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"}) bindDevice(setup, dev.get(), name);
     mountPts(setup, dev.get());
-    mountOn(setup, makeMount(setup, "tmpfs", kShmOptions, 1, kNoSuidDevExec), dev.get(), "shm");
+    mountOn(setup, makeMount(setup, "tmpfs", kShmOptions, 2, kNoSuidDevExec), dev.get(), "shm");
     mountOn(setup, makeMount(setup, "mqueue", nullptr, 0, kNoSuidDevExec), dev.get(), "mqueue");
     linkDevice(setup, dev.get(), "/proc/self/fd", "fd");
     linkDevice(setup, dev.get(), "/proc/self/fd/0", "stdin");

@@ -1,6 +1,7 @@
 #include "noded/launcher/server.h"
 
 #include <fcntl.h>
+#include <linux/securebits.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -49,6 +50,8 @@ const char* Server::start() {
     ::prctl(PR_SET_NAME, "noded-launcher");
     ignoreSignals();
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) return "PR_SET_CHILD_SUBREAPER";
+    // So that a change of the effective user id leaves the capabilities alone (clone.cpp).
+    if (::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0) return "PR_SET_SECUREBITS";
     if (::fcntl(listening_.get(), F_SETFD, FD_CLOEXEC) < 0) return "listening socket";
     if (::fcntl(listening_.get(), F_SETFL, O_NONBLOCK) < 0) return "listening socket";
     // Again, for those who ask with SO_PEERCRED whom they are connected to.
