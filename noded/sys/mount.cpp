@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "base/defer.h"
 #include "base/file.h"
@@ -68,15 +69,18 @@ private:
 std::string descriptorPath(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
 // A descriptor from open_tree(2) is O_PATH; some calls want the directory really opened.
-absl::StatusOr<UniqueFd> reopenDirectory(int fd) {
-    UniqueFd directory(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory) return errnoStatus(errno, "open of an overlay layer");
+absl::StatusOr<UniqueFd> openDirectoryAt(int fd, const std::string& name) {
+    UniqueFd directory(::openat(fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!directory) return errnoStatus(errno, "open of an overlay layer: " + name);
     return directory;
 }
 
 absl::Status checkOverlay(const Overlay& overlay) {
     if (overlay.lower.empty()) return invalidArgument("an overlay needs a lower layer");
-    return absl::OkStatus();
+    if (std::filesystem::path(overlay.upper).parent_path() == std::filesystem::path(overlay.work).parent_path()) {
+        return absl::OkStatus();
+    }
+    return invalidArgument("an overlay's upper and work directories stand side by side");
 }
 
 // Mounts that are visible at temporary directories for as long as this lives.
@@ -165,11 +169,16 @@ absl::StatusOr<UniqueFd> makeOverlayByDescriptors(const Overlay& overlay) {
     HS_RETURN_IF_ERROR(checkOverlay(overlay));
     HS_ASSIGN_OR_RETURN(FsContext context, FsContext::open("overlay"));
     for (const int layer : overlay.lower) {
-        HS_ASSIGN_OR_RETURN(UniqueFd directory, reopenDirectory(layer));
+        HS_ASSIGN_OR_RETURN(UniqueFd directory, openDirectoryAt(layer, "."));
         HS_RETURN_IF_ERROR(context.setDescriptor("lowerdir+", directory.get()));
     }
-    HS_ASSIGN_OR_RETURN(UniqueFd upper, openFile(overlay.upper, O_RDONLY | O_DIRECTORY));
-    HS_ASSIGN_OR_RETURN(UniqueFd work, openFile(overlay.work, O_RDONLY | O_DIRECTORY));
+    // The mount table shows everybody inside what a layer's path was. Below a detached mount that is no path of the
+    // host.
+    const std::filesystem::path upper_path(overlay.upper);
+    const std::filesystem::path work_path(overlay.work);
+    HS_ASSIGN_OR_RETURN(const UniqueFd parent, cloneMount(upper_path.parent_path()));
+    HS_ASSIGN_OR_RETURN(const UniqueFd upper, openDirectoryAt(parent.get(), upper_path.filename()));
+    HS_ASSIGN_OR_RETURN(const UniqueFd work, openDirectoryAt(parent.get(), work_path.filename()));
     HS_RETURN_IF_ERROR(context.setDescriptor("upperdir", upper.get()));
     HS_RETURN_IF_ERROR(context.setDescriptor("workdir", work.get()));
     return context.mount(overlay.attributes);

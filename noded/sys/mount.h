@@ -45,7 +45,7 @@ absl::Status detachMount(const std::string& path);
 
 struct Overlay {
     std::vector<int> lower;  // directories (detached mounts, say), topmost first, at least one; borrowed
-    std::string upper;       // both on one file system
+    std::string upper;       // these two side by side in one directory
     std::string work;
     std::string scratch;  // existing directory for the fall-back's temporary mount points
     uint64_t attributes = kMountNoDev;
