@@ -6,6 +6,23 @@ std::string targetOf(const Ipv6Address& address, uint16_t port) {
     return "ipv6:[" + address.toString() + "]:" + std::to_string(port);
 }
 
+std::optional<Ipv6Address> addressOfPeer(const std::string& peer) {
+    if (!peer.starts_with("ipv6:")) return std::nullopt;
+    // Brackets come as they are or percent-encoded, by the version of gRPC.
+    const auto after = [&peer](const std::string& plain, const std::string& encoded, size_t from, bool behind) {
+        for (const std::string& mark : {plain, encoded}) {
+            const size_t at = peer.find(mark, from);
+            if (at != std::string::npos) return behind ? at + mark.size() : at;
+        }
+        return std::string::npos;
+    };
+    const size_t begin = after("[", "%5B", 0, true);
+    const size_t end = begin == std::string::npos ? begin : after("]", "%5D", begin, false);
+    if (end == std::string::npos) return std::nullopt;
+    const auto address = Ipv6Address::parse(peer.substr(begin, end - begin));
+    return address.ok() ? std::optional(*address) : std::nullopt;
+}
+
 std::shared_ptr<grpc::Channel> makeChannel(const std::string& target, std::chrono::milliseconds first_retry) {
     constexpr int kLastRetryMs = 2000;
     constexpr int kConnectTimeoutMs = 1000;

@@ -98,7 +98,7 @@ private:
         context->set_wait_for_ready(!std::exchange(taken_in_, false));
         const std::unique_ptr<Stream> stream = stub_.Connect(context.get());
         broken_ = false;
-        std::thread reader([&] { receive(*stream); });
+        std::thread reader([&] { receive(*stream, *context); });
         send(*stream);
         reader.join();
         return stream->Finish();
@@ -130,10 +130,15 @@ private:
         }
     }
 
-    void receive(Stream& stream) {
+    void receive(Stream& stream, const grpc::ClientContext& context) {
         v1::ControllerMessage message;
         while (stream.Read(&message)) {
-            if (message.has_desired()) takeIn(message.desired());
+            if (!message.has_desired()) continue;
+            // Before there can be a sliver.
+            if (const auto controller = addressOfPeer(context.peer())) {
+                reportNetwork(dependencies_.network.guardController(*controller));
+            }
+            takeIn(message.desired());
         }
         broken_ = true;
         dependencies_.changes.raise();

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "homeslice/v1/node.grpc.pb.h"
+#include "noded/api/channel.h"
 #include "noded/api/controller_link.h"
 #include "noded/api/fetcher.h"
 #include "noded/api/test_fakes.h"
@@ -84,8 +85,9 @@ protected:
         if (server_) server_->Shutdown(std::chrono::system_clock::now());
         server_.reset();
     }
-    void startLink() {
-        link_ = ControllerLink::start({.controller = "unix:" + socket_,
+    void startLink() { startLink("unix:" + socket_); }
+    void startLink(const std::string& controller) {
+        link_ = ControllerLink::start({.controller = controller,
                                        .identity = {.name = "node1",
                                                     .care_of_address = Ipv6Address::parse("fd00::1").value(),
                                                     .api_port = 7401,
@@ -127,6 +129,28 @@ TEST_F(ControllerLinkTest, SaysWhoItIsAndTakesThePictureIn) {
     EXPECT_EQ(forwarder_.home_agent->toString(), "fd00::a0a0");
     EXPECT_EQ(forwarder_.peers.size(), 1U);
     EXPECT_EQ(gateway_.home_agents.size(), 1U);
+}
+
+TEST_F(ControllerLinkTest, GuardsTheControllersAddress) {
+    stopController();
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("[::1]:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&controller_);
+    server_ = builder.BuildAndStart();
+    ASSERT_TRUE(server_);
+    startLink("[::1]:" + std::to_string(port));
+    EXPECT_TRUE(forwarder_.seen.wait(
+        [&] { return forwarder_.guarded == std::vector<Ipv6Address>{Ipv6Address::parse("::1").value()}; }));
+}
+
+TEST(AddressOfPeer, IsThatOfAnIpv6ConnectionOnly) {
+    const Ipv6Address address = Ipv6Address::parse("fd00::1").value();
+    EXPECT_EQ(addressOfPeer("ipv6:[fd00::1]:7400"), address);
+    EXPECT_EQ(addressOfPeer("ipv6:%5Bfd00::1%5D:7400"), address);
+    for (const char* other : {"", "unix:/run/sliced.sock", "ipv4:192.0.2.1:7400", "ipv6:[", "ipv6:[x]:1"}) {
+        EXPECT_EQ(addressOfPeer(other), std::nullopt) << other;
+    }
 }
 
 TEST_F(ControllerLinkTest, TellsChangesAtOnceAndKeepsTheHeartBeating) {

@@ -57,6 +57,14 @@ absl::Status NetworkSettings::set(const NetworkPicture& picture) {
     return settleLocked();
 }
 
+absl::Status NetworkSettings::guardController(const Ipv6Address& address) {
+    const std::lock_guard lock(mutex_);
+    if (guarded_ == address) return absl::OkStatus();
+    HS_RETURN_IF_ERROR_CTX(parts_.forwarder.guard(address), "network");
+    guarded_ = address;
+    return absl::OkStatus();
+}
+
 absl::Status NetworkSettings::settle() {
     const std::lock_guard lock(mutex_);
     return settleLocked();

@@ -30,6 +30,8 @@ public:
     absl::Status restore();
     // Applies and stores. An error leaves the picture unsettled.
     absl::Status set(const NetworkPicture& picture);
+    // Slivers are not to talk to the controller.
+    absl::Status guardController(const Ipv6Address& address);
     // Tries again what failed in an earlier call. OK when nothing is left to do.
     absl::Status settle();
 
@@ -45,6 +47,7 @@ private:
     std::optional<NetworkPicture> picture_;
     bool applied_ = true;
     bool saved_ = true;
+    std::optional<Ipv6Address> guarded_;
 };
 
 }  // namespace homeslice::api

@@ -107,6 +107,11 @@ absl::Status FakeForwarder::setTrustedPeers(const std::vector<Ipv6Address>& trus
     return absl::OkStatus();
 }
 
+absl::Status FakeForwarder::guard(const Ipv6Address& address) {
+    seen.change([&] { guarded.push_back(address); });
+    return absl::OkStatus();
+}
+
 absl::StatusOr<mobility::BindingCounters> FakeForwarder::countersOf(const Ipv6Address& /*home_address*/) {
     return mobility::BindingCounters{.packets = 11, .bytes = 1100};
 }

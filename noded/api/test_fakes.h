@@ -70,6 +70,7 @@ public:
     absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() override { return std::vector<Ipv6Address>(); }
     absl::Status setHomePrefix(const Ipv6Prefix& home_prefix, const Ipv6Address& agent) override;
     absl::Status setTrustedPeers(const std::vector<Ipv6Address>& trusted) override;
+    absl::Status guard(const Ipv6Address& address) override;
     absl::StatusOr<mobility::ForwarderCounters> counters() override { return mobility::ForwarderCounters{}; }
     absl::StatusOr<mobility::BindingCounters> countersOf(const Ipv6Address& home_address) override;
 
@@ -77,6 +78,7 @@ public:
     std::optional<Ipv6Prefix> prefix;
     std::optional<Ipv6Address> home_agent;
     std::vector<Ipv6Address> peers;
+    std::vector<Ipv6Address> guarded;
     absl::Status next_error;  // of the next setHomePrefix()
 };
 

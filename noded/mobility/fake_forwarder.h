@@ -32,6 +32,7 @@ public:
         return absl::OkStatus();
     }
     absl::Status setTrustedPeers(const std::vector<Ipv6Address>& /*peers*/) override { return absl::OkStatus(); }
+    absl::Status guard(const Ipv6Address& /*address*/) override { return absl::OkStatus(); }
     absl::Status saveBinding(const Binding& binding) override {
         const std::lock_guard lock(mutex_);
         saved_[binding.key] = binding;

@@ -60,6 +60,7 @@ public:
     absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() override;
     absl::Status setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) override;
     absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) override;
+    absl::Status guard(const Ipv6Address& address) override;
     absl::Status saveBinding(const Binding& binding) override;
     absl::Status forgetBinding(const BindingKey& key) override;
     absl::StatusOr<std::vector<Binding>> savedBindings() override;
@@ -149,6 +150,11 @@ absl::Status BpfForwarder::setTrustedPeers(const std::vector<Ipv6Address>& peers
     for (const hs_address& key : map.keys())
         if (!wanted.contains(fromWire(key))) HS_RETURN_IF_ERROR(map.erase(key));
     return absl::OkStatus();
+}
+
+absl::Status BpfForwarder::guard(const Ipv6Address& address) {
+    const std::lock_guard lock(mutex_);
+    return programs_.guarded().put(toWire(address), 1);
 }
 
 absl::Status BpfForwarder::saveBinding(const Binding& binding) {

@@ -90,6 +90,8 @@ public:
     virtual absl::Status setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) = 0;
     // Outer sources that tunnelled packets are taken from. Replaces the earlier set.
     virtual absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) = 0;
+    // Slivers can begin nothing with this address from now on, as with the peers' and this node's own. At most 64.
+    virtual absl::Status guard(const Ipv6Address& address) = 0;
 
     // The home agent's memory in pinned maps: what survives noded. A binding with lifetime 0 is one that was given up,
     // kept for its generation. Times come back as of now. The defaults remember nothing.

@@ -137,6 +137,7 @@ BpfMap<__u32, hs_node> Programs::node() const { return viewOf<__u32, hs_node>(sk
 BpfMap<hs_address, __u8> Programs::trustedPeers() const {
     return viewOf<hs_address, __u8>(skeleton_->maps.trusted_peers);
 }
+BpfMap<hs_address, __u8> Programs::guarded() const { return viewOf<hs_address, __u8>(skeleton_->maps.guarded); }
 BpfMap<__u32, hs_port> Programs::ports() const { return viewOf<__u32, hs_port>(skeleton_->maps.ports); }
 BpfMap<hs_exposed, __u8> Programs::exposed() const { return viewOf<hs_exposed, __u8>(skeleton_->maps.exposed); }
 BpfMap<hs_address, hs_local> Programs::localSlivers() const {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -427,15 +428,55 @@ TEST_F(ProgramsTest, OnlyIpv6AndDiscoveryOfTheGatewayLeaveASliver) {
               static_cast<uint32_t>(TC_ACT_SHOT));
     EXPECT_EQ(run("port_ingress", "port1", ethernet(kHostMac, kSliverMac, 0x0800) + Bytes(20, 0)).action,
               static_cast<uint32_t>(TC_ACT_SHOT));
-    const auto icmp = [&](uint8_t type, uint8_t hop_limit) {
-        return fromSliver(
-                   ipv6(link_local, solicited, IPPROTO_ICMPV6, icmpv6(type, Bytes(16, 0)), {.hop_limit = hop_limit}))
+    const auto icmp = [&](uint8_t type, uint8_t hop_limit, const Ipv6Address& source = kLocal) {
+        return fromSliver(ipv6(source, solicited, IPPROTO_ICMPV6, icmpv6(type, Bytes(16, 0)), {.hop_limit = hop_limit}))
             .action;
     };
     EXPECT_EQ(icmp(135, 255), static_cast<uint32_t>(TC_ACT_OK));
     EXPECT_EQ(icmp(135, 254), static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(icmp(135, 255, link_local), static_cast<uint32_t>(TC_ACT_SHOT)) << "could be any of 2^64 neighbours";
+    EXPECT_EQ(icmp(136, 255, kLocal2), static_cast<uint32_t>(TC_ACT_SHOT));
     EXPECT_EQ(icmp(134, 255), static_cast<uint32_t>(TC_ACT_SHOT));  // router advertisement
     EXPECT_EQ(counters().dropped_spoofed_source, 0u);
+}
+
+TEST_F(ProgramsTest, SliverBeginsNothingWithNodes) {
+    open(false);
+    const Ipv6Address controller = address("fd00:51ce::c0c0");
+    ASSERT_EQ(forwarder_->guard(controller), absl::OkStatus());
+    const auto action = [&](const Ipv6Address& to, uint8_t protocol, const Bytes& payload) {
+        return fromSliver(ipv6(kLocal, to, protocol, payload)).action;
+    };
+    for (const Ipv6Address& node : {kSelf, kPeer, kHomeAgent, controller}) {
+        EXPECT_EQ(action(node, IPPROTO_TCP, tcp(1, 7401, kSyn)), static_cast<uint32_t>(TC_ACT_SHOT));
+        EXPECT_EQ(action(node, IPPROTO_UDP, udp(1, 7401)), static_cast<uint32_t>(TC_ACT_SHOT));
+        EXPECT_EQ(action(node, IPPROTO_IPV6, Bytes(40, 0)), static_cast<uint32_t>(TC_ACT_SHOT))
+            << "a tunnel of its own";
+        EXPECT_EQ(action(node, IPPROTO_TCP, tcp(80, 1, kSyn | kAck)), static_cast<uint32_t>(TC_ACT_OK)) << "an answer";
+        EXPECT_EQ(action(node, IPPROTO_UDP, udp(53, 1)), static_cast<uint32_t>(TC_ACT_OK)) << "from an exposed port";
+        EXPECT_EQ(action(node, IPPROTO_ICMPV6, icmpv6(128)), static_cast<uint32_t>(TC_ACT_OK));
+    }
+    EXPECT_EQ(action(kClient, IPPROTO_TCP, tcp(1, 7401, kSyn)), static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(counters().dropped_not_exposed, 12u);
+}
+
+// Also at an address that nobody told the data plane of.
+TEST_F(ProgramsTest, SliverBeginsNothingWithTheNodesOwnServices) {
+    open(false);
+    const Ipv6Address other = address("fd00:1::1");
+    host_->addAddress("up0", other.toString(), 64);
+    const auto action = [&] { return fromSliver(ipv6(kLocal, other, IPPROTO_TCP, tcp(1, 22, kSyn))).action; };
+    EXPECT_EQ(action(), static_cast<uint32_t>(TC_ACT_OK)) << "the kernel says that nobody listens";
+    UniqueFd listener;
+    host_->run([&] {
+        listener.reset(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in6 any{};
+        any.sin6_family = AF_INET6;
+        any.sin6_port = htons(22);
+        ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any), 0);
+        ASSERT_EQ(::listen(listener.get(), 1), 0);
+    });
+    EXPECT_EQ(action(), static_cast<uint32_t>(TC_ACT_SHOT));
 }
 
 TEST_F(ProgramsTest, SliverReachesSlivers) {

@@ -1,5 +1,6 @@
 // The programs at the four hooks. What each does is drawn in docs/design/data-plane.md.
 #include "noded/mobility/bpf/deliver.bpf.h"
+#include "noded/mobility/bpf/guard.bpf.h"
 
 static __always_inline const struct hs_node* thisNode(void) {
     const __u32 index = 0;
@@ -106,9 +107,14 @@ int uplink_egress(struct __sk_buff* skb) {
     return drop(HS_DROPPED_NO_SLIVER);
 }
 
-// Neighbour discovery with the gateway, for slivers without a permanent entry.
-static __always_inline int isGatewayDiscovery(const struct packet* packet) {
-    return packet->protocol == IPPROTO_ICMPV6 && packet->hop_limit == 255 &&
+static __always_inline int hasOwnSource(const struct hs_port* port, const struct packet* packet) {
+    return sameAddress(&packet->source, &port->home_address) || sameAddress(&packet->source, &port->slice_address);
+}
+
+// Neighbour discovery with the gateway, for slivers without a permanent entry. Each source leaves an entry in the
+// node's neighbour table, which has room for a thousand or so: only a sliver's own may.
+static __always_inline int isGatewayDiscovery(const struct hs_port* port, const struct packet* packet) {
+    return hasOwnSource(port, packet) && packet->protocol == IPPROTO_ICMPV6 && packet->hop_limit == 255 &&
            (packet->icmp_type == ICMPV6_NEIGHBOUR_SOLICITATION ||
             packet->icmp_type == ICMPV6_NEIGHBOUR_ADVERTISEMENT) &&
            (isLinkLocal(&packet->destination) || isMulticast(&packet->destination));
@@ -128,8 +134,7 @@ static __always_inline int sameMac(const __u8* a, const __u8* b) {
 
 static __always_inline int isOwnSource(const struct hs_port* port, const struct ethhdr* ethernet,
                                        const struct packet* packet) {
-    return sameMac(ethernet->h_source, port->sliver_mac) &&
-           (sameAddress(&packet->source, &port->home_address) || sameAddress(&packet->source, &port->slice_address));
+    return sameMac(ethernet->h_source, port->sliver_mac) && hasOwnSource(port, packet);
 }
 
 static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
@@ -159,13 +164,14 @@ int port_ingress(struct __sk_buff* skb) {
     if (!self || !port || skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_SHOT;
     if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)) || readPacket(skb, ETH_HLEN, &packet))
         return drop(HS_DROPPED_MALFORMED);
-    if (isGatewayDiscovery(&packet)) return TC_ACT_OK;
+    if (isGatewayDiscovery(port, &packet)) return TC_ACT_OK;
     if (isLinkScope(&packet)) return TC_ACT_SHOT;
     if (!isOwnSource(port, &ethernet, &packet)) return drop(HS_DROPPED_SPOOFED_SOURCE);
 
     rememberUdp(link, &packet);
-    if (!isHome(self, &packet.destination)) return TC_ACT_OK;
-    return sendHome(skb, &packet, self);
+    if (isHome(self, &packet.destination)) return sendHome(skb, &packet, self);
+    if (opensFlow(link, &packet) && isGuarded(skb, self, &packet)) return drop(HS_DROPPED_NOT_EXPOSED);
+    return TC_ACT_OK;
 }
 
 // What the kernel or uplink_egress sends to a sliver.

@@ -17,6 +17,7 @@ enum {
     HS_MAX_PORTS = 4096,      // slivers of one node
     HS_MAX_EXPOSED = 65536,   // exposed ports of all slivers of one node
     HS_MAX_PEERS = 16384,
+    HS_MAX_GUARDED = 64,
     HS_MAX_BINDINGS = 1000000,
     HS_MAX_CARE_OF_SETS = 65536,  // home addresses with more than one care-of address
     HS_FLOWS_HOME_AGENT = 262144,

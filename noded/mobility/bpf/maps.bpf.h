@@ -22,6 +22,15 @@ struct {
     __type(value, __u8);
 } trusted_peers SEC(".maps");
 
+// Addresses that slivers begin nothing with, beside the peers': the controller's.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_GUARDED);
+    __type(key, struct hs_address);
+    __type(value, __u8);
+} guarded SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(map_flags, BPF_F_NO_PREALLOC);
