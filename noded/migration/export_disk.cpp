@@ -164,8 +164,12 @@ private:
     }
 
     absl::Status addFile(int directory, const std::string& name, archive_entry* entry, off_t size) {
-        const UniqueFd file(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+        // A pipe that took the file's place meanwhile would keep the export waiting for a writer.
+        const UniqueFd file(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
         if (!file.valid()) return errnoStatus(errno, "open");
+        struct stat opened {};
+        if (::fstat(file.get(), &opened) != 0) return errnoStatus(errno, "fstat");
+        if (!S_ISREG(opened.st_mode)) return aborted("became another kind of file while it was read");
         const auto extents = addExtents(file.get(), size, entry);
         HS_RETURN_IF_ERROR(addHeader(entry));
         off_t offset = 0;
