@@ -15,7 +15,7 @@
 namespace homeslice::controller {
 namespace {
 
-constexpr size_t kChunkBytes = 256 * 1024;
+constexpr size_t kChunkBytes = size_t{256} * 1024;
 
 // One node's stream. The core keeps a shared_ptr as its session; the stream keeps one to itself until gRPC is done.
 class NodeStream : public grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>,

@@ -19,7 +19,7 @@ constexpr uint32_t kMinPids = 2;
 constexpr uint64_t kMaxMemoryBytes = uint64_t{1} << 50;
 constexpr size_t kMaxPorts = 64;
 constexpr size_t kMaxArguments = 1024;
-constexpr size_t kMaxArgumentBytes = 64 * 1024;
+constexpr size_t kMaxArgumentBytes = size_t{64} * 1024;
 constexpr size_t kMaxText = 256;
 
 absl::Status checkResources(const Resources& resources) {
