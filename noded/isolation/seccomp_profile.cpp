@@ -277,7 +277,7 @@ const Calls kSelf = {
 // A kernel interface as large as all system calls together, past this filter: its operations are not seen here.
 const Calls kIoUring = {"io_uring_enter", "io_uring_register", "io_uring_setup"};
 
-// Keys are not kept apart by namespaces.
+// Keys are not kept apart by namespaces, and request_key() starts a program of the host's.
 const Calls kKeys = {"add_key", "keyctl", "request_key"};
 
 // Code, or its execution traces, inside the kernel.
@@ -296,19 +296,31 @@ const Calls kMounts = {
     "move_mount", "open_tree", "pivot_root", "umount", "umount2",
 };
 
-// Files by number instead of by path, which knows no root directory; marks on whole file systems.
+// Files by number instead of by path, which knows no root directory (the way out of early Docker); marks on whole file
+// systems.
 const Calls kHandles = {"fanotify_init", "fanotify_mark", "open_by_handle_at"};
 
 // Other namespaces; making them is refused by flag below.
 const Calls kNamespaces = {"setns"};
 
-// The machine: clocks, ports, swap, accounting, quotas, memory placement, the log, power.
-const Calls kMachine = {
-    "_sysctl",     "acct",   "adjtimex",      "clock_adjtime", "clock_settime", "get_mempolicy", "ioperm",
-    "iopl",        "mbind",  "migrate_pages", "modify_ldt",    "move_pages",    "nfsservctl",    "quotactl",
-    "quotactl_fd", "reboot", "set_mempolicy", "settimeofday",  "stime",         "swapoff",       "swapon",
-    "sysfs",       "syslog", "uselib",        "ustat",         "vhangup",       "vm86",          "vm86old",
+// One clock for all; a sliver that sets it moves every other's time.
+const Calls kClocks = {"adjtimex", "clock_adjtime", "clock_settime", "settimeofday", "stime"};
+
+// The processor past the kernel: I/O ports, and segments that have been a way into its descriptor tables.
+const Calls kProcessor = {"ioperm", "iopl", "modify_ldt", "vm86", "vm86old"};
+
+// What an administrator of the machine does: its log (with addresses of the kernel), power, swap, accounting, quotas.
+const Calls kAdministration = {
+    "acct", "quotactl", "quotactl_fd", "reboot", "swapoff", "swapon", "syslog", "vhangup",
 };
+
+// Where memory lies. Policies and moves pin memory nodes and take locks that all share.
+const Calls kPlacement = {
+    "get_mempolicy", "mbind", "migrate_pages", "move_pages", "set_mempolicy",
+};
+
+// Left over from older kernels: nothing calls them, so nobody would notice a fault in them.
+const Calls kRelics = {"_sysctl", "nfsservctl", "sysfs", "uselib", "ustat"};
 
 void allow(sys::SeccompProfile& profile, const Calls& calls) {
     for (const char* call : calls) profile.rules.push_back({.syscall = call, .comparisons = {}});
@@ -373,7 +385,8 @@ sys::SeccompProfile sliverSeccompProfile() {
     for (const Calls* calls : {&kFiles, &kMemory, &kProcesses, &kWaiting, &kSockets, &kIpc, &kSelf}) {
         allow(profile, *calls);
     }
-    for (const Calls* calls : {&kIoUring, &kKeys, &kKernel, &kFaults, &kMounts, &kHandles, &kNamespaces, &kMachine}) {
+    for (const Calls* calls : {&kIoUring, &kKeys, &kKernel, &kFaults, &kMounts, &kHandles, &kNamespaces, &kClocks,
+                               &kProcessor, &kAdministration, &kPlacement, &kRelics}) {
         refuse(profile, *calls);
     }
     ruleNamespaceFlags(profile);
