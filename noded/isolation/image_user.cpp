@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@
 
 namespace homeslice::isolation {
 namespace {
+
+constexpr off_t kMaxFile = 1 << 20;
 
 std::vector<std::string> split(const std::string& text, char separator) {
     std::vector<std::string> parts;
@@ -44,7 +47,10 @@ absl::StatusOr<std::string> readInside(const std::string& rootfs, const std::str
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     const UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
     if (!fd.valid()) return errnoStatus(errno, "open " + path + " of the image");
-    return readAll(fd.get());
+    struct stat about {};
+    if (::fstat(fd.get(), &about) != 0) return errnoStatus(errno, "fstat " + path + " of the image");
+    if (S_ISREG(about.st_mode) && about.st_size <= kMaxFile) return readAll(fd.get());
+    return invalidArgument(path + " of the image is no file of at most " + std::to_string(kMaxFile) + " bytes");
 }
 
 // The entry of `name` in a file of colon-separated lines, with at least `columns` columns.

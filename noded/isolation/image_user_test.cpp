@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -47,6 +48,15 @@ TEST_F(ImageUserTest, RefusesWhatASliverCannotBe) {
     EXPECT_EQ(codeOf("1:4294967295"), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(codeOf("huge"), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(codeOf("bad"), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ImageUserTest, ReadsNeitherAFileWithoutEndNorAPipe) {
+    const std::string passwd = rootfs_ + "/etc/passwd";
+    ASSERT_EQ(::truncate(passwd.c_str(), off_t{1} << 40), 0);
+    EXPECT_EQ(codeOf("www-data"), absl::StatusCode::kInvalidArgument);
+    ASSERT_EQ(::unlink(passwd.c_str()), 0);
+    ASSERT_EQ(::mkfifo(passwd.c_str(), 0600), 0);
+    EXPECT_EQ(codeOf("www-data"), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(ImageUserTest, DoesNotFollowALinkOutOfTheImage) {
