@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <climits>
+#include <cstdlib>
+#include <filesystem>
 
 #include "base/file.h"
 #include "tests/escape/escape_fixture.h"
@@ -80,6 +82,17 @@ TEST_F(Files, CommandsInheritTheirThreeStreamsAndNothingElse) {
     EXPECT_EQ(outcome.output, "fd 0\nfd 1\nfd 2\ncwd /\n");
 }
 
+TEST_F(Files, TheSliversOwnCommandInheritsNothingElseEither) {
+    const SliverSpec third = node_->sliver(
+        3, {"sh", "-c", "for n in $(seq 3 63); do [ -e /proc/$$/fd/$n ] && echo open $n; done; echo in $(pwd)"});
+    node_->desire({attacker_, neighbour_, third});
+    ASSERT_TRUE(node_->reaches(third.id, sliver::State::exited)) << node_->manager().inspect();
+    const auto logs = node_->manager().logFiles(third.id);
+    ASSERT_TRUE(logs.ok() && !logs->empty());
+    EXPECT_THAT(readFile(logs->back()).value(), testing::MatchesRegex("[^ ]+ stdout F in /\n"));
+    node_->desire({attacker_, neighbour_});
+}
+
 std::string programOf(pid_t process) {
     char path[PATH_MAX] = {};
     const ssize_t size = ::readlink(("/proc/" + std::to_string(process) + "/exe").c_str(), path, sizeof path - 1);
@@ -119,6 +132,23 @@ TEST_F(Files, OverwriteAnotherProgramAsAControl) {
     ASSERT_TRUE(watching.ok()) << watching.status();
     for (int i = 0; i < 200; ++i) shell("/tmp/copy am_root; true");
     EXPECT_EQ((*watching)->wait().value_or(-1), 0);
+}
+
+// What the node puts into a disk at a start is not to follow what the sliver left there.
+TEST_F(Files, LinksInPlaceOfWhatTheNodeWrites) {
+    std::string outside = "/tmp/hst-outside-XXXXXX";
+    ASSERT_NE(::mkdtemp(outside.data()), nullptr);
+    ASSERT_EQ(::chmod(outside.c_str(), 0777), 0);
+    ASSERT_EQ(shell("rm -rf /etc /dev /proc 2>/dev/null; ln -s " + outside + " /etc").status, 0);
+    SliverSpec stopped = attacker_;
+    stopped.run = DesiredRun::stopped;
+    node_->desire({stopped, neighbour_});
+    ASSERT_TRUE(node_->reaches(attacker_.id, sliver::State::stopped)) << node_->manager().inspect();
+    node_->desire({attacker_, neighbour_});
+    ASSERT_TRUE(node_->reaches(attacker_.id, sliver::State::running)) << node_->manager().inspect();
+    EXPECT_EQ(shell("[ -L /etc ] && rm /etc && mkdir /etc").status, 0);
+    EXPECT_TRUE(std::filesystem::is_empty(outside));
+    EXPECT_EQ(removeTree(outside), absl::OkStatus());
 }
 
 TEST_F(Files, OfTheImageAreSharedAndChangesAreNot) {
