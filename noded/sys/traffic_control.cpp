@@ -14,8 +14,16 @@
 namespace homeslice::sys {
 namespace {
 
-constexpr uint32_t kHandle = 1U << 16;  // "1:"
 constexpr const char* kKind = "tbf";
+
+// "1234:", of half the burst. A queue of the same handle is changed, one of another handle takes its place and drops
+// what waits: a packet that waits and is larger than the new burst would never go, nor any behind it. Beyond 128 KiB,
+// the double of the largest packet, that does not matter.
+uint32_t handleOf(uint32_t burst_bytes) {
+    constexpr uint32_t kLeast = 1;
+    constexpr uint32_t kMost = 0xfff0;  // above are the kernel's own
+    return std::clamp(burst_bytes / 2, kLeast, kMost) << 16;
+}
 
 struct FreeMessage {
     void operator()(nl_msg* message) const { nlmsg_free(message); }
@@ -46,7 +54,7 @@ bool putBucket(nl_msg* message, const TokenBucket& bucket) {
     if (nla_put(message, TCA_TBF_PARMS, sizeof(parameters), &parameters) < 0) return false;
     if (bucket.bytes_per_second >= kMost32 && nla_put_u64(message, TCA_TBF_RATE64, bucket.bytes_per_second) < 0)
         return false;
-    if (nla_put_u32(message, TCA_TBF_BURST, bucket.burst_bytes) < 0) return false;
+    if (nla_put_u32(message, TCA_TBF_BURST, bucket.burst_bytes & ~1U) < 0) return false;
     nla_nest_end(message, options);
     return true;
 }
@@ -58,7 +66,7 @@ std::string nameOf(int index) { return "link " + std::to_string(index); }
 }  // namespace
 
 absl::Status limitSending(Netlink& netlink, int index, const TokenBucket& bucket) {
-    Message message = makeMessage(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, index, kHandle);
+    Message message = makeMessage(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, index, handleOf(bucket.burst_bytes));
     if (!message || !putBucket(message.get(), bucket)) return errnoStatus(ENOMEM, "netlink message");
     const int error = send(netlink, std::move(message));
     if (error == -NLE_OBJ_NOTFOUND)

@@ -1,6 +1,7 @@
 // How fast a link may send: a token bucket with a queue at the link's root (tc-tbf(8), rtnetlink(7)). What cannot be
 // sent yet waits in the queue, what finds the queue full is dropped. clsact and its programs stay as they are; they see
-// a packet before the queue does. What waits is kept when the rate changes.
+// a packet before the queue does. What waits is kept when the rate changes, and dropped when the burst
+// does.
 #pragma once
 
 #include <absl/status/status.h>
@@ -15,7 +16,7 @@ namespace homeslice::sys {
 // headers.
 struct TokenBucket {
     uint64_t bytes_per_second = 0;
-    uint32_t burst_bytes = 0;  // may go at once after a pause; at least one frame
+    uint32_t burst_bytes = 0;  // may go at once after a pause; at least one frame; even, or one less
     uint32_t queue_bytes = 0;
 };
 

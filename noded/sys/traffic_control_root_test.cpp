@@ -80,7 +80,7 @@ protected:
     // Received payload, bytes per second.
     double iperf(const std::string& options) const {
         const auto report = nlohmann::json::parse(
-            command("ip netns exec " + here_ + " iperf3 -J -c " + kThere + " -t 5 " + options), nullptr, false);
+            command("ip netns exec " + here_ + " timeout 30 iperf3 -J -c " + kThere + " -t 5 " + options), nullptr, false);
         return report["end"]["sum_received"]["bits_per_second"].get<double>() / 8;
     }
     // What the queue let pass in a second, while `options` of iperf3 send.
@@ -123,17 +123,33 @@ TEST_F(TrafficControlTest, UdpGetsNoMoreThanTheRate) {
 }
 
 TEST_F(TrafficControlTest, TheRateChangesInPlace) {
-    ASSERT_EQ(limitSending(*netlink_, index_, {.bytes_per_second = 1000, .burst_bytes = 3000, .queue_bytes = 100'000}),
-              absl::OkStatus());
+    TokenBucket bucket{.bytes_per_second = 1000, .burst_bytes = 30'000, .queue_bytes = 100'000};
+    ASSERT_EQ(limitSending(*netlink_, index_, bucket), absl::OkStatus());
     const std::string handle = queue()["handle"];
-    ASSERT_EQ(
-        limitSending(*netlink_, index_, {.bytes_per_second = kRate / 5, .burst_bytes = 30'000, .queue_bytes = 100'000}),
-        absl::OkStatus());
-    EXPECT_EQ(queue()["kind"], "tbf");
+    bucket.bytes_per_second = kRate / 5;
+    ASSERT_EQ(limitSending(*netlink_, index_, bucket), absl::OkStatus());
     EXPECT_EQ(queue()["handle"], handle);
     const double rate = rateWhile("");
     EXPECT_GE(rate, kRate / 5 * (1 - kTolerance));
     EXPECT_LE(rate, kRate / 5 * (1 + kTolerance));
+}
+
+// Large packets wait when the burst becomes smaller than they are.
+TEST_F(TrafficControlTest, ASmallerBurstDoesNotBlockTheQueue) {
+    ASSERT_EQ(
+        limitSending(*netlink_, index_, {.bytes_per_second = kRate, .burst_bytes = 65'536, .queue_bytes = 400'000}),
+        absl::OkStatus());
+    std::thread load([&] { EXPECT_GT(iperf(""), 0); });
+    const auto deadline = Monotonic::now() + std::chrono::seconds(3);
+    bool waits = false;
+    while (!waits && Monotonic::now() < deadline) waits = queue()["backlog"].get<uint64_t>() > 20'000;
+    EXPECT_TRUE(waits);
+    EXPECT_EQ(
+        limitSending(*netlink_, index_, {.bytes_per_second = kRate, .burst_bytes = 3'000, .queue_bytes = 400'000}),
+        absl::OkStatus());
+    const double before = sentBytes();
+    load.join();
+    EXPECT_GT(sentBytes() - before, 100'000);
 }
 
 TEST_F(TrafficControlTest, WithoutALimitItIsFast) {
