@@ -287,7 +287,26 @@ absl::StatusOr<ExecStart> execStartOf(const v1::ExecStart& message) {
         return invalidArgument("working directory: has a NUL byte or is too long");
     }
     start.request.working_directory = directory;
+    if (hasNul(message.user()) || message.user().size() > kMaxPathBytes) {
+        return invalidArgument("user: has a NUL byte or is too long");
+    }
+    start.request.user = message.user();
+    start.request.detached = message.detached();
+    if (message.tty()) {
+        HS_ASSIGN_OR_RETURN(start.request.terminal, terminalSizeOf(message.size()));
+    }
     return start;
+}
+
+absl::StatusOr<init::TerminalSize> terminalSizeOf(const v1::TerminalSize& message) {
+    constexpr uint32_t kMost = std::numeric_limits<uint16_t>::max();
+    if (message.columns() > kMost || message.rows() > kMost) {
+        return invalidArgument("terminal size: more than " + std::to_string(kMost) + " columns or rows");
+    }
+    init::TerminalSize size;
+    if (message.columns() > 0) size.columns = static_cast<uint16_t>(message.columns());
+    if (message.rows() > 0) size.rows = static_cast<uint16_t>(message.rows());
+    return size;
 }
 
 }  // namespace homeslice::api

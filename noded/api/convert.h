@@ -38,5 +38,7 @@ struct ExecStart {
     init::ExecRequest request;  // without descriptors
 };
 absl::StatusOr<ExecStart> execStartOf(const v1::ExecStart& message);
+// 0 columns or rows: the usual 80 and 24.
+absl::StatusOr<init::TerminalSize> terminalSizeOf(const v1::TerminalSize& message);
 
 }  // namespace homeslice::api

@@ -1,6 +1,9 @@
 #include "noded/api/exec_call.h"
 
+#include <absl/status/status.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,7 +32,7 @@ void ExecCall::post(void (ExecCall::*step)()) {
     loop_.post([self = shared_from_this(), step] { ((*self).*step)(); });
 }
 
-void ExecCall::OnReadDone(bool ok) { post(ok ? &ExecCall::handleRequest : &ExecCall::closeInput); }
+void ExecCall::OnReadDone(bool ok) { post(ok ? &ExecCall::handleRequest : &ExecCall::endInput); }
 
 void ExecCall::OnWriteDone(bool ok) {
     loop_.post([self = shared_from_this(), ok] {
@@ -58,13 +61,19 @@ void ExecCall::handleRequest() {
             takeInput();
             return;
         case v1::ExecRequest::kStdinClosed:
-            closeInput();
+            endInput();
             break;
         case v1::ExecRequest::kSignal:
             sendSignal();
             break;
+        case v1::ExecRequest::kResize:
+            resize();
+            break;
+        case v1::ExecRequest::kDetach:
+            detach();
+            break;
         default:
-            abandon(toGrpc(invalidArgument("exec: a request that is neither input nor a signal")));
+            abandon(toGrpc(invalidArgument("exec: an empty request, or a second `start`")));
             return;
     }
     if (!finished_) StartRead(&request_);
@@ -79,17 +88,22 @@ void ExecCall::start() {
 absl::Status ExecCall::tryStart() {
     if (!request_.has_start()) return invalidArgument("the first request must be `start`");
     HS_ASSIGN_OR_RETURN(ExecStart start, execStartOf(request_.start()));
-    HS_ASSIGN_OR_RETURN(StreamPipe input, makeStreamPipe(LoopEnd::write));
-    HS_ASSIGN_OR_RETURN(StreamPipe output, makeStreamPipe(LoopEnd::read));
-    HS_ASSIGN_OR_RETURN(StreamPipe errors, makeStreamPipe(LoopEnd::read));
-    start.request.stdin_fd = std::move(input.read_end);
-    start.request.stdout_fd = std::move(output.write_end);
-    start.request.stderr_fd = std::move(errors.write_end);
+    if (!start.request.terminal && !start.request.detached) HS_RETURN_IF_ERROR(openPipes(start.request));
     // std::function wants a copyable task; the descriptors are not.
     auto shared = std::make_shared<ExecStart>(std::move(start));
     if (!workers_.tryRun([self = shared_from_this(), shared] { self->runCommand(std::move(*shared)); })) {
         return resourceExhausted("too many calls at once on this node");
     }
+    return absl::OkStatus();
+}
+
+absl::Status ExecCall::openPipes(init::ExecRequest& request) {
+    HS_ASSIGN_OR_RETURN(StreamPipe input, makeStreamPipe(LoopEnd::write));
+    HS_ASSIGN_OR_RETURN(StreamPipe output, makeStreamPipe(LoopEnd::read));
+    HS_ASSIGN_OR_RETURN(StreamPipe errors, makeStreamPipe(LoopEnd::read));
+    request.stdin_fd = std::move(input.read_end);
+    request.stdout_fd = std::move(output.write_end);
+    request.stderr_fd = std::move(errors.write_end);
     input_ = std::move(input.write_end);
     outputs_[0].fd = std::move(output.read_end);
     outputs_[1].fd = std::move(errors.read_end);
@@ -127,7 +141,22 @@ void ExecCall::feedCommand() {
             closeInput();  // EPIPE: the command reads no more; the rest is dropped, as a shell's pipe would
         }
     }
+    if (!data.empty()) last_input_ = data.back();
     if (!finished_) StartRead(&request_);
+}
+
+// The client has no more input: the end of the pipe, or the key that says so on a terminal.
+void ExecCall::endInput() {
+    if (!terminal_) {
+        closeInput();
+        return;
+    }
+    termios settings{};
+    if (!input_ || std::exchange(input_ended_, true) || tcgetattr(input_.get(), &settings) != 0) return;
+    const char key = static_cast<char>(settings.c_cc[VEOF]);
+    // Within a line the key only hands over what there is of it.
+    const std::string keys(last_input_ == '\n' ? 1 : 2, key);
+    [[maybe_unused]] const ssize_t count = write(input_.get(), keys.data(), keys.size());
 }
 
 void ExecCall::closeInput() {
@@ -146,6 +175,20 @@ void ExecCall::sendSignal() {
     if (command_ && !end_) command_->kill(static_cast<int>(signal)).IgnoreError();
 }
 
+void ExecCall::resize() {
+    const auto size = terminalSizeOf(request_.resize());
+    if (!size.ok()) {
+        abandon(toGrpc(size.status()));
+    } else if (terminal_ && input_) {
+        init::resizeTerminal(input_.get(), *size).IgnoreError();
+    }
+}
+
+// wait() ends then, as it does for a command that is detached from the start.
+void ExecCall::detach() {
+    if (command_ && !end_) command_->detach().IgnoreError();
+}
+
 // ---- the command
 
 void ExecCall::handleStarted(std::shared_ptr<init::RunningCommand> command) {
@@ -154,12 +197,22 @@ void ExecCall::handleStarted(std::shared_ptr<init::RunningCommand> command) {
         command_->kill(SIGKILL).IgnoreError();
         return;
     }
+    takeTerminal();
     StartRead(&request_);
     pump();
 }
 
+// Two descriptors, so that each direction waits for itself.
+void ExecCall::takeTerminal() {
+    UniqueFd terminal = command_->takeTerminal();
+    if (!terminal) return;
+    terminal_ = true;
+    input_.reset(fcntl(terminal.get(), F_DUPFD_CLOEXEC, 0));
+    outputs_[0].fd = std::move(terminal);
+}
+
 void ExecCall::handleEnd(const absl::StatusOr<int>& end) {
-    end_ = end;
+    end_ = absl::IsCancelled(end.status()) ? absl::StatusOr<int>(0) : end;  // detached
     closeInput();
     pump();
 }

@@ -44,14 +44,19 @@ private:
     void handleRequest();
     void start();
     absl::Status tryStart();
+    absl::Status openPipes(init::ExecRequest& request);
     void runCommand(ExecStart start);
     void takeInput();
     void feedCommand();
+    void endInput();
     void closeInput();
     void sendSignal();
+    void resize();
+    void detach();
 
     // The command.
     void handleStarted(std::shared_ptr<init::RunningCommand> command);
+    void takeTerminal();
     void handleEnd(const absl::StatusOr<int>& end);
 
     // Responses.
@@ -77,6 +82,9 @@ private:
 
     UniqueFd input_;
     size_t input_written_ = 0;  // of the current request's data
+    char last_input_ = '\n';
+    bool terminal_ = false;     // input and output are the two directions of one
+    bool input_ended_ = false;  // on a terminal
     std::array<Output, 2> outputs_{Output{UniqueFd(), v1::ExecResponse::kStdoutData},
                                    Output{UniqueFd(), v1::ExecResponse::kStderrData}};
     size_t next_output_ = 0;  // taken in turns, so that neither starves

@@ -184,6 +184,99 @@ TEST_F(NodeServiceTest, ManyExecsAtOnce) {
     for (int i = 0; i < 40; ++i) EXPECT_EQ(all[static_cast<size_t>(i)].get().output, std::to_string(i));
 }
 
+class ExecOnTerminalTest : public NodeServiceTest {
+protected:
+    void SetUp() override {
+        NodeServiceTest::SetUp();
+        stream_ = stub_->Exec(&context_);
+    }
+    void begin(const std::string& script) {
+        v1::ExecRequest request = startOf({"sh", "-c", script});
+        request.mutable_start()->set_tty(true);
+        request.mutable_start()->mutable_size()->set_columns(100);
+        request.mutable_start()->mutable_size()->set_rows(30);
+        stream_->Write(request);
+    }
+    void type(const std::string& keys) {
+        v1::ExecRequest request;
+        request.set_stdin_data(keys);
+        stream_->Write(request);
+    }
+    bool shows(const std::string& text) {
+        v1::ExecResponse response;
+        while (seen_.find(text) == std::string::npos) {
+            if (!stream_->Read(&response)) return false;
+            seen_ += response.stdout_data();
+        }
+        return true;
+    }
+
+    grpc::ClientContext context_;
+    std::unique_ptr<ExecStream> stream_;
+    std::string seen_;
+};
+
+TEST_F(ExecOnTerminalTest, CarriesKeysSizesAndStatus) {
+    begin("stty size; read line; stty size; echo err >&2; exit $line");
+    ASSERT_TRUE(shows("30 100\r\n")) << seen_;
+    v1::ExecRequest request;
+    request.mutable_resize()->set_columns(132);
+    request.mutable_resize()->set_rows(50);
+    stream_->Write(request);
+    type("5\n");
+    ASSERT_TRUE(shows("50 132\r\nerr\r\n")) << seen_;
+    const Outcome outcome = collect(*stream_);
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+    EXPECT_EQ(outcome.exit_status, 5);
+}
+
+TEST_F(ExecOnTerminalTest, TheEndOfInputIsAKey) {
+    begin("cat; echo through");
+    type("a line\nno line");
+    v1::ExecRequest request;
+    request.set_stdin_closed(true);
+    stream_->Write(request);
+    stream_->WritesDone();
+    const Outcome outcome = collect(*stream_);
+    EXPECT_EQ(outcome.exit_status, 0);
+    EXPECT_THAT(outcome.output, testing::HasSubstr("no linethrough\r\n"));
+}
+
+TEST_F(ExecOnTerminalTest, DetachLeavesTheCommand) {
+    begin("echo $$; sleep 600");
+    ASSERT_TRUE(shows("\r\n"));
+    const pid_t pid = std::stoi(seen_);
+    v1::ExecRequest request;
+    request.set_detach(true);
+    stream_->Write(request);
+    const Outcome outcome = collect(*stream_);
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+    EXPECT_EQ(outcome.exit_status, 0);
+    manager_.seen.change([&] { EXPECT_TRUE(manager_.ended_pids.empty()); });
+    EXPECT_EQ(kill(-pid, SIGKILL), 0);
+}
+
+TEST_F(ExecOnTerminalTest, RefusesAnImpossibleSize) {
+    begin("sleep 600");
+    v1::ExecRequest request;
+    request.mutable_resize()->set_columns(70'000);
+    stream_->Write(request);
+    EXPECT_EQ(collect(*stream_).status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(NodeServiceTest, ExecDetachedFromTheStartEndsAtOnce) {
+    grpc::ClientContext context;
+    const auto stream = stub_->Exec(&context);
+    v1::ExecRequest request = startOf({"sleep", "0.1"});
+    request.mutable_start()->set_detached(true);
+    request.mutable_start()->set_user("ana");
+    stream->Write(request);
+    const Outcome outcome = collect(*stream);
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+    EXPECT_EQ(outcome.exit_status, 0);
+    manager_.seen.change([&] { EXPECT_EQ(manager_.last_user, "ana"); });
+}
+
 TEST_F(NodeServiceTest, StoppingTheServerEndsCallsAndCommands) {
     grpc::ClientContext context;
     const auto stream = stub_->Exec(&context);
@@ -200,10 +293,10 @@ TEST_F(NodeServiceTest, StoppingTheServerEndsCallsAndCommands) {
 TEST_F(NodeServiceTest, LogsComeOldestFirst) {
     const std::string directory = testing::TempDir() + "node-service-" + std::to_string(getpid());
     ASSERT_TRUE(makeDirectories(directory).ok());
-    const std::string old_lines(300'000, 'o');
+    const std::string old_lines = std::string(300'000, 'o') + "\n";
     ASSERT_TRUE(replaceFile(directory + "/log.1", old_lines).ok());
     ASSERT_TRUE(replaceFile(directory + "/log", "new\n").ok());
-    manager_.log_files = {directory + "/log.2-rotated-away", directory + "/log.1", directory + "/log"};
+    manager_.log_directory = directory;
 
     v1::LogsRequest request;
     request.mutable_sliver()->set_slice("web");
@@ -216,6 +309,34 @@ TEST_F(NodeServiceTest, LogsComeOldestFirst) {
     EXPECT_TRUE(stream->Finish().ok());
     EXPECT_TRUE(text == old_lines + "new\n") << text.size();
     EXPECT_TRUE(removeTree(directory).ok());
+}
+
+TEST_F(NodeServiceTest, FollowedLogsEndWithTheClientOrTheSliver) {
+    const std::string directory = testing::TempDir() + "node-service-" + std::to_string(getpid());
+    const std::string record = "2026-01-02T03:04:05.678901234Z stdout F line\n";
+    v1::LogsRequest request;
+    request.mutable_sliver()->set_slice("web");
+    request.mutable_sliver()->set_index(1);
+    request.set_follow(true);
+    request.set_tail(1);
+    manager_.log_directory = directory;
+    for (const bool removed : {false, true}) {
+        ASSERT_TRUE(makeDirectories(directory).ok());
+        ASSERT_TRUE(replaceFile(directory + "/log", record + record).ok());
+        grpc::ClientContext context;
+        const auto stream = stub_->Logs(&context, request);
+        v1::Chunk chunk;
+        ASSERT_TRUE(stream->Read(&chunk));
+        EXPECT_EQ(chunk.data(), record);
+        auto log = openFile(directory + "/log", O_WRONLY | O_APPEND);
+        ASSERT_TRUE(log.ok() && writeAll(log->get(), record).ok());
+        ASSERT_TRUE(stream->Read(&chunk));
+        EXPECT_EQ(chunk.data(), record);
+        if (!removed) context.TryCancel();
+        EXPECT_TRUE(removeTree(directory).ok());
+        EXPECT_FALSE(stream->Read(&chunk));
+        EXPECT_EQ(stream->Finish().error_code(), removed ? grpc::StatusCode::OK : grpc::StatusCode::CANCELLED);
+    }
 }
 
 TEST_F(NodeServiceTest, InspectIsValidText) {

@@ -1,11 +1,16 @@
 #include "noded/api/test_fakes.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
 #include "base/status.h"
@@ -15,10 +20,20 @@ namespace {
 
 class LocalCommand final : public init::RunningCommand {
 public:
-    LocalCommand(pid_t pid, FakeManager& manager) : pid_(pid), manager_(manager) {}
+    LocalCommand(pid_t pid, UniqueFd terminal, FakeManager& manager)
+        : pid_(pid),
+          terminal_(std::move(terminal)),
+          manager_(manager),
+          pidfd_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))),
+          detached_(eventfd(0, EFD_CLOEXEC)) {}
     ~LocalCommand() override = default;
 
     absl::StatusOr<int> wait() override {
+        std::array<pollfd, 2> events{{{.fd = pidfd_.get(), .events = POLLIN, .revents = 0},
+                                      {.fd = detached_.get(), .events = POLLIN, .revents = 0}}};
+        while (poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
+        }
+        if (events[0].revents == 0) return cancelled("detached");
         int status = 0;
         while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
         }
@@ -30,10 +45,42 @@ public:
         return ::kill(-pid_, signal) == 0 ? absl::OkStatus() : errnoStatus(errno, "kill");
     }
 
+    absl::Status detach() override {
+        eventfd_write(detached_.get(), 1);
+        return absl::OkStatus();
+    }
+
+    UniqueFd takeTerminal() override { return std::move(terminal_); }
+
 private:
     pid_t pid_;
+    UniqueFd terminal_;
     FakeManager& manager_;
+    UniqueFd pidfd_;
+    UniqueFd detached_;
 };
+
+// As sliver-init does it, by its own means.
+absl::StatusOr<std::unique_ptr<init::RunningCommand>> runOnTerminal(const init::ExecRequest& request,
+                                                                    FakeManager& manager) {
+    std::vector<char*> argv;
+    for (const std::string& word : request.argv) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    winsize size{};
+    size.ws_col = request.terminal->columns;
+    size.ws_row = request.terminal->rows;
+    int master = -1;
+    const pid_t pid = forkpty(&master, nullptr, nullptr, &size);
+    if (pid < 0) return errnoStatus(errno, "forkpty");
+    if (pid == 0) {
+        execvp(argv[0], argv.data());
+        _exit(127);
+    }
+    UniqueFd terminal(master);
+    fcntl(master, F_SETFL, O_NONBLOCK);
+    fcntl(master, F_SETFD, FD_CLOEXEC);
+    return std::make_unique<LocalCommand>(pid, std::move(terminal), manager);
+}
 
 }  // namespace
 
@@ -55,14 +102,18 @@ std::vector<sliver::SliverReport> FakeManager::reports() const {
 
 absl::StatusOr<std::unique_ptr<init::RunningCommand>> FakeManager::exec(const SliverId& id, init::ExecRequest request) {
     if (id.slice != "web") return notFound("sliver " + id.toString() + " is not here");
+    seen.change([&] { last_user = request.user; });
+    if (request.terminal) return runOnTerminal(request, *this);
     std::vector<char*> argv;
     for (std::string& word : request.argv) argv.push_back(word.data());
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, request.stdin_fd.get(), STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, request.stdout_fd.get(), STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, request.stderr_fd.get(), STDERR_FILENO);
+    const std::array<const UniqueFd*, 3> streams{&request.stdin_fd, &request.stdout_fd, &request.stderr_fd};
+    for (int target = 0; target < 3; ++target) {
+        const UniqueFd& stream = *streams.at(static_cast<size_t>(target));
+        if (stream) posix_spawn_file_actions_adddup2(&actions, stream.get(), target);
+    }
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
@@ -71,12 +122,14 @@ absl::StatusOr<std::unique_ptr<init::RunningCommand>> FakeManager::exec(const Sl
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) return errnoStatus(error, request.argv.front());
-    return std::make_unique<LocalCommand>(pid, *this);
+    auto command = std::make_unique<LocalCommand>(pid, UniqueFd(), *this);
+    if (request.detached) HS_RETURN_IF_ERROR(command->detach());
+    return command;
 }
 
-absl::StatusOr<std::vector<std::string>> FakeManager::logFiles(const SliverId& id) const {
+absl::StatusOr<std::string> FakeManager::logDirectory(const SliverId& id) const {
     if (id.slice != "web") return notFound("sliver " + id.toString() + " is not here");
-    return log_files;
+    return log_directory;
 }
 
 absl::Status FakeManager::exportDisk(const SliverId& id, uint64_t generation, int fd) {

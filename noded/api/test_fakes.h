@@ -49,16 +49,17 @@ public:
     std::vector<sliver::SliverReport> reports() const override;
     // Runs the command on this machine; NOT_FOUND for slices other than "web".
     absl::StatusOr<std::unique_ptr<init::RunningCommand>> exec(const SliverId& id, init::ExecRequest request) override;
-    absl::StatusOr<std::vector<std::string>> logFiles(const SliverId& id) const override;
+    absl::StatusOr<std::string> logDirectory(const SliverId& id) const override;
     absl::Status exportDisk(const SliverId& id, uint64_t generation, int fd) override;
     std::string inspect() const override { return R"({"web/1":"running"})"; }
 
     mutable Eventually seen;  // guards what follows
     std::optional<sliver::Desired> desired;
     std::vector<sliver::SliverReport> current_reports;
-    std::vector<std::string> log_files;
+    std::string log_directory;
     std::function<absl::Status(int fd)> export_disk;
     std::vector<int> ended_pids;
+    std::string last_user;  // that a command was to run as
 };
 
 class FakeForwarder final : public mobility::Forwarder {

@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <charconv>
 #include <cstring>
@@ -24,18 +27,36 @@ constexpr int kBacklog = 64;
 
 std::string asBytes(const Request& request) { return {reinterpret_cast<const char*>(&request), sizeof(request)}; }
 
-absl::StatusOr<std::string> packExec(const ExecRequest& exec, uint32_t streams) {
+absl::Status checkExec(const ExecRequest& exec) {
     if (exec.argv.empty() || exec.argv[0].empty()) return invalidArgument("exec: no command");
     if (exec.argv.size() + exec.env.size() > kMaxStrings) {
         return invalidArgument("exec: more than " + std::to_string(kMaxStrings) + " arguments and variables");
     }
+    if (exec.terminal && (exec.stdin_fd || exec.stdout_fd || exec.stderr_fd)) {
+        return invalidArgument("exec: a terminal and other streams");
+    }
+    return absl::OkStatus();
+}
+
+Request headerOf(const ExecRequest& exec, uint32_t streams) {
     Request request;
     request.kind = Request::exec;
     request.argument_count = static_cast<uint32_t>(exec.argv.size());
     request.environment_count = static_cast<uint32_t>(exec.env.size());
     request.streams = streams;
-    std::string message = asBytes(request);
-    std::vector<std::string> strings = {exec.working_directory.empty() ? "/" : exec.working_directory};
+    if (exec.detached) request.flags |= Request::detached;
+    if (exec.terminal) {
+        request.flags |= Request::terminal;
+        request.columns = exec.terminal->columns;
+        request.rows = exec.terminal->rows;
+    }
+    return request;
+}
+
+absl::StatusOr<std::string> packExec(const ExecRequest& exec, uint32_t streams) {
+    HS_RETURN_IF_ERROR(checkExec(exec));
+    std::string message = asBytes(headerOf(exec, streams));
+    std::vector<std::string> strings = {exec.working_directory.empty() ? "/" : exec.working_directory, exec.user};
     strings.insert(strings.end(), exec.argv.begin(), exec.argv.end());
     strings.insert(strings.end(), exec.env.begin(), exec.env.end());
     for (const std::string& text : strings) {
@@ -49,23 +70,45 @@ absl::StatusOr<std::string> packExec(const ExecRequest& exec, uint32_t streams) 
     return message;
 }
 
-absl::StatusOr<Reply> receiveReply(int socket, std::chrono::milliseconds timeout) {
-    HS_ASSIGN_OR_RETURN(const sys::Message message, sys::receiveMessage(socket, sizeof(Reply), timeout));
-    if (message.data.size() != sizeof(Reply)) return internalError("sliver-init sent a malformed reply");
+struct Answer {
     Reply reply;
-    std::memcpy(&reply, message.data.data(), sizeof(reply));
-    return reply;
+    UniqueFd fd;
+};
+
+absl::StatusOr<Answer> receiveAnswer(int socket, std::chrono::milliseconds timeout) {
+    HS_ASSIGN_OR_RETURN(sys::Message message, sys::receiveMessage(socket, sizeof(Reply), timeout));
+    if (message.data.size() != sizeof(Reply)) return internalError("sliver-init sent a malformed reply");
+    Answer answer;
+    std::memcpy(&answer.reply, message.data.data(), sizeof(Reply));
+    if (!message.fds.empty()) answer.fd = std::move(message.fds[0]);
+    return answer;
+}
+
+// The host is about to read and write it: it must not be anything else, whatever happened inside.
+absl::Status checkTerminal(int master) {
+    constexpr unsigned kMajor = 5;  // devices.rst: /dev/ptmx is 5:2
+    constexpr unsigned kMinor = 2;
+    struct stat about {};
+    if (::fstat(master, &about) < 0) return errnoStatus(errno, "fstat of a terminal");
+    const bool is_master =
+        S_ISCHR(about.st_mode) && gnu_dev_major(about.st_rdev) == kMajor && gnu_dev_minor(about.st_rdev) == kMinor;
+    return is_master ? absl::OkStatus() : internalError("sliver-init sent something else than a terminal");
+}
+
+absl::StatusOr<int> statusOf(const Reply& reply) {
+    if (reply.kind == Reply::exited) return reply.value;
+    if (reply.kind == Reply::detached) return cancelled("the command is detached");
+    return internalError("sliver-init sent an unexpected reply");
 }
 
 class Running : public RunningCommand {
 public:
-    explicit Running(UniqueFd socket) : socket_(std::move(socket)) {}
+    Running(UniqueFd socket, UniqueFd terminal) : socket_(std::move(socket)), terminal_(std::move(terminal)) {}
 
     absl::StatusOr<int> wait() override {
-        const auto reply = receiveReply(socket_.get(), kForever);
-        if (!reply.ok()) return withContext(reply.status(), "the sliver ended before the command");
-        if (reply->kind != Reply::exited) return internalError("sliver-init sent an unexpected reply");
-        return reply->value;
+        const auto answer = receiveAnswer(socket_.get(), kForever);
+        if (!answer.ok()) return withContext(answer.status(), "the sliver ended before the command");
+        return statusOf(answer->reply);
     }
 
     absl::Status kill(int signal) override {
@@ -73,13 +116,40 @@ public:
         Request request;
         request.kind = Request::signal;
         request.signal_number = signal;
+        return send(request);
+    }
+
+    absl::Status detach() override {
+        Request request;
+        request.kind = Request::detach;
+        return send(request);
+    }
+
+    UniqueFd takeTerminal() override { return std::move(terminal_); }
+
+private:
+    absl::Status send(const Request& request) {
         const absl::Status sent = sys::sendMessage(socket_.get(), asBytes(request));
         // Gone is gone: sliver-init closes the connection when the command has ended.
         return absl::IsUnavailable(sent) ? absl::OkStatus() : sent;
     }
 
-private:
     UniqueFd socket_;
+    UniqueFd terminal_;
+};
+
+// One whose end, or whose going on without us, was the first answer.
+class Settled : public RunningCommand {
+public:
+    explicit Settled(const Reply& reply) : reply_(reply) {}
+
+    absl::StatusOr<int> wait() override { return statusOf(reply_); }
+    absl::Status kill(int) override { return absl::OkStatus(); }
+    absl::Status detach() override { return absl::OkStatus(); }
+    UniqueFd takeTerminal() override { return {}; }
+
+private:
+    Reply reply_;
 };
 
 }  // namespace
@@ -96,19 +166,29 @@ absl::StatusOr<std::unique_ptr<RunningCommand>> exec(const std::string& control_
     HS_ASSIGN_OR_RETURN(const std::string message, packExec(request, streams));
     HS_ASSIGN_OR_RETURN_CTX(UniqueFd socket, sys::connectSeqpacket(control_socket_path), "exec");
     HS_RETURN_IF_ERROR_CTX(sys::sendMessage(socket.get(), message, fds), "exec");
-    HS_ASSIGN_OR_RETURN_CTX(const Reply reply, receiveReply(socket.get(), kAnswerTimeout), "exec");
-    if (reply.kind == Reply::refused) return errnoStatus(reply.value, "exec of " + request.argv[0]);
-    if (reply.kind != Reply::started) return internalError("sliver-init sent an unexpected reply");
-    return std::make_unique<Running>(std::move(socket));
+    HS_ASSIGN_OR_RETURN_CTX(Answer answer, receiveAnswer(socket.get(), kAnswerTimeout), "exec");
+    if (answer.reply.kind == Reply::refused) return errnoStatus(answer.reply.value, "exec of " + request.argv[0]);
+    if (answer.reply.kind != Reply::started) return std::make_unique<Settled>(answer.reply);
+    if (request.terminal) HS_RETURN_IF_ERROR(checkTerminal(answer.fd.get()));
+    return std::make_unique<Running>(std::move(socket), std::move(answer.fd));
 }
 
-absl::Status stop(const std::string& control_socket_path, std::chrono::milliseconds grace) {
+absl::Status resizeTerminal(int master, const TerminalSize& size) {
+    winsize wanted{};
+    wanted.ws_col = size.columns;
+    wanted.ws_row = size.rows;
+    return ::ioctl(master, TIOCSWINSZ, &wanted) < 0 ? errnoStatus(errno, "resize a terminal") : absl::OkStatus();
+}
+
+absl::Status stop(const std::string& control_socket_path, std::chrono::milliseconds grace, int signal) {
     if (grace.count() < 0 || grace.count() > std::numeric_limits<uint32_t>::max()) {
         return invalidArgument("stop: grace of " + std::to_string(grace.count()) + " ms");
     }
+    if (signal < 0 || signal > SIGRTMAX) return invalidArgument("stop: no signal " + std::to_string(signal));
     Request request;
     request.kind = Request::stop;
     request.grace_ms = static_cast<uint32_t>(grace.count());
+    request.signal_number = signal;
     HS_ASSIGN_OR_RETURN_CTX(const UniqueFd socket, sys::connectSeqpacket(control_socket_path), "stop");
     return withContext(sys::sendMessage(socket.get(), asBytes(request)), "stop");
 }

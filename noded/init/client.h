@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,32 +15,55 @@
 
 namespace homeslice::init {
 
+struct TerminalSize {
+    uint16_t columns = 80;
+    uint16_t rows = 24;
+};
+
 struct ExecRequest {
     std::vector<std::string> argv;  // at least one; found by PATH
     std::vector<std::string> env;   // "NAME=value", over the sliver's own environment
     std::string working_directory;  // empty: /
-    UniqueFd stdin_fd;              // handed to the command; invalid: /dev/null
+    // "name|uid[:group|gid]", looked up inside, in the sliver's /etc/passwd and /etc/group; empty: the sliver's own.
+    // One that is not there ends the command with 126, with the reason on its stderr. HOME becomes the user's unless
+    // `env` has one.
+    std::string user;
+    UniqueFd stdin_fd;  // handed to the command; invalid: /dev/null
     UniqueFd stdout_fd;
     UniqueFd stderr_fd;
+    // Set: stdin, stdout and stderr are a terminal of the sliver's, see takeTerminal(); no descriptor may be given
+    // then.
+    std::optional<TerminalSize> terminal;
+    // The command goes on without the RunningCommand, until its end or the sliver's.
+    bool detached = false;
 };
 
 // A command that runs in a sliver as a child of its PID 1: same namespaces, cgroup, capabilities, seccomp filter.
-// Destroying the object before the command has ended kills its process group.
+// Destroying the object before the command has ended kills its process group and its terminal's foreground group.
 class RunningCommand {
 public:
     virtual ~RunningCommand() = default;
     // Blocks until it ends. 0-255; 128+N after signal N; 126 not executable, 127 not found. UNAVAILABLE when the sliver
-    // ended first.
+    // ended first. CANCELLED when the command is detached: nobody will know its end.
     virtual absl::StatusOr<int> wait() = 0;
     // To the command's process group. Any thread.
     virtual absl::Status kill(int signal) = 0;
+    // Lets the command go on without this object: wait() ends. What it writes to its terminal is dropped from now on.
+    // Nothing happens when it has ended. Any thread.
+    virtual absl::Status detach() = 0;
+    // The terminal's master end, non-blocking; the caller's from the first call on, and invalid without a terminal. Its
+    // end of file is EIO, when all inside have closed the other end.
+    virtual UniqueFd takeTerminal() = 0;
 };
 
 absl::StatusOr<std::unique_ptr<RunningCommand>> exec(const std::string& control_socket_path, ExecRequest request);
 
-// Asks sliver-init to stop: SIGTERM to the sliver's command (to every process when it idles), SIGKILL after `grace`,
-// then it exits. Returns at once; watch the pidfd for the end.
-absl::Status stop(const std::string& control_socket_path, std::chrono::milliseconds grace);
+// Of a terminal whose master end this is; the foreground group gets SIGWINCH.
+absl::Status resizeTerminal(int master, const TerminalSize& size);
+
+// Asks sliver-init to stop: `signal` (0: SIGTERM) to the sliver's command (to every process when it idles), SIGKILL
+// after `grace`, then it exits. Returns at once; watch the pidfd for the end.
+absl::Status stop(const std::string& control_socket_path, std::chrono::milliseconds grace, int signal = 0);
 
 // The listening end for LaunchPlan::control_socket; an old socket file is replaced.
 absl::StatusOr<UniqueFd> listenControlSocket(const std::string& path);

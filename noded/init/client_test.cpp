@@ -1,6 +1,7 @@
 // What needs no sliver; the rest is in launcher/sliver_root_test.cpp.
 #include "noded/init/client.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -23,7 +24,13 @@ TEST(InitClient, RefusesWhatDoesNotFit) {
     ExecRequest many;
     many.argv = std::vector<std::string>(kMaxStrings + 1, "x");
     EXPECT_TRUE(absl::IsInvalidArgument(exec("/nowhere", std::move(many)).status()));
+    ExecRequest both;
+    both.argv = {"cat"};
+    both.terminal = TerminalSize();
+    both.stdin_fd = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    EXPECT_TRUE(absl::IsInvalidArgument(exec("/nowhere", std::move(both)).status()));
     EXPECT_TRUE(absl::IsInvalidArgument(stop("/nowhere", milliseconds(-1))));
+    EXPECT_TRUE(absl::IsInvalidArgument(stop("/nowhere", milliseconds(0), 1000)));
 }
 
 TEST(InitClient, SaysWhenThereIsNoSliver) {

@@ -1,12 +1,14 @@
 #include "noded/init/control.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "noded/init/spawn.h"
+#include "noded/init/terminal.h"
 #include "noded/sys/packed_strings.h"
 #include "noded/sys/seqpacket.h"
 
@@ -18,13 +20,49 @@ void signalCommand(pid_t pid, int signal) {
     if (::kill(-pid, signal) < 0 && errno == ESRCH) ::kill(pid, signal);
 }
 
+// A shell gives each of its jobs a group.
+void killForeground(int terminal) {
+    const pid_t group = ::tcgetpgrp(terminal);
+    if (group > 1) ::kill(-group, SIGKILL);
+}
+
+// The descriptors of a command that close with the call: the ends that it takes, whatever becomes of it.
+struct Ends {
+    Terminal terminal;
+    UniqueFd execution_read;
+    UniqueFd execution_write;
+};
+
+int32_t openEnds(const Request& request, Ends& ends) {
+    if ((request.flags & Request::terminal) != 0) {
+        if (const int error = openTerminal(request.columns, request.rows, ends.terminal); error != 0) return error;
+    }
+    if ((request.flags & Request::detached) != 0) {
+        int pipe_ends[2];
+        if (::pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) < 0) return errno;
+        ends.execution_read.reset(pipe_ends[0]);
+        ends.execution_write.reset(pipe_ends[1]);
+    }
+    return 0;
+}
+
+int32_t takeStreams(const Request& request, const UniqueFd (&fds)[3], size_t fd_count, Command& command) {
+    size_t next = 0;
+    for (unsigned stream = 0; stream < 3; ++stream) {
+        if ((request.streams >> stream & 1) == 0) continue;
+        if (next == fd_count) return EINVAL;
+        command.streams[stream] = fds[next++].get();
+    }
+    return 0;
+}
+
 }  // namespace
 
 int Control::accept(int listening_fd) {
     UniqueFd socket(::accept4(listening_fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) return -1;
     for (size_t i = 0; i < kMaxConnections; ++i) {
-        if (connections_[i].socket || connections_[i].pid > 0) continue;
+        if (!connections_[i].free()) continue;
         connections_[i].socket = std::move(socket);
         return static_cast<int>(i);
     }
@@ -46,49 +84,74 @@ Control::Wish Control::onReadable(int index) {
     received.strings_size = static_cast<size_t>(size) - sizeof(Request);
     switch (received.request.kind) {
         case Request::exec:
-            execute(connection, received);
-            return {};
+            return execute(connection, received);
         case Request::signal:
             if (connection.pid > 0) signalCommand(connection.pid, received.request.signal_number);
             return {};
-        case Request::stop:
-            return {true, received.request.grace_ms};
+        case Request::detach:
+            if (connection.pid > 0) return detach(connection);
+            return {};
+        case Request::stop: {
+            Wish wish;
+            wish.stop = true;
+            wish.signal_number = received.request.signal_number;
+            wish.grace_ms = received.request.grace_ms;
+            return wish;
+        }
         default:
             close(connection);
             return {};
     }
 }
 
-void Control::execute(Connection& connection, Received& received) {
-    pid_t pid = 0;
-    const int32_t error = connection.pid > 0 ? EBUSY : start(received, pid);
+Control::Wish Control::execute(Connection& connection, Received& received) {
+    const int32_t error = connection.pid > 0 ? EBUSY : start(received, connection);
     if (error != 0) {
         reply(connection, Reply::refused, error);
-        return;
+        return {};
     }
-    connection.pid = pid;
-    ++commands_;
-    reply(connection, Reply::started, pid);
+    Wish wish;
+    wish.execution = connection.execution.get();
+    if (connection.execution) wish.drain = connection.terminal.get();
+    if (!connection.execution) reply(connection, Reply::started, connection.pid, connection.terminal.get());
+    return wish;
 }
 
 // 0, or why there is no command.
-int32_t Control::start(const Received& received, pid_t& pid) {
+int32_t Control::start(const Received& received, Connection& connection) {
     const Request& request = received.request;
+    const bool terminal = (request.flags & Request::terminal) != 0;
     if (commands_ >= kMaxCommands) return EAGAIN;
-    if (request.argument_count == 0 || request.argument_count > kMaxStrings) return EINVAL;
-    if (request.environment_count > kMaxStrings - request.argument_count) return E2BIG;
-
+    if (terminal && request.streams != 0) return EINVAL;
     Command command;
     command.uid = defaults_.uid;
     command.gid = defaults_.gid;
-    size_t next_fd = 0;
-    for (unsigned stream = 0; stream < 3; ++stream) {
-        if ((request.streams >> stream & 1) == 0) continue;
-        if (next_fd == received.fd_count) return EINVAL;
-        command.streams[stream] = received.fds[next_fd++].get();
+    if (const int32_t error = takeStreams(request, received.fds, received.fd_count, command); error != 0) return error;
+    if (const int32_t error = parseStrings(received, command); error != 0) return error;
+
+    Ends ends;
+    if (const int32_t error = openEnds(request, ends); error != 0) return error;
+    command.terminal = terminal;
+    command.failure = ends.execution_write.get();
+    if (terminal) {
+        for (int& stream : command.streams) stream = ends.terminal.slave.get();
     }
+    const pid_t pid = spawn(command);
+    if (pid < 0) return -pid;
+    ++commands_;
+    connection.pid = pid;
+    connection.terminal = std::move(ends.terminal.master);
+    connection.execution = std::move(ends.execution_read);
+    return 0;
+}
+
+int32_t Control::parseStrings(const Received& received, Command& command) {
+    const Request& request = received.request;
+    if (request.argument_count == 0 || request.argument_count > kMaxStrings) return EINVAL;
+    if (request.environment_count > kMaxStrings - request.argument_count) return E2BIG;
     sys::PackedStrings strings(buffer_ + sizeof(Request), received.strings_size);
     command.directory = strings.next();
+    command.user = strings.next();
     command.argv = strings_;
     command.environment = strings_ + request.argument_count + 1;
     for (uint32_t i = 0; i < request.argument_count; ++i) strings_[i] = strings.next();
@@ -96,17 +159,46 @@ int32_t Control::start(const Received& received, pid_t& pid) {
     for (uint32_t i = 0; i < request.environment_count; ++i) command.environment[i] = strings.next();
     command.environment[request.environment_count] = nullptr;
     const bool complete =
-        command.directory != nullptr && strings_[request.argument_count - 1] != nullptr &&
+        command.directory != nullptr && command.user != nullptr && strings_[request.argument_count - 1] != nullptr &&
         (request.environment_count == 0 || command.environment[request.environment_count - 1] != nullptr);
     if (!complete || !strings.atEnd()) return EINVAL;
+    if (command.user[0] == '\0') command.user = defaults_.user;
+    return 0;
+}
 
-    pid = spawn(command);
-    return pid < 0 ? -pid : 0;
+void Control::onExecution(int index) {
+    Connection& connection = connections_[index];
+    if (!connection.execution) return;
+    char failed = 0;
+    const ssize_t size = ::read(connection.execution.get(), &failed, 1);
+    if (size < 0) return;
+    connection.execution.reset();
+    if (size > 0) return;  // its end, with the status that tells why, comes next
+    reply(connection, Reply::detached, 0);
+    connection.socket.reset();
+}
+
+Control::Wish Control::detach(Connection& connection) {
+    reply(connection, Reply::detached, 0);
+    connection.socket.reset();
+    Wish wish;
+    wish.drain = connection.terminal.get();
+    return wish;
+}
+
+int Control::discardOutput(int index) {
+    Connection& connection = connections_[index];
+    if (!connection.terminal) return -1;
+    const ssize_t size = ::read(connection.terminal.get(), buffer_, sizeof(buffer_));
+    if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) connection.terminal.reset();
+    return connection.terminal.get();
 }
 
 bool Control::onChildEnd(pid_t pid, int wait_status) {
-    for (Connection& connection : connections_) {
+    for (size_t i = 0; i < kMaxConnections; ++i) {
+        Connection& connection = connections_[i];
         if (connection.pid != pid) continue;
+        onExecution(static_cast<int>(i));
         connection.pid = 0;
         --commands_;
         reply(connection, Reply::exited, exitStatus(wait_status));
@@ -116,17 +208,22 @@ bool Control::onChildEnd(pid_t pid, int wait_status) {
     return false;
 }
 
-void Control::reply(Connection& connection, uint32_t kind, int32_t value) {
+void Control::reply(Connection& connection, uint32_t kind, int32_t value, int fd) {
     if (!connection.socket) return;
     const Reply message{kind, value};
-    const int result =
-        sys::sendParts(connection.socket.get(), &message, sizeof(message), nullptr, 0, nullptr, 0, MSG_DONTWAIT);
+    const int result = sys::sendParts(connection.socket.get(), &message, sizeof(message), nullptr, 0, &fd,
+                                      fd >= 0 ? 1 : 0, MSG_DONTWAIT);
     if (result < 0) close(connection);
 }
 
 void Control::close(Connection& connection) {
     connection.socket.reset();
-    if (connection.pid > 0) signalCommand(connection.pid, SIGKILL);
+    connection.execution.reset();
+    if (connection.pid > 0) {
+        signalCommand(connection.pid, SIGKILL);
+        if (connection.terminal) killForeground(connection.terminal.get());
+    }
+    connection.terminal.reset();
 }
 
 }  // namespace homeslice::init

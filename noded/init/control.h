@@ -8,6 +8,7 @@
 
 #include "base/unique_fd.h"
 #include "noded/init/protocol.h"
+#include "noded/init/spawn.h"
 
 namespace homeslice::init {
 
@@ -17,11 +18,15 @@ public:
     struct Defaults {
         uid_t uid;
         gid_t gid;
+        const char* user;
     };
     // What a readable connection asked of its owner.
     struct Wish {
         bool stop = false;
+        int32_t signal_number = 0;  // with stop
         uint32_t grace_ms = 0;
+        int execution = -1;  // call onExecution() when this is readable
+        int drain = -1;      // call discardOutput() when this is readable
     };
 
     explicit Control(Defaults defaults) : defaults_(defaults) {}
@@ -31,13 +36,21 @@ public:
     int accept(int listening_fd);
     int descriptor(int index) const { return connections_[index].socket.get(); }
     Wish onReadable(int index);
+    // A command that was to be detached from the start has been executed, or could not be.
+    void onExecution(int index);
+    // Reads some output of a detached command that has a terminal. The descriptor to ask again for; -1: it is over.
+    int discardOutput(int index);
     // A child that was reaped; true when it was a command of a connection.
     bool onChildEnd(pid_t pid, int wait_status);
 
 private:
     struct Connection {
-        UniqueFd socket;
-        pid_t pid = 0;  // of the running command
+        bool free() const { return !socket && pid == 0; }
+
+        UniqueFd socket;  // gone: nobody asks for the command any more
+        pid_t pid = 0;    // of the running command
+        UniqueFd terminal;
+        UniqueFd execution;  // a pipe that the command's execve(2) closes
     };
     struct Received {
         Request request;
@@ -46,9 +59,11 @@ private:
         size_t fd_count;
     };
 
-    void execute(Connection& connection, Received& received);
-    int32_t start(const Received& received, pid_t& pid);
-    void reply(Connection& connection, uint32_t kind, int32_t value);
+    Wish execute(Connection& connection, Received& received);
+    int32_t start(const Received& received, Connection& connection);
+    int32_t parseStrings(const Received& received, Command& command);
+    void reply(Connection& connection, uint32_t kind, int32_t value, int fd = -1);
+    Wish detach(Connection& connection);
     void close(Connection& connection);
 
     Defaults defaults_;

@@ -35,6 +35,11 @@ Date dateOf(int64_t days_since_epoch) {
     return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day_of_year - (153 * month_from_march + 2) / 5 + 1};
 }
 
+struct FileName {
+    explicit FileName(uint32_t age) { ::snprintf(text, sizeof(text), "%s.%u", kLogFile, age); }
+    char text[24];
+};
+
 bool writeWhole(int fd, const char* data, size_t size) {
     while (size > 0) {
         const ssize_t written = ::write(fd, data, size);
@@ -48,9 +53,9 @@ bool writeWhole(int fd, const char* data, size_t size) {
 
 }  // namespace
 
-LogWriter::LogWriter(int directory_fd, uint64_t rotation_size)
-    : directory_fd_(directory_fd), rotation_size_(rotation_size) {
+LogWriter::LogWriter(int directory_fd, const LogLimits& limits) : directory_fd_(directory_fd), limits_(limits) {
     openLog();
+    removeBeyondLimit();
 }
 
 void LogWriter::openLog() {
@@ -59,8 +64,20 @@ void LogWriter::openLog() {
     file_size_ = file_ && ::fstat(file_.get(), &about) == 0 ? static_cast<uint64_t>(about.st_size) : 0;
 }
 
+// What an earlier life of the sliver left under a higher limit.
+void LogWriter::removeBeyondLimit() {
+    uint32_t age = limits_.files;
+    while (age < kMaxLogFiles && ::unlinkat(directory_fd_, FileName(age).text, 0) == 0) ++age;
+}
+
+// From the oldest on, so that a reader who looks from the newest on never misses a file that moves meanwhile.
 void LogWriter::rotate() {
-    if (::renameat(directory_fd_, kLogFile, directory_fd_, kRotatedLogFile) == 0) openLog();
+    for (uint32_t age = limits_.files - 1; age > 1; --age) {
+        ::renameat(directory_fd_, FileName(age - 1).text, directory_fd_, FileName(age).text);
+    }
+    const bool gone = limits_.files > 1 ? ::renameat(directory_fd_, kLogFile, directory_fd_, FileName(1).text) == 0
+                                        : ::unlinkat(directory_fd_, kLogFile, 0) == 0;
+    if (gone) openLog();
 }
 
 void LogWriter::write(Stream stream, const char* data, size_t size) {
@@ -93,7 +110,9 @@ void LogWriter::finish(Stream stream) {
 
 void LogWriter::addRecord(Stream stream, char flag) {
     Line& line = lines_[static_cast<size_t>(stream)];
-    if (batch_size_ + kMaxRecordHead + line.size + 1 > sizeof(batch_)) flush();
+    const size_t most = kMaxRecordHead + line.size + 1;
+    const bool fits = batch_size_ + most <= sizeof(batch_) && file_size_ + batch_size_ + most <= limits_.max_bytes;
+    if (!fits) flush();
     const int head = ::snprintf(batch_ + batch_size_, kMaxRecordHead, "%s %s %c ", time_,
                                 stream == Stream::out ? "stdout" : "stderr", flag);
     batch_size_ += static_cast<size_t>(head);
@@ -105,7 +124,7 @@ void LogWriter::addRecord(Stream stream, char flag) {
 
 void LogWriter::flush() {
     if (batch_size_ == 0) return;
-    if (file_size_ > 0 && file_size_ + batch_size_ > rotation_size_) rotate();
+    if (file_size_ > 0 && file_size_ + batch_size_ > limits_.max_bytes) rotate();
     if (!file_) openLog();
     if (file_) writeWhole(file_.get(), batch_, batch_size_);
     file_size_ += batch_size_;

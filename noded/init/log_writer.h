@@ -14,7 +14,7 @@ enum class Stream { out, err };
 class LogWriter {
 public:
     // Appends to the log in the directory, which is borrowed.
-    explicit LogWriter(int directory_fd, uint64_t rotation_size = kLogRotationSize);
+    explicit LogWriter(int directory_fd, const LogLimits& limits = {});
 
     // Output of the command as it came; whole lines of it are in the file on return.
     void write(Stream stream, const char* data, size_t size);
@@ -29,11 +29,12 @@ private:
     void addRecord(Stream stream, char flag);
     void flush();
     void openLog();
+    void removeBeyondLimit();
     void rotate();
     void stampTime();
 
     int directory_fd_;
-    uint64_t rotation_size_;
+    LogLimits limits_;
     UniqueFd file_;
     uint64_t file_size_ = 0;
     Line lines_[2];

@@ -13,6 +13,7 @@
 namespace homeslice::init {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
 class LogWriterTest : public ::testing::Test {
@@ -52,13 +53,33 @@ TEST_F(LogWriterTest, LongLinesComeInParts) {
                 MatchesRegex(std::string(kStamp) + "stdout P x*\n" + kStamp + "stdout F xxxxxxxxxx\n"));
 }
 
-TEST_F(LogWriterTest, KeepsTheFileBefore) {
-    const auto log = std::make_unique<LogWriter>(fd_.get(), 100);
-    write(*log, Stream::out, "one\n");
-    write(*log, Stream::out, "two\n");
-    write(*log, Stream::out, "three\n");
-    EXPECT_THAT(content(kLogFile), MatchesRegex(std::string(kStamp) + "stdout F three\n"));
-    EXPECT_THAT(content(kRotatedLogFile), MatchesRegex(std::string(kStamp) + "stdout F one\n.*stdout F two\n"));
+TEST_F(LogWriterTest, KeepsTheFilesBefore) {
+    const auto log = std::make_unique<LogWriter>(fd_.get(), LogLimits{.max_bytes = 100, .files = 3});
+    for (const char* line : {"one\n", "two\n", "three\n", "four\n", "five\n"}) write(*log, Stream::out, line);
+    EXPECT_THAT(content("log"), MatchesRegex(std::string(kStamp) + "stdout F five\n"));
+    EXPECT_THAT(content("log.1"), MatchesRegex(std::string(kStamp) + "stdout F three\n.*stdout F four\n"));
+    EXPECT_THAT(content("log.2"), MatchesRegex(std::string(kStamp) + "stdout F one\n.*stdout F two\n"));
+    write(*log, Stream::out, "six\n");
+    write(*log, Stream::out, "seven\n");
+    EXPECT_THAT(content("log.2"), HasSubstr("three\n"));
+    EXPECT_EQ(content("log.3"), "(none)");
+}
+
+TEST_F(LogWriterTest, KeepsOneFileAlone) {
+    const auto log = std::make_unique<LogWriter>(fd_.get(), LogLimits{.max_bytes = 100, .files = 1});
+    for (const char* line : {"one\n", "two\n", "three\n"}) write(*log, Stream::out, line);
+    EXPECT_THAT(content("log"), MatchesRegex(std::string(kStamp) + "stdout F three\n"));
+    EXPECT_EQ(content("log.1"), "(none)");
+}
+
+TEST_F(LogWriterTest, RemovesWhatALowerLimitLeavesNoRoomFor) {
+    const LogLimits many{.max_bytes = 40, .files = 5};
+    const auto before = std::make_unique<LogWriter>(fd_.get(), many);
+    for (int i = 0; i < 9; ++i) write(*before, Stream::out, "a line\n");
+    EXPECT_NE(content("log.4"), "(none)");
+    const auto after = std::make_unique<LogWriter>(fd_.get(), LogLimits{.max_bytes = 40, .files = 2});
+    EXPECT_NE(content("log.1"), "(none)");
+    for (const char* name : {"log.2", "log.3", "log.4"}) EXPECT_EQ(content(name), "(none)") << name;
 }
 
 TEST_F(LogWriterTest, AppendsAfterARestart) {

@@ -33,18 +33,29 @@ bool keepFromCommands() {
     return true;
 }
 
-bool parseId(const char* text, unsigned& id) {
+bool parseNumber(const char* text, uint64_t most, uint64_t& number) {
     char* end = nullptr;
     errno = 0;
-    const unsigned long value = ::strtoul(text, &end, 10);
-    id = static_cast<unsigned>(value);
-    return errno == 0 && end != text && *end == '\0' && value < ~0U;
+    number = ::strtoull(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0' && number <= most;
 }
 
+constexpr char kUsage[] = "UID GID USER DIRECTORY LOG-BYTES LOG-FILES [COMMAND ARGUMENT...]";
+
 bool parseOptions(int argc, char** argv, Supervisor::Options& options) {
-    if (argc < 4 || !parseId(argv[1], options.uid) || !parseId(argv[2], options.gid)) return false;
-    options.directory = argv[3];
-    options.argv = argv + 4;
+    constexpr uint64_t kMaxId = ~0U - 1;
+    uint64_t uid = 0;
+    uint64_t gid = 0;
+    uint64_t log_files = 0;
+    if (argc < 7 || !parseNumber(argv[1], kMaxId, uid) || !parseNumber(argv[2], kMaxId, gid)) return false;
+    if (!parseNumber(argv[5], ~uint64_t{0}, options.log.max_bytes)) return false;
+    if (!parseNumber(argv[6], kMaxLogFiles, log_files) || log_files == 0) return false;
+    options.uid = static_cast<uid_t>(uid);
+    options.gid = static_cast<gid_t>(gid);
+    options.user = argv[3];
+    options.directory = argv[4];
+    options.log.files = static_cast<uint32_t>(log_files);
+    options.argv = argv + 7;
     return true;
 }
 
@@ -55,7 +66,7 @@ int main(int argc, char** argv) {
     ::signal(SIGPIPE, SIG_IGN);
     Supervisor::Options options;
     if (!parseOptions(argc, argv, options)) {
-        report(failureReport(EINVAL, "sliver-init", "usage: sliver-init UID GID DIRECTORY [COMMAND ARGUMENT...]"));
+        report(failureReport(EINVAL, "sliver-init", kUsage));
         return kBadStart;
     }
     if (!keepFromCommands()) {

@@ -1,14 +1,19 @@
 // sliver-init's interfaces: how it is started, and the messages on its control socket (AF_UNIX SOCK_SEQPACKET, host
 // byte order: both ends are on one machine and of one build).
 //
-// Command line: sliver-init UID GID DIRECTORY [COMMAND ARGUMENT...]. Its environment is the command's. Without a
-// command it idles. The descriptors below are open, stdin, stdout and stderr are /dev/null.
+// Command line: sliver-init UID GID USER DIRECTORY LOG-BYTES LOG-FILES [COMMAND ARGUMENT...]. Its environment is the
+// command's. The command runs as USER (user.h), or as UID and GID when that is empty. Without a command it idles. The
+// descriptors below are open, stdin, stdout and stderr are /dev/null.
 //
-// Control socket: a connection carries one exec and its signals, or one stop.
-//   > exec   + descriptors   < started, then exited when the command has ended; or refused
+// Control socket: a connection carries one exec with its signals, or one stop.
+//   > exec   + descriptors   < started [+ descriptor: the terminal's master end], then exited when the command has
+//                              ended; or refused
 //   > signal                   to the exec's process group
+//   > detach                 < detached: the command goes on without the connection, its terminal's output is dropped
 //   > stop
-// Closing the connection kills the exec's process group.
+// Closing the connection kills the exec's process group and, with a terminal, its foreground process group. An exec
+// that asks to be detached from the start is answered by `detached` once the command has been executed, or by `exited`
+// when it could not be.
 #pragma once
 
 #include <cstddef>
@@ -26,22 +31,28 @@ inline constexpr uint32_t kMaxStrings = 4096;   // arguments and variables of on
 inline constexpr size_t kMaxCommands = 256;     // running at once; one more is refused with EAGAIN
 inline constexpr size_t kMaxConnections = 288;  // the rest is for stop requests
 
-// Followed by strings (sys/packed_strings.h), for exec: working directory, arguments, environment.
+// Followed by strings (sys/packed_strings.h), for exec: working directory, user (empty: the sliver's), arguments,
+// environment.
 struct Request {
-    enum Kind : uint32_t { exec = 1, signal = 2, stop = 3 };
+    enum Kind : uint32_t { exec = 1, signal = 2, stop = 3, detach = 4 };
+    enum Flag : uint32_t { terminal = 1, detached = 2 };
 
     uint32_t kind = 0;
     uint32_t argument_count = 0;     // exec
     uint32_t environment_count = 0;  // exec
-    uint32_t streams = 0;            // exec: bit N set: a descriptor for the command's N comes along, in this order
-    int32_t signal_number = 0;       // signal
-    uint32_t grace_ms = 0;           // stop: until SIGKILL
+    uint32_t streams = 0;       // exec: bit N set: a descriptor for the command's N comes along, in this order; none of
+                                // them with a terminal
+    uint32_t flags = 0;         // exec
+    uint16_t columns = 0;       // exec with a terminal
+    uint16_t rows = 0;          // the same
+    int32_t signal_number = 0;  // signal; stop: 0 is SIGTERM
+    uint32_t grace_ms = 0;      // stop: until SIGKILL
 };
-static_assert(sizeof(Request) == 24);
+static_assert(sizeof(Request) == 32);
 static_assert(std::is_trivially_copyable_v<Request>);
 
 struct Reply {
-    enum Kind : uint32_t { started = 1, exited = 2, refused = 3 };
+    enum Kind : uint32_t { started = 1, exited = 2, refused = 3, detached = 4 };
 
     uint32_t kind = 0;
     int32_t value = 0;  // started: pid inside; exited: status 0-255; refused: errno

@@ -16,14 +16,21 @@ namespace {
 // In a pid namespace -1 means every process but this one. False when there was none.
 bool signalEveryProcess(int signal) { return ::kill(-1, signal) == 0 || errno != ESRCH; }
 
+epoll_event eventOf(uint32_t events, uint32_t source, uint32_t index) {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = uint64_t{source} << 32 | index;
+    return event;
+}
+
 }  // namespace
 
 Supervisor::Supervisor(const Options& options, int control_fd, int log_directory_fd)
     : options_(options),
       control_fd_(control_fd),
       log_directory_fd_(log_directory_fd),
-      log_(log_directory_fd),
-      control_({options.uid, options.gid}) {}
+      log_(log_directory_fd, options.log),
+      control_({options.uid, options.gid, options.user}) {}
 
 const char* Supervisor::start() {
     removeExitFile(log_directory_fd_);
@@ -46,10 +53,16 @@ const char* Supervisor::start() {
 }
 
 bool Supervisor::watch(int fd, Source source, uint32_t index) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = uint64_t{source} << 32 | index;
+    epoll_event event = eventOf(EPOLLIN, source, index);
     return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+// For what others have open too: closing it here does not end the watch, and a hang-up would be told for ever.
+void Supervisor::watchOnce(int fd, Source source, uint32_t index) {
+    epoll_event event = eventOf(EPOLLIN | EPOLLONESHOT, source, index);
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) < 0 && errno == ENOENT) {
+        ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+    }
 }
 
 bool Supervisor::openPipe(Stream stream, UniqueFd& write_end) {
@@ -69,6 +82,7 @@ bool Supervisor::spawnCommand() {
     Command command;
     command.argv = options_.argv;
     command.directory = options_.directory;
+    command.user = options_.user;
     command.uid = options_.uid;
     command.gid = options_.gid;
     command.streams[STDOUT_FILENO] = out.get();
@@ -118,6 +132,13 @@ void Supervisor::onEvent(Source source, uint32_t index) {
             return;
         case connection:
             return onConnection(index);
+        case execution:
+            return control_.onExecution(static_cast<int>(index));
+        case drained_output: {
+            const int more = control_.discardOutput(static_cast<int>(index));
+            if (more >= 0) watchOnce(more, drained_output, index);
+            return;
+        }
     }
 }
 
@@ -152,17 +173,20 @@ void Supervisor::acceptConnection() {
 
 void Supervisor::onConnection(uint32_t index) {
     const Control::Wish wish = control_.onReadable(static_cast<int>(index));
-    if (wish.stop) stop(wish.grace_ms);
+    if (wish.stop) stop(wish.signal_number, wish.grace_ms);
+    if (wish.execution >= 0) watch(wish.execution, execution, index);
+    if (wish.drain >= 0) watchOnce(wish.drain, drained_output, index);
 }
 
 // Asked again, only the time left changes.
-void Supervisor::stop(uint32_t grace_ms) {
+void Supervisor::stop(int signal, uint32_t grace_ms) {
     if (!stopping_) {
         stopping_ = true;
+        if (signal == 0) signal = SIGTERM;
         if (command_ > 0) {
-            ::kill(command_, SIGTERM);
+            ::kill(command_, signal);
         } else {
-            signalEveryProcess(SIGTERM);
+            signalEveryProcess(signal);
         }
     }
     itimerspec when{};

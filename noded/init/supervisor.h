@@ -18,7 +18,9 @@ public:
     struct Options {
         uid_t uid = 0;
         gid_t gid = 0;
-        char* directory = nullptr;
+        const char* user = "";  // empty: uid and gid
+        const char* directory = "/";
+        LogLimits log;
         char** argv = nullptr;
     };
 
@@ -30,9 +32,19 @@ public:
     int run();
 
 private:
-    enum Source : uint32_t { signals, grace_timer, listener, command_out, command_err, connection };
+    enum Source : uint32_t {
+        signals,
+        grace_timer,
+        listener,
+        command_out,
+        command_err,
+        connection,
+        execution,      // a detached command's
+        drained_output  // the same
+    };
 
     bool watch(int fd, Source source, uint32_t index = 0);
+    void watchOnce(int fd, Source source, uint32_t index);
     bool openPipe(Stream stream, UniqueFd& write_end);
     bool spawnCommand();
     void onEvent(Source source, uint32_t index);
@@ -41,7 +53,7 @@ private:
     void onCommandEnd(int wait_status);
     void onConnection(uint32_t index);
     void acceptConnection();
-    void stop(uint32_t grace_ms);
+    void stop(int signal, uint32_t grace_ms);
     void onGraceOver();
     bool pump(Stream stream);
     bool finished() const;

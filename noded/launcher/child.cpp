@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cinttypes>
 #include <cstring>
 
 #include "noded/init/protocol.h"
@@ -42,19 +43,25 @@ void arrangeDescriptors(Setup& setup, Plan& plan) {
     setup.require(::close_range(kInitProgramFd + 1, ~0U, 0) == 0, "close_range");
 }
 
+// init/protocol.h tells the order.
 [[noreturn]] void executeInit(const Setup& setup, const Plan& plan) {
     char uid[16];
     char gid[16];
+    char log_bytes[24];
+    char log_files[16];
     ::snprintf(uid, sizeof(uid), "%u", plan.uid);
     ::snprintf(gid, sizeof(gid), "%u", plan.gid);
+    ::snprintf(log_bytes, sizeof(log_bytes), "%" PRIu64, plan.log_bytes);
+    ::snprintf(log_files, sizeof(log_files), "%u", plan.log_files);
+    char name[] = "sliver-init";
+    char* const head[] = {name, uid, gid, plan.user, plan.working_directory, log_bytes, log_files};
+    constexpr size_t kHeadCount = sizeof(head) / sizeof(head[0]);
     size_t count = 0;
     while (plan.arguments[count] != nullptr) ++count;
-    char name[] = "sliver-init";
-    auto* argv = static_cast<char**>(::calloc(count + 5, sizeof(char*)));
+    auto* argv = static_cast<char**>(::calloc(kHeadCount + count + 1, sizeof(char*)));
     setup.require(argv != nullptr, "execveat", "memory");
-    char* const head[] = {name, uid, gid, plan.working_directory};
     std::memcpy(argv, head, sizeof(head));
-    std::memcpy(argv + 4, plan.arguments, count * sizeof(char*));
+    std::memcpy(argv + kHeadCount, plan.arguments, count * sizeof(char*));
     ::execveat(kInitProgramFd, "", argv, plan.environment, AT_EMPTY_PATH);
     setup.fail("execveat", name);
 }

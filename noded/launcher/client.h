@@ -55,6 +55,9 @@ struct LaunchPlan {
     std::string working_directory;  // inside
     uint32_t uid = 0;               // inside, of the command
     uint32_t gid = 0;
+    std::string user;         // "name|uid[:group|gid]", looked up inside by sliver-init; empty: uid and gid
+    uint64_t log_bytes = 0;   // of each log file before the next is begun; 0: the default of init/log_format.h
+    uint32_t log_files = 0;   // log files that are kept; 0: the same
     UniqueFd root_mount;      // detached mount that becomes /
     UniqueFd control_socket;  // listening SOCK_SEQPACKET socket, for init/client.h
     UniqueFd log_directory;   // O_PATH|O_DIRECTORY: sliver-init keeps its log there (init/log_format.h)

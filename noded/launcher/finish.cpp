@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -10,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "noded/init/log_format.h"
 #include "noded/init/setup_report.h"
 #include "noded/launcher/client.h"
 #include "noded/launcher/protocol.h"
@@ -49,10 +51,13 @@ absl::StatusOr<std::string> packPlan(const LaunchPlan& plan) {
     header.read_only_count = static_cast<uint32_t>(plan.read_only_paths.size());
     header.argument_count = static_cast<uint32_t>(plan.argv.size());
     header.environment_count = static_cast<uint32_t>(plan.env.size());
+    header.log_bytes = plan.log_bytes > 0 ? plan.log_bytes : init::kDefaultLogBytes;
+    header.log_files = plan.log_files > 0 ? std::min(plan.log_files, init::kMaxLogFiles) : init::kDefaultLogFiles;
     std::string data(reinterpret_cast<const char*>(&header), sizeof(header));
     data += plan.seccomp_program;
 
-    std::vector<std::string> strings = {plan.hostname, plan.working_directory.empty() ? "/" : plan.working_directory};
+    std::vector<std::string> strings = {plan.hostname, plan.working_directory.empty() ? "/" : plan.working_directory,
+                                        plan.user};
     for (const auto* list : {&plan.masked_paths, &plan.read_only_paths, &plan.argv, &plan.env}) {
         if (list->size() > kMaxPlanStrings) return invalidArgument("too many strings in the plan");
         strings.insert(strings.end(), list->begin(), list->end());
@@ -108,7 +113,7 @@ absl::Status endChild(const Child& child) {
 }  // namespace
 
 absl::Status finish(Child& child, LaunchPlan plan) {
-    const absl::Status result = handOver(child, plan);
+    absl::Status result = handOver(child, plan);
     child.setup.reset();
     if (result.ok()) return result;
     const absl::Status ended = endChild(child);

@@ -61,12 +61,15 @@ void parse(const Setup& setup, char* data, size_t size, Plan& plan) {
     plan.kept_capabilities = header.kept_capabilities;
     plan.uid = header.uid;
     plan.gid = header.gid;
+    plan.log_bytes = header.log_bytes;
+    plan.log_files = header.log_files;
     plan.seccomp_program = data;
     plan.seccomp_size = header.seccomp_size;
 
     sys::PackedStrings strings(data + header.seccomp_size, size - header.seccomp_size);
     plan.hostname = takeString(setup, strings);
     plan.working_directory = takeString(setup, strings);
+    plan.user = takeString(setup, strings);
     plan.masked_paths = takeList(setup, strings, header.masked_count);
     plan.read_only_paths = takeList(setup, strings, header.read_only_count);
     plan.arguments = takeList(setup, strings, header.argument_count);

@@ -18,7 +18,7 @@
 
 namespace homeslice::launcher {
 
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 inline constexpr int kListeningFd = 3;  // how the launcher is started: the socket to listen on
 
 enum class Kind : uint32_t { hello = 1, clone, cloned, ended, taken, plan };
@@ -75,7 +75,7 @@ inline constexpr size_t kMaxMessageToNoded = sizeof(ClonedMessage);
 inline constexpr size_t kPlanFds = 5;
 inline constexpr size_t kMaxPlanSize = 1 << 20;
 inline constexpr uint32_t kMaxPlanStrings = 16384;
-inline constexpr size_t kMaxSeccompProgram = 4096 * 8;  // BPF_MAXINSNS
+inline constexpr size_t kMaxSeccompProgram = size_t{4096} * 8;  // BPF_MAXINSNS
 
 struct PlanMessage {
     Kind kind = Kind::plan;
@@ -83,7 +83,7 @@ struct PlanMessage {
 };
 static_assert(sizeof(PlanMessage) == 8);
 
-// How the plan's file begins. Then the seccomp program; then strings: host name, working directory, masked paths,
+// How the plan's file begins. Then the seccomp program; then strings: host name, working directory, user, masked paths,
 // read-only paths, arguments, environment.
 struct PlanHeader {
     uint64_t kept_capabilities = 0;
@@ -94,9 +94,10 @@ struct PlanHeader {
     uint32_t read_only_count = 0;
     uint32_t argument_count = 0;
     uint32_t environment_count = 0;
-    uint32_t reserved = 0;
+    uint32_t log_files = 0;
+    uint64_t log_bytes = 0;
 };
-static_assert(sizeof(PlanHeader) == 40);
+static_assert(sizeof(PlanHeader) == 48);
 
 static_assert(std::is_trivially_copyable_v<ClonedMessage> && std::is_trivially_copyable_v<PlanHeader>);
 

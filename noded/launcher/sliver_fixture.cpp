@@ -32,7 +32,7 @@ absl::StatusOr<UniqueFd> makeRoot(const IdRange& ids) {
     std::filesystem::copy_file("/bin/busybox", path + "/bin/busybox", error);
     if (error) return errnoStatus(error.value(), "copy /bin/busybox");
     for (const char* name : {"sh", "cat", "echo", "id", "sleep", "true", "ls", "grep", "kill", "mkdir", "readlink",
-                             "hostname", "touch", "env", "stat", "wc", "tty"}) {
+                             "hostname", "touch", "env", "stat", "stty", "wc", "tty", "rm"}) {
         std::filesystem::create_symlink("busybox", path + "/bin/" + name, error);
     }
     HS_RETURN_IF_ERROR(replaceFile(path + "/etc/plain", "not a program\n", 0644));

@@ -38,6 +38,9 @@ struct Plan {
     size_t seccomp_size = 0;
     char* hostname = nullptr;
     char* working_directory = nullptr;
+    char* user = nullptr;
+    uint64_t log_bytes = 0;
+    uint32_t log_files = 0;
     char** masked_paths = nullptr;  // these four lists end with nullptr
     char** read_only_paths = nullptr;
     char** arguments = nullptr;

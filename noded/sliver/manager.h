@@ -78,8 +78,9 @@ public:
     // FAILED_PRECONDITION unless it is running.
     virtual absl::StatusOr<std::unique_ptr<init::RunningCommand>> exec(const SliverId& id,
                                                                        init::ExecRequest request) = 0;
-    // The sliver's log files, oldest first (host paths; CRI log format).
-    virtual absl::StatusOr<std::vector<std::string>> logFiles(const SliverId& id) const = 0;
+    // Where the sliver's log is kept (host path; init/log_format.h), from its first start on this node until it is
+    // removed. FAILED_PRECONDITION before.
+    virtual absl::StatusOr<std::string> logDirectory(const SliverId& id) const = 0;
     // Writes the disk of a stopped sliver to `fd`. FAILED_PRECONDITION unless it is stopped here with this generation.
     virtual absl::Status exportDisk(const SliverId& id, uint64_t generation, int fd) = 0;
     // What the manager believes and what the kernel says of each sliver, JSON.

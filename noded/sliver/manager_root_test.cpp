@@ -40,10 +40,9 @@ TEST_F(ManagerRootTest, ACommandThatEndsLeavesStatusAndLog) {
     node_->desire({spec});
     ASSERT_TRUE(node_->reaches(spec.id, State::exited)) << node_->manager().inspect();
     EXPECT_EQ(node_->report(spec.id).exit_status, 3);
-    const auto logs = node_->manager().logFiles(spec.id);
-    ASSERT_TRUE(logs.ok());
-    ASSERT_EQ(logs->size(), 1U);
-    EXPECT_THAT(readFile(logs->front()).value(), HasSubstr("stdout F to the log"));
+    const auto logs = node_->manager().logDirectory(spec.id);
+    ASSERT_TRUE(logs.ok()) << logs.status();
+    EXPECT_THAT(readFile(*logs + "/log").value(), HasSubstr("stdout F to the log"));
 }
 
 TEST_F(ManagerRootTest, AnUnknownCommandSaysSo) {

@@ -357,7 +357,7 @@ TEST_F(ManagerTest, WhatCannotBeRememberedIsNotStarted) {
 TEST_F(ManagerTest, RefusesWhatNeedsAnotherState) {
     ASSERT_TRUE(boot().ok());
     EXPECT_EQ(manager_->exec(spec_.id, {}).status().code(), absl::StatusCode::kNotFound);
-    EXPECT_EQ(manager_->logFiles(spec_.id).status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(manager_->logDirectory(spec_.id).status().code(), absl::StatusCode::kNotFound);
     EXPECT_EQ(manager_->exportDisk(spec_.id, 1, -1).code(), absl::StatusCode::kNotFound);
     ASSERT_TRUE(runs());
     EXPECT_EQ(manager_->exportDisk(spec_.id, 1, -1).code(), absl::StatusCode::kFailedPrecondition);

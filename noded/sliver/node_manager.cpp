@@ -5,7 +5,6 @@
 
 #include "base/defer.h"
 #include "base/status.h"
-#include "noded/init/log_format.h"
 #include "noded/migration/disk.h"
 #include "noded/sliver/recovery.h"
 #include "noded/sliver/slivers.h"
@@ -47,7 +46,7 @@ public:
 
     std::vector<SliverReport> reports() const override;
     absl::StatusOr<std::unique_ptr<init::RunningCommand>> exec(const SliverId& id, init::ExecRequest request) override;
-    absl::StatusOr<std::vector<std::string>> logFiles(const SliverId& id) const override;
+    absl::StatusOr<std::string> logDirectory(const SliverId& id) const override;
     absl::Status exportDisk(const SliverId& id, uint64_t generation, int fd) override;
     std::string inspect() const override;
 
@@ -125,15 +124,13 @@ absl::StatusOr<std::unique_ptr<init::RunningCommand>> NodeManager::exec(const Sl
     return init::exec(record.runtime.controlSocket(), std::move(request));
 }
 
-absl::StatusOr<std::vector<std::string>> NodeManager::logFiles(const SliverId& id) const {
+absl::StatusOr<std::string> NodeManager::logDirectory(const SliverId& id) const {
     HS_ASSIGN_OR_RETURN(const Record record, find(id));
-    std::vector<std::string> files;
-    for (const char* name : {init::kRotatedLogFile, init::kLogFile}) {
-        const std::string path = record.runtime.logDirectory() + "/" + name;
-        std::error_code error;
-        if (std::filesystem::exists(path, error)) files.push_back(path);
-    }
-    return files;
+    const std::string directory = record.runtime.logDirectory();
+    std::error_code error;
+    const bool begun = !record.runtime.directory.empty() && std::filesystem::is_directory(directory, error);
+    if (!begun) return failedPrecondition("sliver " + id.toString() + " has not been started here yet: it has no log");
+    return directory;
 }
 
 absl::StatusOr<isolation::SliverRuntime> NodeManager::beginExport(const SliverId& id, uint64_t generation) {
