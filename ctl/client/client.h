@@ -11,9 +11,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ctl/client/cancellation.h"
+#include "ctl/client/terminal.h"
 
 namespace homeslice::ctl {
 
@@ -54,14 +56,19 @@ public:
     absl::StatusOr<v1::Operation> watchOperation(const std::string& id, std::chrono::milliseconds timeout,
                                                  const std::function<void(const v1::Operation&)>& changed);
 
-    // The kept log of a sliver, in pieces.
-    absl::Status logs(const v1::SliverId& id, const std::function<void(const std::string&)>& sink);
+    // The log of a sliver, in pieces; with `follow`, until the sliver is removed from its node.
+    absl::Status logs(const v1::LogsRequest& request, const std::function<void(const std::string&)>& sink);
 
-    // Runs a command and returns its exit status. `stdin_fd` -1: its input is empty. The sinks are called from the
-    // calling thread.
-    absl::StatusOr<int> exec(const v1::ExecStart& start, int stdin_fd,
-                             const std::function<void(const std::string&)>& stdout_sink,
-                             const std::function<void(const std::string&)>& stderr_sink);
+    // What is passed on to a command.
+    struct ExecInput {
+        int fd = -1;                            // -1: its input is empty
+        const RawTerminal* terminal = nullptr;  // of `fd`: its sizes are passed on, and its detach keys are heeded
+    };
+    // Runs a command and returns its exit status (0 for one that is detached from the start); nothing when the user
+    // detached. The sinks are called from the calling thread.
+    absl::StatusOr<std::optional<int>> exec(const v1::ExecStart& start, const ExecInput& input,
+                                            const std::function<void(const std::string&)>& stdout_sink,
+                                            const std::function<void(const std::string&)>& stderr_sink);
 
 private:
     struct Impl;

@@ -35,33 +35,78 @@ absl::StatusOr<std::string> readChunk(int fd) {
     return data;
 }
 
-// False when `stop` became readable first.
-bool waitForInput(int fd, int stop) {
-    std::array<pollfd, 2> events{
-        {{.fd = fd, .events = POLLIN, .revents = 0}, {.fd = stop, .events = POLLIN, .revents = 0}}};
-    while (::poll(events.data(), events.size(), -1) < 0) {
-        if (errno != EINTR) return false;
-    }
-    return events[1].revents == 0;
-}
-
 void closeInput(ExecStream& stream) {
     v1::ExecRequest closed;
     closed.set_stdin_closed(true);
     if (stream.Write(closed)) stream.WritesDone();
 }
 
-// Carries `fd` to the command until end of file, or until `stop` says that the command has ended.
-void pumpInput(ExecStream& stream, int fd, int stop) {
-    while (waitForInput(fd, stop)) {
-        absl::StatusOr<std::string> data = readChunk(fd);
-        if (!data.ok() || data->empty()) break;
-        v1::ExecRequest request;
-        request.set_stdin_data(*std::move(data));
-        if (!stream.Write(request)) return;
+// Carries what the user gives to the command, in a thread of its own.
+class InputPump {
+public:
+    // `stop` becomes readable when the command has ended.
+    InputPump(ExecStream& stream, const Client::ExecInput& input, int stop)
+        : stream_(stream), input_(input), stop_(stop) {}
+
+    // Until end of file, the detach keys, or the end of the command.
+    void run() {
+        bool open = true;
+        while (open) {
+            const Event event = wait();
+            if (event == Event::stop) break;
+            if (event == Event::resize && !sendSize()) return;
+            if (event == Event::input) open = sendInput();
+        }
+        if (!keys_.typed()) closeInput(stream_);
     }
-    closeInput(stream);
-}
+    // Of use when run() has returned.
+    bool detached() const { return keys_.typed(); }
+
+private:
+    enum class Event { input, resize, stop };
+
+    Event wait() const {
+        const int resized = input_.terminal == nullptr ? -1 : input_.terminal->resized();
+        std::array<pollfd, 3> events{{{.fd = stop_, .events = POLLIN, .revents = 0},
+                                      {.fd = resized, .events = POLLIN, .revents = 0},
+                                      {.fd = input_.fd, .events = POLLIN, .revents = 0}}};
+        while (::poll(events.data(), events.size(), -1) < 0) {
+            if (errno != EINTR) return Event::stop;
+        }
+        if (events[0].revents != 0) return Event::stop;
+        return events[1].revents != 0 ? Event::resize : Event::input;
+    }
+
+    bool sendSize() const {
+        input_.terminal->clearResized();
+        const TerminalSize size = input_.terminal->size();
+        v1::ExecRequest request;
+        request.mutable_resize()->set_columns(size.columns);
+        request.mutable_resize()->set_rows(size.rows);
+        return stream_.Write(request);
+    }
+
+    // False when nothing more is to be sent.
+    bool sendInput() {
+        absl::StatusOr<std::string> data = readChunk(input_.fd);
+        if (!data.ok() || data->empty()) return false;
+        v1::ExecRequest request;
+        if (input_.terminal != nullptr) *data = keys_.feed(*data);
+        if (!data->empty()) {
+            request.set_stdin_data(*std::move(data));
+            if (!stream_.Write(request)) return false;
+        }
+        if (!keys_.typed()) return true;
+        request.set_detach(true);
+        stream_.Write(request);
+        return false;
+    }
+
+    ExecStream& stream_;
+    const Client::ExecInput& input_;
+    const int stop_;
+    DetachKeys keys_;
+};
 
 // The exit status, which is the last response; -1 when the stream ended without one.
 int pumpOutput(ExecStream& stream, const Sink& stdout_sink, const Sink& stderr_sink) {
@@ -104,9 +149,7 @@ absl::StatusOr<v1::Image> Client::importImage(const std::string& name, const std
     return image;
 }
 
-absl::Status Client::logs(const v1::SliverId& id, const Sink& sink) {
-    v1::LogsRequest request;
-    *request.mutable_sliver() = id;
+absl::Status Client::logs(const v1::LogsRequest& request, const Sink& sink) {
     CallContext context(impl_->cancellation, std::nullopt);
     const auto reader = impl_->stub->Logs(context.get(), request);
     v1::Chunk chunk;
@@ -114,8 +157,8 @@ absl::Status Client::logs(const v1::SliverId& id, const Sink& sink) {
     return impl_->toStatus(reader->Finish());
 }
 
-absl::StatusOr<int> Client::exec(const v1::ExecStart& start, int stdin_fd, const Sink& stdout_sink,
-                                 const Sink& stderr_sink) {
+absl::StatusOr<std::optional<int>> Client::exec(const v1::ExecStart& start, const ExecInput& input,
+                                                const Sink& stdout_sink, const Sink& stderr_sink) {
     const UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
     if (!stop) return errnoStatus(errno, "eventfd");
     CallContext context(impl_->cancellation, std::nullopt);
@@ -124,16 +167,18 @@ absl::StatusOr<int> Client::exec(const v1::ExecStart& start, int stdin_fd, const
     *first.mutable_start() = start;
     stream->Write(first);  // a refusal shows in Finish()
 
-    std::thread input;
-    if (stdin_fd < 0) {
+    InputPump pump(*stream, input, stop.get());
+    std::thread pumping;
+    if (input.fd < 0) {
         closeInput(*stream);
     } else {
-        input = std::thread([&] { pumpInput(*stream, stdin_fd, stop.get()); });
+        pumping = std::thread([&pump] { pump.run(); });
     }
     const int exit_status = pumpOutput(*stream, stdout_sink, stderr_sink);
     ::eventfd_write(stop.get(), 1);
-    if (input.joinable()) input.join();
+    if (pumping.joinable()) pumping.join();
     HS_RETURN_IF_ERROR(impl_->toStatus(stream->Finish()));
+    if (pump.detached()) return std::nullopt;
     if (exit_status < 0) return internalError("the command's exit status was lost");
     return exit_status;
 }

@@ -6,6 +6,7 @@ void registerCommands(CLI::App& app, Context& context) {
     registerSlice(app, context);
     registerSliver(app, context);
     registerExec(app, context);
+    registerShell(app, context);
     registerLogs(app, context);
     registerImage(app, context);
     registerNode(app, context);

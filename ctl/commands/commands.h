@@ -12,6 +12,7 @@ void registerImage(CLI::App& app, Context& context);
 void registerSlice(CLI::App& app, Context& context);
 void registerSliver(CLI::App& app, Context& context);
 void registerExec(CLI::App& app, Context& context);
+void registerShell(CLI::App& app, Context& context);
 void registerLogs(CLI::App& app, Context& context);
 void registerHome(CLI::App& app, Context& context);
 

@@ -8,6 +8,7 @@ namespace {
 
 struct CriLine {
     std::string time;
+    std::string stream;
     bool partial = false;
     std::string text;
 };
@@ -21,7 +22,8 @@ std::optional<CriLine> parseLine(const std::string& line) {
     const char kind = line[tag + 1];
     const bool fits = (name == "stdout" || name == "stderr") && (kind == 'F' || kind == 'P') && line[tag + 2] == ' ';
     if (!fits) return std::nullopt;
-    return CriLine{.time = line.substr(0, stream), .partial = kind == 'P', .text = line.substr(tag + 3)};
+    return CriLine{
+        .time = line.substr(0, stream), .stream = name, .partial = kind == 'P', .text = line.substr(tag + 3)};
 }
 
 }  // namespace
@@ -49,8 +51,15 @@ void CriLogReader::takeLine(const std::string& line) {
         sink_(std::exchange(continues_, false) ? "\n" + line + "\n" : line + "\n");
         return;
     }
-    std::string text = timestamps_ && !continues_ ? parsed->time + " " : "";
+    std::string text;
+    // The other stream's line stays open; what comes of it later is a line of its own.
+    if (continues_ && parsed->stream != stream_) {
+        text += '\n';
+        continues_ = false;
+    }
+    if (timestamps_ && !continues_) text += parsed->time + " ";
     text += parsed->text;
+    stream_ = parsed->stream;
     continues_ = parsed->partial;
     if (!continues_) text += '\n';
     sink_(text);

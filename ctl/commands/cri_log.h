@@ -26,6 +26,7 @@ private:
     Sink sink_;
     std::string pending_;
     bool continues_ = false;  // the last part was a P
+    std::string stream_;      // of the last part
 };
 
 }  // namespace homeslice::ctl

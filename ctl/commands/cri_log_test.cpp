@@ -31,6 +31,10 @@ TEST(CriLog, JoinsParts) {
     EXPECT_EQ(textOf(line("stdout P cut off")), "cut off\n");
 }
 
+TEST(CriLog, NeverJoinsTwoStreams) {
+    EXPECT_EQ(textOf(line("stdout P out ") + line("stderr F err") + line("stdout F more")), "out \nerr\nmore\n");
+}
+
 TEST(CriLog, PassesWhatIsNotOfTheFormat) {
     for (const char* odd : {"plain", "", "a stdout X text", "a stdlog F text", "a stdout F", " "}) {
         EXPECT_EQ(textOf(std::string(odd) + "\n"), std::string(odd) + "\n");

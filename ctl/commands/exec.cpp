@@ -9,66 +9,86 @@
 #include "ctl/commands/commands.h"
 #include "ctl/commands/label_writer.h"
 #include "ctl/commands/parse.h"
+#include "ctl/commands/session.h"
 #include "ctl/commands/targets.h"
 #include "ctl/commands/views.h"
 
 namespace homeslice::ctl {
 namespace {
 
-constexpr int kNoInput = -1;
+struct ExecOptions {
+    std::string target;
+    bool interactive = false;
+    bool terminal = false;
+    bool detached = false;
+    std::string user;
+    std::string directory;
+    std::vector<std::string> environment;
+};
 
-v1::ExecStart startOf(const v1::SliverId& id, const std::vector<std::string>& argv) {
+v1::ExecStart startOf(const ExecOptions& options, const v1::SliverId& id, const std::vector<std::string>& argv) {
     v1::ExecStart start;
     *start.mutable_sliver() = id;
     start.mutable_argv()->Add(argv.begin(), argv.end());
+    start.mutable_env()->Add(options.environment.begin(), options.environment.end());
+    start.set_working_directory(options.directory);
+    start.set_user(options.user);
+    start.set_tty(options.terminal);
+    start.set_detached(options.detached);
     return start;
 }
 
-// Input and output pass as they are, so that `exec web/1 -- cat file > copy` is exact.
-absl::StatusOr<int> execInOne(Context& context, Client& client, const v1::SliverId& id, bool interactive) {
-    const Io& io = context.io();
-    const int input = interactive || !io.in_is_terminal ? io.in_fd : kNoInput;
-    return client.exec(
-        startOf(id, context.command()), input, [&](const std::string& data) { io.out << data << std::flush; },
-        [&](const std::string& data) { io.err << data << std::flush; });
-}
-
 // One of several: lines get the sliver's name. A call that fails is a line on stderr too.
-int execLabelled(Context& context, Client& client, const v1::SliverId& id, std::mutex& mutex) {
-    const std::string label = nameOf(id);
-    absl::StatusOr<int> result;
+int execLabelled(const Io& io, Client& client, const v1::ExecStart& start, std::mutex& mutex) {
+    const std::string label = nameOf(start.sliver());
+    absl::StatusOr<std::optional<int>> result;
     {
-        LabelWriter out(context.io().out, mutex, label);
-        LabelWriter err(context.io().err, mutex, label);
+        LabelWriter out(io.out, mutex, label);
+        LabelWriter err(io.err, mutex, label);
         result = client.exec(
-            startOf(id, context.command()), kNoInput, [&](const std::string& data) { out.write(data); },
+            start, {}, [&](const std::string& data) { out.write(data); },
             [&](const std::string& data) { err.write(data); });
     }
-    if (result.ok()) return *result;
-    LabelWriter(context.io().err, mutex, "").write("slicectl: " + label + ": " + messageOf(result.status()) + "\n");
+    if (result.ok()) return result->value_or(kExitOk);
+    LabelWriter(io.err, mutex, "").write("slicectl: " + label + ": " + messageOf(result.status()) + "\n");
     return exitStatusOf(result.status());
 }
 
-int execInAll(Context& context, Client& client, const std::vector<v1::SliverId>& ids) {
+int execInAll(Context& context, Client& client, const ExecOptions& options, const std::vector<v1::SliverId>& ids) {
     std::mutex mutex;
     std::vector<int> statuses(ids.size());
     std::vector<std::thread> threads;
     for (size_t i = 0; i < ids.size(); ++i) {
-        threads.emplace_back([&, i] { statuses[i] = execLabelled(context, client, ids[i], mutex); });
+        threads.emplace_back([&, i] {
+            statuses[i] = execLabelled(context.io(), client, startOf(options, ids[i], context.command()), mutex);
+        });
     }
     for (std::thread& thread : threads) thread.join();
     const auto failed = std::find_if(statuses.begin(), statuses.end(), [](int status) { return status != 0; });
     return failed == statuses.end() ? 0 : *failed;
 }
 
-absl::StatusOr<int> exec(Context& context, const std::string& target, bool interactive) {
-    HS_ASSIGN_OR_RETURN(const SliverRef ref, parseSliverRef(target));
+absl::Status checkEnvironment(const std::vector<std::string>& environment) {
+    for (const std::string& variable : environment) {
+        const size_t equals = variable.find('=');
+        if (equals == 0 || equals == std::string::npos) {
+            return invalidArgument("--env '" + variable + "' is not valid: use NAME=VALUE");
+        }
+    }
+    return absl::OkStatus();
+}
+
+absl::StatusOr<int> exec(Context& context, const ExecOptions& options) {
+    HS_ASSIGN_OR_RETURN(const SliverRef ref, parseSliverRef(options.target));
+    HS_RETURN_IF_ERROR(checkEnvironment(options.environment));
     HS_ASSIGN_OR_RETURN(Client* const client, context.client());
     HS_ASSIGN_OR_RETURN(const std::vector<v1::SliverId> ids, targetsOf(*client, ref));
-    if (ids.size() == 1) return execInOne(context, *client, ids.front(), interactive);
-    if (interactive)
-        return invalidArgument("-i needs a single sliver: use SLICE/INDEX, such as " + nameOf(ids.front()));
-    return execInAll(context, *client, ids);
+    if (ids.size() == 1) return runSession(context, *client, startOf(options, ids.front(), context.command()));
+    if (options.interactive || options.terminal) {
+        return invalidArgument(std::string(options.terminal ? "-t" : "-i") +
+                               " needs a single sliver: use SLICE/INDEX, such as " + nameOf(ids.front()));
+    }
+    return execInAll(context, *client, options, ids);
 }
 
 }  // namespace
@@ -76,17 +96,24 @@ absl::StatusOr<int> exec(Context& context, const std::string& target, bool inter
 void registerExec(CLI::App& app, Context& context) {
     CLI::App* const command =
         app.add_subcommand("exec", "Run a command in a sliver, or in all slivers of a slice at once");
-    const auto target = std::make_shared<std::string>();
-    const auto interactive = std::make_shared<bool>(false);
-    command->add_option("SLICE[/INDEX]", *target, "The slice, or one sliver of it")->required();
-    command->add_flag("-i", *interactive, "Pass input on even if it is a terminal");
+    const auto options = std::make_shared<ExecOptions>();
+    command->add_option("SLICE[/INDEX]", options->target, "The slice, or one sliver of it")->required();
+    command->add_flag("-t,--tty", options->terminal, "Give the command a terminal");
+    command->add_flag("-i", options->interactive, "Insist on input: refuse several slivers");
+    command->add_flag("-d,--detach", options->detached, "Start the command and leave it to the sliver, without output");
+    command->add_option("-u,--user", options->user, "Run as this user of the sliver's; default: the sliver's own")
+        ->type_name("USER[:GROUP]");
+    command->add_option("-w,--workdir", options->directory, "Run in this directory; default: /")->type_name("DIR");
+    command->add_option("-e,--env", options->environment, "Set a variable; may be repeated")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
     command->footer(
-        "With one sliver, output passes as it is, and so does input unless it is a terminal (then with -i).\n"
-        "With several there is no input, and each line of output is labelled with its sliver.\n"
+        "With one sliver, input and output pass as they are. With a terminal, control-P control-Q detaches: the\n"
+        "command goes on without you. With several slivers there is no input, and each line of output is labelled\n"
+        "with its sliver. Every command ends with its sliver at the latest.\n"
         "Exit status: the command's; with several slivers the first, by index, that is not 0.\n\n"
         "Example: slicectl exec web -- uname -r");
-    context.setAction(*command, CommandTail::required,
-                      [&context, target, interactive] { return exec(context, *target, *interactive); });
+    context.setAction(*command, CommandTail::required, [&context, options] { return exec(context, *options); });
 }
 
 }  // namespace homeslice::ctl

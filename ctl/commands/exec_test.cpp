@@ -1,7 +1,9 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -161,6 +163,111 @@ TEST_F(Exec, InteractiveNeedsASingleSliver) {
     const Outcome outcome = slicectl(controller_, {"exec", "web", "-i", "--", "cat"});
     EXPECT_EQ(outcome.exit_status, 1);
     EXPECT_EQ(outcome.err, "slicectl: -i needs a single sliver: use SLICE/INDEX, such as web/1\n");
+}
+
+TEST_F(Exec, OptionsReachTheCommand) {
+    v1::ExecStart seen;
+    controller_.exec = [&](const v1::ExecStart& start, ExecStream& stream) {
+        seen = start;
+        return exitWith(stream, 0);
+    };
+    EXPECT_EQ(slicectl(controller_, {"exec", "web/1", "-d", "--user", "ana:sudo", "-w", "/srv", "-e", "A=[1,2]", "-e",
+                                     "B=", "--", "true"})
+                  .exit_status,
+              0);
+    EXPECT_EQ(seen.user(), "ana:sudo");
+    EXPECT_EQ(seen.working_directory(), "/srv");
+    EXPECT_THAT(seen.env(), ::testing::ElementsAre("A=[1,2]", "B="));
+    EXPECT_TRUE(seen.detached());
+    EXPECT_FALSE(seen.tty());
+    const Outcome outcome = slicectl(controller_, {"exec", "web/1", "-e", "NAME", "--", "true"});
+    EXPECT_EQ(outcome.err, "slicectl: --env 'NAME' is not valid: use NAME=VALUE\n");
+}
+
+class ExecOnTerminal : public Exec {
+protected:
+    ExecOnTerminal() {
+        winsize size{};
+        size.ws_col = 100;
+        size.ws_row = 30;
+        int master = -1;
+        int slave = -1;
+        EXPECT_EQ(::openpty(&master, &slave, nullptr, nullptr, &size), 0);
+        master_.reset(master);
+        slave_.reset(slave);
+    }
+    void type(const std::string& keys) { EXPECT_TRUE(writeAll(master_.get(), keys).ok()); }
+
+    UniqueFd master_;
+    UniqueFd slave_;
+};
+
+TEST_F(ExecOnTerminal, PassesKeysAndSizes) {
+    v1::ExecStart seen;
+    std::string keys;
+    v1::TerminalSize size;
+    controller_.exec = [&](const v1::ExecStart& start, ExecStream& stream) {
+        seen = start;
+        type("\x03\x10z");
+        v1::ExecRequest request;
+        while (keys.size() < 3 && stream.Read(&request)) keys += request.stdin_data();
+        winsize changed{};
+        changed.ws_col = 132;
+        changed.ws_row = 50;
+        EXPECT_EQ(::ioctl(master_.get(), TIOCSWINSZ, &changed), 0);
+        ::raise(SIGWINCH);
+        while (!request.has_resize() && stream.Read(&request)) {
+        }
+        size = request.resize();
+        return exitWith(stream, 5);
+    };
+    EXPECT_EQ(slicectl(controller_, {"exec", "-t", "web/1", "--", "vi"}, slave_.get()).exit_status, 5);
+    EXPECT_TRUE(seen.tty());
+    EXPECT_EQ(seen.size().columns(), 100U);
+    EXPECT_EQ(seen.size().rows(), 30U);
+    EXPECT_EQ(keys, "\x03\x10z");
+    EXPECT_EQ(size.columns(), 132U);
+    EXPECT_EQ(size.rows(), 50U);
+}
+
+TEST_F(ExecOnTerminal, DetachesByItsKeys) {
+    std::string keys;
+    bool detached = false;
+    controller_.exec = [&](const v1::ExecStart&, ExecStream& stream) {
+        type("ab\x10\x11");
+        v1::ExecRequest request;
+        while (!detached && stream.Read(&request)) {
+            keys += request.stdin_data();
+            detached = request.detach();
+        }
+        return exitWith(stream, 0);
+    };
+    const Outcome outcome = slicectl(controller_, {"exec", "-it", "web/1", "--", "vi"}, slave_.get());
+    EXPECT_EQ(outcome.exit_status, 0);
+    EXPECT_EQ(outcome.err, "\nslicectl: detached from web/1; the command goes on there\n");
+    EXPECT_TRUE(detached);
+    EXPECT_EQ(keys, "ab");
+}
+
+TEST_F(ExecOnTerminal, NeedsASingleSliver) {
+    const Outcome outcome = slicectl(controller_, {"exec", "-t", "web", "--", "vi"}, slave_.get());
+    EXPECT_EQ(outcome.err, "slicectl: -t needs a single sliver: use SLICE/INDEX, such as web/1\n");
+}
+
+TEST_F(ExecOnTerminal, ShellIsALoginShellOfTheFirstSliver) {
+    v1::ExecStart seen;
+    controller_.exec = [&](const v1::ExecStart& start, ExecStream& stream) {
+        seen = start;
+        return exitWith(stream, 0);
+    };
+    EXPECT_EQ(slicectl(controller_, {"shell", "web"}, slave_.get()).exit_status, 0);
+    EXPECT_EQ(seen.sliver().index(), 1U);
+    EXPECT_TRUE(seen.tty());
+    EXPECT_THAT(seen.argv(2), HasSubstr("exec bash -l"));
+    EXPECT_EQ(slicectl(controller_, {"shell", "web/3", "--user", "ana"}).exit_status, 0);
+    EXPECT_EQ(seen.sliver().index(), 3U);
+    EXPECT_EQ(seen.user(), "ana");
+    EXPECT_FALSE(seen.tty()) << "a script on its input";
 }
 
 TEST_F(Exec, InterruptCancelsTheCall) {

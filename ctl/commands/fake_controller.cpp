@@ -192,7 +192,12 @@ grpc::Status FakeController::Exec(grpc::ServerContext*, ExecStream* stream) {
     return exec(first.start(), *stream);
 }
 
-grpc::Status FakeController::Logs(grpc::ServerContext*, const v1::LogsRequest*, grpc::ServerWriter<v1::Chunk>* writer) {
+grpc::Status FakeController::Logs(grpc::ServerContext*, const v1::LogsRequest* request,
+                                  grpc::ServerWriter<v1::Chunk>* writer) {
+    {
+        const std::lock_guard lock(mutex_);
+        logs_requests.push_back(*request);
+    }
     v1::Chunk chunk;
     chunk.set_data(log);
     writer->Write(chunk);
@@ -221,7 +226,10 @@ Outcome slicectl(const FakeController& controller, const std::vector<std::string
     const UniqueFd no_input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     std::ostringstream out;
     std::ostringstream err;
-    const Io io{.out = out, .err = err, .in_fd = input_fd < 0 ? no_input.get() : input_fd};
+    const Io io{.out = out,
+                .err = err,
+                .in_fd = input_fd < 0 ? no_input.get() : input_fd,
+                .in_is_terminal = ::isatty(input_fd) == 1};
     Context context(io);
     CLI::App app("test", "slicectl");
     context.declareGlobals(app);

@@ -38,6 +38,7 @@ public:
     int creations = 0;
     v1::MoveSliverRequest moved;
     v1::RenewSliceRequest renewed;
+    std::vector<v1::LogsRequest> logs_requests;
     std::string deleted;
     std::string imported_name;
     std::string imported_data;
