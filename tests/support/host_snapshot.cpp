@@ -47,11 +47,14 @@ std::string statField(const std::string& stat, int n) {
     return field;
 }
 
+// Programs of ours, what is in their groups, and what the test started in a namespace of the lab: that stays in the
+// test's own groups, unlike the services of the machine that have namespaces of their own.
 bool mayBeOurs(const fs::path& process, const std::string& network) {
     static const std::string own_network = linkTarget("/proc/self/ns/net");
-    if (!network.empty() && network != own_network) return true;
+    static const std::string own_groups = slurp("/proc/self/cgroup");
     if (linkTarget(process / "exe").starts_with(HS_BIN_DIRECTORY "/")) return true;
-    return slurp(process / "cgroup").find("/homeslice") != std::string::npos;
+    const std::string groups = slurp(process / "cgroup");
+    return groups.find("/homeslice") != std::string::npos || (network != own_network && groups == own_groups);
 }
 
 void addProcesses(HostSnapshot& snapshot) {
@@ -63,8 +66,8 @@ void addProcesses(HostSnapshot& snapshot) {
         // A zombie holds nothing but its number until its parent looks.
         if (stat.empty() || state == "Z" || state == "X") continue;
         const std::string network = linkTarget(directory / "ns/net");
-        if (!network.empty()) snapshot.network_namespaces.insert(network);
-        if (!mayBeOurs(directory, network)) continue;
+        if (network.empty() || !mayBeOurs(directory, network)) continue;
+        snapshot.network_namespaces.insert(network);
         std::string name = slurp(directory / "comm");
         while (!name.empty() && name.back() == '\n') name.pop_back();
         snapshot.processes.insert(pid + " " + statField(stat, 22) + " " + name);
@@ -86,7 +89,9 @@ void addCgroups(HostSnapshot& snapshot) {
     for (auto it = fs::recursive_directory_iterator("/sys/fs/cgroup", error); it != fs::recursive_directory_iterator();
          it.increment(error)) {
         if (error) break;
-        if (it->is_directory(error) && !it->is_symlink(error)) snapshot.cgroups.insert(it->path().string());
+        if (!it->is_directory(error) || it->is_symlink(error)) continue;
+        const std::string group = it->path().string();
+        if (group.find("/homeslice") != std::string::npos) snapshot.cgroups.insert(group);
     }
 }
 
