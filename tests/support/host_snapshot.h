@@ -12,9 +12,9 @@ struct HostSnapshot {
     std::set<std::string> links;               // of this network namespace
     std::set<std::string> cgroups;             // of Homeslice: directories of every hierarchy
     std::set<std::string> bpf_objects;         // "map 12 name", "prog 7 name"
-    // "pid start-time name" of the processes that may be Homeslice's: programs of this build, whatever lives in a cgroup
-    // of Homeslice, and what shares this process's cgroups but not its network namespace. What else the machine does is
-    // no concern of a test.
+    // "pid start-time name" of the processes that may be Homeslice's: programs of this build, whatever lives in a
+    // cgroup of Homeslice, and what shares this process's cgroups but not its network namespace. What else the machine
+    // does is no concern of a test.
     std::set<std::string> processes;
     std::set<std::string> files;  // below /run/homeslice and /var/lib/homeslice
 };
