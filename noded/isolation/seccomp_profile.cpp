@@ -1,5 +1,6 @@
 #include "noded/isolation/seccomp_profile.h"
 
+#include <linux/if_packet.h>
 #include <sched.h>
 #include <sys/socket.h>
 
@@ -248,8 +249,8 @@ const Calls kWaiting = {
 
 // Sockets, in the sliver's own network namespace; socket(2) itself is ruled by family below.
 const Calls kSockets = {
-    "accept",   "accept4", "bind",     "connect", "getpeername", "getsockname", "getsockopt", "listen",     "recvfrom",
-    "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto",      "setsockopt",  "shutdown",   "socketpair",
+    "accept",   "accept4",  "bind",    "connect",  "getpeername", "getsockname", "getsockopt", "listen",
+    "recvfrom", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg",     "sendto",      "shutdown",   "socketpair",
 };
 
 // System V and POSIX objects of the own IPC namespace, and the old asynchronous I/O that databases use.
@@ -369,6 +370,28 @@ void ruleSocketFamilies(sys::SeccompProfile& profile) {
                              .comparisons = {{.op = Operator::greater, .value = AF_PACKET}}});
 }
 
+// A packet socket with PACKET_QDISC_BYPASS sends past the queue that limits the sliver's bandwidth. The options of
+// packet sockets behind it in number are refused with it, and levels behind theirs are those of the families above
+// alone: a filter sees 64 bits where the kernel takes 32, so that "not equal" would let its double through.
+void ruleSocketOptions(sys::SeccompProfile& profile) {
+    constexpr uint32_t kLevel = 1;
+    constexpr uint32_t kOption = 2;
+    const sys::SeccompComparison packet{.argument = kLevel, .value = SOL_PACKET};
+    profile.rules.push_back(
+        {.syscall = "setsockopt", .comparisons = {{.argument = kLevel, .op = Operator::less, .value = SOL_PACKET}}});
+    for (const uint64_t level : {SOL_NETLINK, SOL_TLS, SOL_MPTCP}) {
+        profile.rules.push_back({.syscall = "setsockopt", .comparisons = {{.argument = kLevel, .value = level}}});
+    }
+    profile.rules.push_back(
+        {.syscall = "setsockopt",
+         .comparisons = {packet, {.argument = kOption, .op = Operator::less, .value = PACKET_QDISC_BYPASS}}});
+    profile.rules.push_back(
+        {.syscall = "setsockopt",
+         .action = SeccompAction::fail,
+         .error = EPERM,
+         .comparisons = {packet, {.argument = kOption, .op = Operator::greater_equal, .value = PACKET_QDISC_BYPASS}}});
+}
+
 // Linux, 32-bit uname and the query; others switch security measures off (ADDR_NO_RANDOMIZE, READ_IMPLIES_EXEC).
 void rulePersonality(sys::SeccompProfile& profile) {
     for (const uint64_t persona : {0x0UL, 0x8UL, 0x20000UL, 0x20008UL, 0xffffffffUL}) {
@@ -391,6 +414,7 @@ sys::SeccompProfile sliverSeccompProfile() {
     }
     ruleNamespaceFlags(profile);
     ruleSocketFamilies(profile);
+    ruleSocketOptions(profile);
     rulePersonality(profile);
     return profile;
 }
