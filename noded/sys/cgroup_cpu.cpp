@@ -15,6 +15,7 @@ constexpr uint64_t kLeastQuotaUs = 1'000;
 constexpr uint32_t kDefaultWeight = 100;
 constexpr uint32_t kMostWeight = 10'000;
 constexpr uint32_t kDefaultShares = 1'024;  // of v1, for the default weight
+constexpr uint32_t kLeastShares = 2;
 constexpr uint32_t kMostCpu = 8'191;
 
 uint64_t quotaOf(uint32_t cpu_millis) { return std::max(kLeastQuotaUs, kPeriodUs * cpu_millis / 1000); }
@@ -27,13 +28,11 @@ absl::Status limitTime(const ControllerFiles& files, uint32_t cpu_millis, GroupA
     return files.set("cpu.cfs_quota_us", cpu_millis != 0, quota, age, "-1");
 }
 
-absl::Status weigh(const ControllerFiles& files, uint32_t weight, GroupAge age) {
+absl::Status weigh(const ControllerFiles& files, uint32_t weight) {
+    if (weight == 0) return absl::OkStatus();
     if (weight > kMostWeight) return invalidArgument("cpu weight " + std::to_string(weight) + ": at most 10000");
-    if (files.isV2()) {
-        return files.set("cpu.weight", weight != 0, std::to_string(weight), age, std::to_string(kDefaultWeight));
-    }
-    const uint32_t shares = std::max(2U, weight * kDefaultShares / kDefaultWeight);
-    return files.set("cpu.shares", weight != 0, std::to_string(shares), age, std::to_string(kDefaultShares));
+    if (files.isV2()) return files.write("cpu.weight", std::to_string(weight));
+    return files.write("cpu.shares", std::to_string(std::max(kLeastShares, weight * kDefaultShares / kDefaultWeight)));
 }
 
 bool parseNumber(const std::string& text, uint32_t& number) {
@@ -79,7 +78,7 @@ absl::StatusOr<std::set<uint32_t>> onlineCpus() {
 
 absl::Status limitCpu(const ControllerFiles& files, const CgroupLimits& limits, GroupAge age) {
     HS_RETURN_IF_ERROR(limitTime(files, limits.cpu_millis, age));
-    return weigh(files, limits.cpu_weight, age);
+    return weigh(files, limits.cpu_weight);
 }
 
 absl::Status limitCpuset(const ControllerFiles& files, const CgroupLimits& limits, GroupAge age) {

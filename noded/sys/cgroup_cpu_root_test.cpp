@@ -28,9 +28,10 @@ protected:
 };
 
 // The group is busy all the time, so it has its whole quota whenever it was throttled: that is the lower bound, also
-// on a machine that others load.
+// on a machine that others load, whom it outweighs.
 TEST_F(CgroupCpuTest, ACapIsKept) {
     const std::string group = makeGroup("capped", {.cpu_millis = 400});
+    ASSERT_EQ(cgroups_->setCpuWeight(parent_, 10'000), absl::OkStatus());
     run(group, kHogs);
     ASSERT_TRUE(isBusy(group));
     const double throttled = throttledPeriods(group);

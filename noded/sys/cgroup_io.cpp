@@ -78,6 +78,7 @@ absl::Status weigh(const ControllerFiles& files, const CgroupLimits& limits, Gro
 }  // namespace
 
 absl::Status limitIo(const ControllerFiles& files, const CgroupLimits& limits, GroupAge age) {
+    if (age == GroupAge::fresh && !limits.limitsIo()) return absl::OkStatus();
     if (!limits.io_device.isSet()) {
         if (!limits.limitsIo()) return absl::OkStatus();
         return failedPrecondition("io limits: the slivers' store is on no block device");

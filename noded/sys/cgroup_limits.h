@@ -23,7 +23,7 @@ struct BlockDevice {
 // 0 or empty is "no limit of its own".
 struct CgroupLimits {
     uint32_t cpu_millis = 0;    // cap, thousandths of a CPU; under 10 counts as 10, the least that the kernel takes
-    uint32_t cpu_weight = 0;    // 1 to 10000 beside siblings when CPUs are short; 0: 100
+    uint32_t cpu_weight = 0;    // 1 to 10000 beside siblings when CPUs are short; 0: as it is, 100 in a new group
     std::string cpuset{};       // CPUs to run on, as in "0-3,8"
     uint64_t memory_bytes = 0;  // max; also the page cache and the kernel's memory for the group
     uint64_t memory_high_bytes = 0;  // reclaim above it; on v1 the soft limit, which holds only when the host is short
