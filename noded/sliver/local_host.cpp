@@ -146,7 +146,7 @@ absl::Status LocalHost::importDisk(const SliverSpec& spec, isolation::SliverRunt
     UniqueFd reader(ends[0]);
     UniqueFd writer(ends[1]);
     auto writing = std::async(std::launch::async, [&writer, &write] {
-        const absl::Status status = write(writer.get());
+        absl::Status status = write(writer.get());
         writer.reset();  // end of file for the reader
         return status;
     });
