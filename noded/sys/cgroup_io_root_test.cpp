@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/defer.h"
 #include "noded/sys/cgroup_fixture.h"
@@ -115,15 +116,59 @@ TEST_F(CgroupIoTest, WithoutALimitItIsFast) {
     EXPECT_TRUE(eventually([&] { return bytesWritten(group) > 40 * kMB; }));
 }
 
-TEST_F(CgroupIoTest, WhatCannotBeLimitedSaysSoWhenAskedFor) {
+TEST_F(CgroupIoTest, NoDiskSaysSoWhenALimitIsAskedFor) {
     const std::string group = makeGroup("none", {});
     const absl::Status no_disk = cgroups_->setLimits(group, {.io_read_bps = 1});
     EXPECT_EQ(no_disk.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(no_disk.ToString(), HasSubstr("no block device"));
-    const BlockDevice loop{.major = 7, .minor = 0};  // never has a scheduler of its own choice
-    const absl::Status no_weights = cgroups_->setLimits(group, {.io_weight = 50, .io_device = loop});
-    EXPECT_EQ(no_weights.code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_THAT(no_weights.ToString(), HasSubstr("no scheduler that knows weights"));
+}
+
+// A loop device takes any scheduler.
+class CgroupIoWeightTest : public CgroupIoTest {
+protected:
+    void SetUp() override {
+        CgroupIoTest::SetUp();
+        if (!disk_.isSet()) return;
+        loop_ = said("losetup -f --show " + makeFile());
+        struct stat facts {};
+        ASSERT_EQ(::stat(loop_.c_str(), &facts), 0) << "losetup: " << loop_;
+        loop_device_ = {.major = ::gnu_dev_major(facts.st_rdev), .minor = ::gnu_dev_minor(facts.st_rdev)};
+    }
+    void TearDown() override {
+        if (!loop_.empty()) {
+            schedule("none");
+            said("losetup -d " + loop_);
+        }
+        CgroupIoTest::TearDown();
+    }
+    static std::string said(const std::string& command) {
+        FILE* pipe = ::popen(command.c_str(), "re");
+        std::string text = readAll(::fileno(pipe)).value_or("");
+        EXPECT_EQ(::pclose(pipe), 0) << command;
+        text.erase(text.find_last_not_of('\n') + 1);
+        return text;
+    }
+    void schedule(const std::string& scheduler) const {
+        const std::string file = "/sys/dev/block/" + loop_device_.toString() + "/queue/scheduler";
+        EXPECT_EQ(writeControlFile(file, scheduler), absl::OkStatus());
+    }
+
+    std::string loop_;
+    BlockDevice loop_device_;
+};
+
+TEST_F(CgroupIoWeightTest, NeedsASchedulerThatKnowsIt) {
+    const std::string group = makeGroup("weighed", {});
+    const auto weight = [&] { return text(group, "blkio", "blkio.bfq.weight", "io.bfq.weight"); };
+    schedule("none");
+    const absl::Status refused = cgroups_->setLimits(group, {.io_weight = 300, .io_device = loop_device_});
+    EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(refused.ToString(), HasSubstr("no scheduler that knows weights"));
+    schedule("bfq");
+    ASSERT_EQ(cgroups_->setLimits(group, {.io_weight = 300, .io_device = loop_device_}), absl::OkStatus());
+    EXPECT_THAT(weight(), HasSubstr("300"));
+    ASSERT_EQ(cgroups_->setLimits(group, {.io_device = loop_device_}), absl::OkStatus());
+    EXPECT_THAT(weight(), HasSubstr("100"));
 }
 
 }  // namespace
