@@ -78,7 +78,7 @@ protected:
         ASSERT_TRUE(import("busybox", "archive", &image).ok());
         v1::CreateSliceRequest request;
         request.set_name("web");
-        request.set_image("busybox");
+        request.mutable_base()->set_image("busybox");
         request.add_nodes("node1");
         v1::Operation operation;
         grpc::ClientContext context;

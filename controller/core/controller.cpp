@@ -105,7 +105,7 @@ void Controller::tellWatchers() {
 void Controller::collectImages() {
     std::set<std::string> used;
     for (const auto& [name, image] : snapshot_.images) used.insert(image.digest);
-    for (const auto& [name, slice] : snapshot_.slices) used.insert(slice.image_digest);
+    for (const auto& [name, slice] : snapshot_.slices) used.insert(slice.base.image_digest);
     image_files_.keepOnly(used);
 }
 

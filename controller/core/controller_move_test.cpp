@@ -76,10 +76,10 @@ TEST_F(MoveTest, GoesThroughAllPhases) {
 
     world_.obey("node1");
     ASSERT_EQ(phase(), MovePhase::transferring);
-    const DesiredSliver* target = world_.node("node2").desired(kId);
+    const SliverSpec* target = world_.node("node2").desired(kId);
     EXPECT_EQ(target->run, DesiredRun::running);
     ASSERT_TRUE(target->disk_source.has_value());
-    EXPECT_EQ(target->disk_source->address, world_.node("node1").hello.care_of_address);
+    EXPECT_EQ(target->disk_source->node, world_.node("node1").hello.care_of_address);
     EXPECT_EQ(target->disk_source->generation, 1U);
     EXPECT_EQ(world_.node("node1").desired(kId)->run, DesiredRun::stopped) << "the disk is needed until the end";
     const SliverView view = world_.controller().sliver(kId).value();
@@ -141,7 +141,7 @@ TEST_F(MoveTest, ATargetThatFailsIsRolledBackInEachPhase) {
         ASSERT_EQ(operation().failures.size(), 1U);
         EXPECT_EQ(operation().failures[0].reason, "node node2: no space");
         EXPECT_EQ(world_.node("node2").desired(kId), nullptr);
-        const DesiredSliver* source = world_.node("node1").desired(kId);
+        const SliverSpec* source = world_.node("node1").desired(kId);
         EXPECT_EQ(source->run, DesiredRun::running);
         EXPECT_FALSE(source->disk_source.has_value());
         EXPECT_GE(source->generation, generation);

@@ -74,13 +74,13 @@ absl::StatusOr<Operation> Controller::createSlice(const CreateSliceRequest& requ
     HS_ASSIGN_OR_RETURN(Changes changes, planSlice(request));
     const Operation operation = changes.put_operations.front();
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
-    logInfo("slice {}: created with {} slivers of image {}", request.name, operation.total, request.image);
+    logInfo("slice {}: created with {} slivers of image {}", request.name, operation.total, request.base.image);
     return viewOperation(world(), operation);
 }
 
 absl::StatusOr<Changes> Controller::planSlice(const CreateSliceRequest& request) const {
     HS_ASSIGN_OR_RETURN(const std::chrono::seconds lease, checkLease(request.lease_s, config_.default_lease));
-    HS_ASSIGN_OR_RETURN(const Image* image, findImage(request.image));
+    HS_ASSIGN_OR_RETURN(const Image* image, findImage(request.base.image));
     HS_ASSIGN_OR_RETURN(const std::vector<std::string> placed, place(request.where, candidates(world())));
     HS_ASSIGN_OR_RETURN(const uint32_t number,
                         nextSliceNumber(config_.home_prefix, snapshot_.last_slice_number, numbersInUse(snapshot_)));
@@ -88,11 +88,8 @@ absl::StatusOr<Changes> Controller::planSlice(const CreateSliceRequest& request)
     Slice slice;
     slice.name = request.name;
     slice.number = number;
-    slice.image = image->name;
-    slice.image_digest = image->digest;
-    slice.resources = request.resources;
-    slice.exposed = request.exposed;
-    slice.argv = request.argv;
+    slice.base = request.base;
+    slice.base.image_digest = image->digest;
     slice.created_us = now_us;
     slice.lease_end_us = leaseEnd(now_us, lease);
     Changes changes;

@@ -22,7 +22,7 @@ TEST(Controller, ASliceComesUp) {
     ASSERT_TRUE(operation.ok()) << operation.status();
     EXPECT_EQ(operation->state, OperationState::running);
     EXPECT_EQ(operation->total, 3U);
-    const DesiredSliver* desired = world.node("node2").desired({"web", 2});
+    const SliverSpec* desired = world.node("node2").desired({"web", 2});
     ASSERT_NE(desired, nullptr);
     EXPECT_EQ(desired->home_address.toString(), "fd51:1ce:0:1::1:2");
     EXPECT_EQ(desired->slice_address.toString(), "fd51:1ce:0:1::1");
@@ -83,7 +83,7 @@ TEST(Controller, RefusesWhatCannotBe) {
     const auto code = [&world](const std::function<void(CreateSliceRequest&)>& spoil) {
         CreateSliceRequest request;
         request.name = "web";
-        request.image = "busybox";
+        request.base.image = "busybox";
         request.where.node_count = 1;
         spoil(request);
         return world.controller().createSlice(request).status().code();
@@ -91,18 +91,18 @@ TEST(Controller, RefusesWhatCannotBe) {
     using Request = CreateSliceRequest;
     EXPECT_EQ(code([](Request& r) { r.name = "Web"; }), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(code([](Request& r) { r.name = ""; }), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(code([](Request& r) { r.image = "debian"; }), absl::StatusCode::kNotFound);
+    EXPECT_EQ(code([](Request& r) { r.base.image = "debian"; }), absl::StatusCode::kNotFound);
     EXPECT_EQ(code([](Request& r) { r.where = {0, {"node9"}, 0}; }), absl::StatusCode::kNotFound);
     EXPECT_EQ(code([](Request& r) { r.where = {0, {"ha"}, 0}; }), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(code([](Request& r) { r.where.node_count = 2; }), absl::StatusCode::kResourceExhausted);
-    EXPECT_EQ(code([](Request& r) { r.exposed = {{6, 0}}; }), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(code([](Request& r) { r.exposed = {{1, 80}}; }), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(code([](Request& r) { r.exposed = {{6, 80}, {6, 80}}; }), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(code([](Request& r) { r.base.exposed = {{6, 0}}; }), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(code([](Request& r) { r.base.exposed = {{1, 80}}; }), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(code([](Request& r) { r.base.exposed = {{6, 80}, {6, 80}}; }), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(code([](Request& r) { r.lease_s = 31 * 86400; }), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(code([](Request& r) { r.argv = {std::string(100000, 'x')}; }), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(code([](Request& r) { r.argv = {std::string("a\0b", 3)}; }), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(code([](Request& r) { r.resources.memory_bytes = 1; }), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(code([](Request& r) { r.resources.cpu_millis = 1; }), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(code([](Request& r) { r.base.argv = {std::string(200000, 'x')}; }), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(code([](Request& r) { r.base.argv = {std::string("a\0b", 3)}; }), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(code([](Request& r) { r.base.resources.memory_bytes = 1; }), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(code([](Request& r) { r.base.resources.cpu_millis = 1; }), absl::StatusCode::kInvalidArgument);
     world.pass(std::chrono::seconds(6));
     EXPECT_EQ(code([](Request& r) { r.where = {0, {"node1"}, 0}; }), absl::StatusCode::kFailedPrecondition);
     EXPECT_TRUE(world.store().load()->slices.empty());
@@ -241,10 +241,10 @@ TEST(Controller, ImagesStayWhileTheyAreUsed) {
     world.addLab(1);
     ASSERT_TRUE(world.create("web", {"node1"}).ok());
     EXPECT_EQ(world.controller().removeImage("busybox").code(), absl::StatusCode::kFailedPrecondition);
-    const std::string used = world.controller().slice("web")->slice.image_digest;
+    const std::string used = world.controller().slice("web")->slice.base.image_digest;
     world.addImage("busybox", "a newer archive");
     EXPECT_EQ(world.controller().images()[0].slices, 0U) << "the slice keeps the one that it was made with";
-    EXPECT_EQ(world.controller().slice("web")->slice.image_digest, used);
+    EXPECT_EQ(world.controller().slice("web")->slice.base.image_digest, used);
     EXPECT_TRUE(world.controller().removeImage("busybox").ok());
     EXPECT_EQ(world.controller().removeImage("busybox").code(), absl::StatusCode::kNotFound);
 }
@@ -300,7 +300,7 @@ TEST(Controller, AFailingStoreLeavesNoHalfState) {
     store.failing = true;
     CreateSliceRequest request;
     request.name = "web";
-    request.image = "busybox";
+    request.base.image = "busybox";
     request.where.node_count = 1;
     EXPECT_EQ(controller->createSlice(request).status().code(), absl::StatusCode::kUnavailable);
     EXPECT_TRUE(controller->slices().empty());

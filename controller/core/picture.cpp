@@ -12,17 +12,13 @@ std::optional<DiskSource> diskSourceOf(const Sliver& sliver, const Snapshot& sna
     return DiskSource{source->second.care_of_address, source->second.api_port, sliver.move.source_generation};
 }
 
-DesiredSliver desiredSliver(const Sliver& sliver, const Role& role, const Slice& slice, const Snapshot& snapshot,
-                            const Ipv6Prefix& home_prefix) {
-    DesiredSliver desired;
+SliverSpec specOf(const Sliver& sliver, const Role& role, const Slice& slice, const Snapshot& snapshot,
+                  const Ipv6Prefix& home_prefix) {
+    SliverSpec desired;
     desired.id = sliver.id;
     desired.generation = role.generation;
     desired.run = role.run;
-    desired.image = slice.image;
-    desired.image_digest = slice.image_digest;
-    desired.argv = slice.argv;
-    desired.resources = slice.resources;
-    desired.exposed = slice.exposed;
+    desired.base = slice.base;
     desired.home_address = sliverAddress(home_prefix, slice.number, sliver.id.index);
     desired.slice_address = sliceAddress(home_prefix, slice.number);
     if (role.takes_disk) desired.disk_source = diskSourceOf(sliver, snapshot);
@@ -42,7 +38,7 @@ Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6
         const auto slice = snapshot.slices.find(id.slice);
         if (slice == snapshot.slices.end() || slice->second.deleting) continue;
         if (const auto role = roleOn(sliver, node)) {
-            picture.slivers[id] = desiredSliver(sliver, *role, slice->second, snapshot, home_prefix);
+            picture.slivers[id] = specOf(sliver, *role, slice->second, snapshot, home_prefix);
         }
     }
     return picture;

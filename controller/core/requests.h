@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "controller/model/model.h"
 #include "controller/placement/placement.h"
@@ -14,12 +13,9 @@ namespace homeslice::controller {
 
 struct CreateSliceRequest {
     std::string name;
-    std::string image;
+    SliverTemplate base;  // without a digest
     PlacementRequest where;
-    Resources resources;
-    std::vector<ExposedPort> exposed;
     uint32_t lease_s = 0;  // 0: the default
-    std::vector<std::string> argv;
     std::string request_id;
 };
 

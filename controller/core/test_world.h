@@ -39,7 +39,7 @@ struct FakeNode {
     std::shared_ptr<FakeSession> session;
     std::map<SliverId, SliverReport> slivers;
 
-    const DesiredSliver* desired(const SliverId& id) const {
+    const SliverSpec* desired(const SliverId& id) const {
         const auto found = session->last_picture.slivers.find(id);
         return found == session->last_picture.slivers.end() ? nullptr : &found->second;
     }
@@ -143,7 +143,7 @@ public:
                                      const std::string& request_id = "") {
         CreateSliceRequest request;
         request.name = name;
-        request.image = "busybox";
+        request.base.image = "busybox";
         request.where.nodes = std::move(nodes);
         request.request_id = request_id;
         return controller_->createSlice(request);

@@ -22,6 +22,8 @@ void addReport(SliverView& view, const SliverReport& report) {
     view.exit_status = report.exit_status;
     view.running_since_us = report.running_since_us;
     view.memory_bytes = report.memory_bytes;
+    view.health = report.health;
+    view.restarts = report.restarts;
 }
 
 Operation viewCreation(const World& world, const Operation& operation) {
@@ -66,7 +68,7 @@ std::vector<const Sliver*> sliversOf(const Snapshot& snapshot, const std::string
 uint32_t slicesUsing(const Snapshot& snapshot, const std::string& digest) {
     return static_cast<uint32_t>(
         std::count_if(snapshot.slices.begin(), snapshot.slices.end(),
-                      [&digest](const auto& entry) { return entry.second.image_digest == digest; }));
+                      [&digest](const auto& entry) { return entry.second.base.image_digest == digest; }));
 }
 
 NodeView viewNode(const World& world, const Node& node) {
@@ -100,6 +102,7 @@ SliverView viewSliver(const World& world, const Sliver& sliver) {
     view.node = sliver.moving() ? sliver.move.target : sliver.node;
     view.moving_from = sliver.move.source;
     view.generation = sliver.generation;
+    view.frozen = sliver.frozen;
     const auto slice = world.snapshot.slices.find(sliver.id.slice);
     if (slice != world.snapshot.slices.end()) {
         view.home_address = sliverAddress(world.home_prefix, slice->second.number, sliver.id.index);

@@ -44,6 +44,9 @@ struct SliverView {
     uint32_t exit_status = 0;
     int64_t running_since_us = 0;
     uint64_t memory_bytes = 0;
+    Health health = Health::none;
+    uint32_t restarts = 0;
+    bool frozen = false;  // it is to stand still
 };
 
 // What the views are made from; for the length of one call.

@@ -1,43 +1,20 @@
-// What the controller knows, as plain values. Everything above speaks these; protobuf stops at controller/api.
+// What the controller knows, as plain values. Everything above speaks these; protobuf stops at controller/api. What a
+// sliver is to be is said in spec/'s values, which the nodes share.
 //
-// Times are microseconds since the Unix epoch (UTC), 0 meaning "never". A limit of 0 means "none of its own".
+// Times are microseconds since the Unix epoch (UTC), 0 meaning "never".
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/ipv6.h"
+#include "spec/sliver_spec.h"
+#include "spec/sliver_state.h"
 
 namespace homeslice::controller {
-
-// Identity of a sliver; survives every move.
-struct SliverId {
-    std::string slice;
-    uint32_t index = 0;  // 1 to 65535
-
-    auto operator<=>(const SliverId&) const = default;
-    std::string toString() const { return slice + "/" + std::to_string(index); }  // "web/2"
-};
-
-struct Resources {
-    uint32_t cpu_millis = 0;  // thousandths of a CPU
-    uint64_t memory_bytes = 0;
-    uint32_t pids = 0;
-
-    bool operator==(const Resources&) const = default;
-};
-
-struct ExposedPort {
-    uint8_t protocol = 0;  // IPPROTO_TCP or IPPROTO_UDP
-    uint16_t port = 0;     // host byte order
-
-    auto operator<=>(const ExposedPort&) const = default;
-};
 
 // A machine that has said hello at least once.
 struct Node {
@@ -68,11 +45,7 @@ struct Image {
 struct Slice {
     std::string name;
     uint32_t number = 0;  // of its home /64 in the home prefix
-    std::string image;
-    std::string image_digest;  // the one that it was made with, whatever the name stands for today
-    Resources resources;
-    std::vector<ExposedPort> exposed;
-    std::vector<std::string> argv;
+    SliverTemplate base;  // with the digest that it was made with, whatever the image's name stands for today
     int64_t created_us = 0;
     int64_t lease_end_us = 0;
     bool deleting = false;
@@ -101,6 +74,7 @@ struct Sliver {
     uint64_t last_generation = 0;   // the highest ever given out for it
     std::set<std::string> holders;  // nodes that may have something of it
     Move move;
+    bool frozen = false;  // it is to stand still
 
     bool moving() const { return move.phase != MovePhase::none; }
     bool operator==(const Sliver&) const = default;
@@ -134,9 +108,6 @@ struct Operation {
     bool operator==(const Operation&) const = default;
 };
 
-// Where a sliver is in its life, as its node tells.
-enum class SliverState { pending, preparing, starting, running, stopping, stopped, exited, failed, deleting };
-
 // What a node says of one sliver.
 struct SliverReport {
     SliverId id;
@@ -147,38 +118,13 @@ struct SliverReport {
     int64_t running_since_us = 0;  // 0 unless running
     bool image_ready = false;
     uint64_t memory_bytes = 0;  // in use
+    Health health = Health::none;
+    uint32_t restarts = 0;  // by its restart policy, since it was last asked to start
 };
 
 struct NodeReport {
     uint64_t desired_revision = 0;      // of the newest picture that the node has taken in
     std::vector<SliverReport> slivers;  // one that is missing here is gone from the node
-};
-
-enum class DesiredRun { running, prepared, stopped };
-
-// Where the disk of a moving sliver is to be had.
-struct DiskSource {
-    Ipv6Address address;
-    uint16_t api_port = 0;
-    uint64_t generation = 0;
-
-    bool operator==(const DiskSource&) const = default;
-};
-
-struct DesiredSliver {
-    SliverId id;
-    uint64_t generation = 0;
-    DesiredRun run = DesiredRun::running;
-    std::string image;
-    std::string image_digest;
-    std::vector<std::string> argv;
-    Resources resources;
-    std::vector<ExposedPort> exposed;
-    Ipv6Address home_address;
-    Ipv6Address slice_address;
-    std::optional<DiskSource> disk_source;
-
-    bool operator==(const DesiredSliver&) const = default;
 };
 
 struct HomeAgent {
@@ -190,7 +136,7 @@ struct HomeAgent {
 
 // Everything that a node should hold and know.
 struct Picture {
-    std::map<SliverId, DesiredSliver> slivers;
+    std::map<SliverId, SliverSpec> slivers;
     std::vector<HomeAgent> home_agents;
     Ipv6Prefix home_prefix;
     std::vector<Ipv6Address> node_addresses;

@@ -66,7 +66,9 @@ bool mayAdvance(const Sliver& sliver, const MoveFacts& facts) {
 std::optional<Role> roleOn(const Sliver& sliver, const std::string& node) {
     const Move& move = sliver.move;
     if (!sliver.moving()) {
-        if (node == sliver.node) return Role{sliver.generation, DesiredRun::running, false};
+        if (node == sliver.node) {
+            return Role{sliver.generation, sliver.frozen ? DesiredRun::frozen : DesiredRun::running, false};
+        }
         return std::nullopt;
     }
     const PhaseRow& row = rowOf(move.phase);

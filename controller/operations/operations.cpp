@@ -35,30 +35,6 @@ OperationState outcomeOf(size_t failures, size_t total) {
 
 }  // namespace
 
-const char* toString(SliverState state) {
-    switch (state) {
-        case SliverState::pending:
-            return "pending";
-        case SliverState::preparing:
-            return "preparing";
-        case SliverState::starting:
-            return "starting";
-        case SliverState::running:
-            return "running";
-        case SliverState::stopping:
-            return "stopping";
-        case SliverState::stopped:
-            return "stopped";
-        case SliverState::exited:
-            return "exited";
-        case SliverState::failed:
-            return "failed";
-        case SliverState::deleting:
-            return "deleting";
-    }
-    return "unknown";
-}
-
 Operation newOperation(OperationKind kind, const SliverId& subject, uint32_t total, const std::string& request_id,
                        int64_t now_us) {
     Operation operation;

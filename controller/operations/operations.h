@@ -40,6 +40,4 @@ Operation failed(Operation operation, const OperationFailure& failure, int64_t n
 // Ids of the oldest ended operations beyond the newest kOperationsKept.
 std::vector<std::string> toForget(const std::map<std::string, Operation>& operations);
 
-const char* toString(SliverState state);
-
 }  // namespace homeslice::controller

@@ -25,14 +25,7 @@ absl::StatusOr<std::vector<T>> listFromColumn(const std::string& text, Read read
 
 }  // namespace
 
-std::string toColumn(const std::vector<std::string>& values) { return dump(Json(values)); }
 std::string toColumn(const std::set<std::string>& values) { return dump(Json(values)); }
-
-std::string toColumn(const std::vector<ExposedPort>& ports) {
-    Json list = Json::array();
-    for (const ExposedPort& port : ports) list.push_back({{"protocol", port.protocol}, {"port", port.port}});
-    return dump(list);
-}
 
 std::string toColumn(const std::vector<OperationFailure>& failures) {
     Json list = Json::array();
@@ -47,12 +40,6 @@ std::string toColumn(const std::vector<OperationFailure>& failures) {
 
 absl::StatusOr<std::vector<std::string>> stringsFromColumn(const std::string& text) {
     return listFromColumn<std::string>(text, [](const Json& item) { return item.get<std::string>(); });
-}
-
-absl::StatusOr<std::vector<ExposedPort>> portsFromColumn(const std::string& text) {
-    return listFromColumn<ExposedPort>(text, [](const Json& item) {
-        return ExposedPort{item.at("protocol").get<uint8_t>(), item.at("port").get<uint16_t>()};
-    });
 }
 
 absl::StatusOr<std::vector<OperationFailure>> failuresFromColumn(const std::string& text) {

@@ -11,13 +11,10 @@
 
 namespace homeslice::controller {
 
-std::string toColumn(const std::vector<std::string>& values);
 std::string toColumn(const std::set<std::string>& values);
-std::string toColumn(const std::vector<ExposedPort>& ports);
 std::string toColumn(const std::vector<OperationFailure>& failures);
 
 absl::StatusOr<std::vector<std::string>> stringsFromColumn(const std::string& text);
-absl::StatusOr<std::vector<ExposedPort>> portsFromColumn(const std::string& text);
 absl::StatusOr<std::vector<OperationFailure>> failuresFromColumn(const std::string& text);
 
 }  // namespace homeslice::controller

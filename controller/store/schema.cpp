@@ -76,6 +76,24 @@ const std::vector<std::string>& steps() {
             ended_us INTEGER NOT NULL,
             request_id TEXT NOT NULL
         ) WITHOUT ROWID;
+    )sql",
+                                                 // What a slice's slivers have in common as one JSON text, spec/json.h.
+                                                 R"sql(
+        CREATE TABLE slices_2 (
+            name TEXT PRIMARY KEY,
+            number INTEGER NOT NULL UNIQUE,
+            template TEXT NOT NULL,
+            created_us INTEGER NOT NULL,
+            lease_end_us INTEGER NOT NULL,
+            deleting INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        INSERT INTO slices_2 SELECT name, number,
+            json_object('image', image, 'image_digest', image_digest, 'argv', json(argv), 'exposed', json(exposed),
+                        'resources', json_object('cpu_millis', cpu_millis, 'memory_bytes', memory_bytes, 'pids', pids)),
+            created_us, lease_end_us, deleting FROM slices;
+        DROP TABLE slices;
+        ALTER TABLE slices_2 RENAME TO slices;
+        ALTER TABLE slivers ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0;
     )sql"};
     return kSteps;
 }

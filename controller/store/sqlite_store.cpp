@@ -7,6 +7,7 @@
 #include "controller/store/json_columns.h"
 #include "controller/store/schema.h"
 #include "controller/store/store.h"
+#include "spec/json.h"
 
 namespace homeslice::controller {
 namespace {
@@ -49,13 +50,7 @@ absl::StatusOr<Slice> readSlice(Statement& row) {
     Slice slice;
     slice.name = row.text();
     slice.number = row.small();
-    slice.image = row.text();
-    slice.image_digest = row.text();
-    slice.resources.cpu_millis = row.small();
-    slice.resources.memory_bytes = row.unsignedInteger();
-    slice.resources.pids = row.small();
-    HS_ASSIGN_OR_RETURN(slice.exposed, portsFromColumn(row.text()));
-    HS_ASSIGN_OR_RETURN(slice.argv, stringsFromColumn(row.text()));
+    HS_ASSIGN_OR_RETURN(slice.base, parseSliverTemplate(row.text()));
     slice.created_us = row.integer();
     slice.lease_end_us = row.integer();
     slice.deleting = row.integer() != 0;
@@ -63,10 +58,8 @@ absl::StatusOr<Slice> readSlice(Statement& row) {
 }
 
 void bindSlice(Statement& row, const Slice& slice) {
-    row.bind(slice.name).bind(slice.number).bind(slice.image).bind(slice.image_digest);
-    row.bind(slice.resources.cpu_millis).bind(slice.resources.memory_bytes).bind(slice.resources.pids);
-    row.bind(toColumn(slice.exposed)).bind(toColumn(slice.argv)).bind(slice.created_us).bind(slice.lease_end_us);
-    row.bind(uint32_t{slice.deleting});
+    row.bind(slice.name).bind(slice.number).bind(toJson(slice.base)).bind(slice.created_us);
+    row.bind(slice.lease_end_us).bind(uint32_t{slice.deleting});
 }
 
 absl::StatusOr<Sliver> readSliver(Statement& row) {
@@ -84,6 +77,7 @@ absl::StatusOr<Sliver> readSliver(Statement& row) {
     sliver.move.source_generation = row.unsignedInteger();
     sliver.move.target_generation = row.unsignedInteger();
     sliver.move.operation = row.text();
+    sliver.frozen = row.integer() != 0;
     return sliver;
 }
 
@@ -91,7 +85,7 @@ void bindSliver(Statement& row, const Sliver& sliver) {
     row.bind(sliver.id.slice).bind(sliver.id.index).bind(sliver.node).bind(sliver.generation);
     row.bind(sliver.last_generation).bind(toColumn(sliver.holders)).bind(std::string(toString(sliver.move.phase)));
     row.bind(sliver.move.source).bind(sliver.move.target).bind(sliver.move.source_generation);
-    row.bind(sliver.move.target_generation).bind(sliver.move.operation);
+    row.bind(sliver.move.target_generation).bind(sliver.move.operation).bind(uint32_t{sliver.frozen});
 }
 
 absl::StatusOr<Operation> readOperation(Statement& row) {
@@ -196,9 +190,9 @@ private:
         HS_RETURN_IF_ERROR(put("REPLACE INTO images VALUES (?,?,?,?)", changes.put_images, bindImage));
         // Not REPLACE: that would throw out another slice with the same number instead of failing.
         HS_RETURN_IF_ERROR(erase("slices WHERE name=?", namesOf(changes.put_slices)));
-        HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slices, bindSlice));
+        HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?)", changes.put_slices, bindSlice));
         HS_RETURN_IF_ERROR(
-            put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
+            put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
         HS_RETURN_IF_ERROR(
             put("REPLACE INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_operations, bindOperation));
         HS_RETURN_IF_ERROR(erase("images WHERE name=?", changes.erase_images));

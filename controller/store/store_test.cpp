@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "controller/store/database.h"
 #include "controller/store/schema.h"
+#include "spec/test_values.h"
 
 namespace homeslice::controller {
 namespace {
@@ -38,11 +39,7 @@ Slice slice(const std::string& name, uint32_t number) {
     Slice result;
     result.name = name;
     result.number = number;
-    result.image = "busybox";
-    result.image_digest = "sha256:00";
-    result.resources = {1500, uint64_t{1} << 40, 100};
-    result.exposed = {{6, 80}, {17, 53}};
-    result.argv = {"sh", "-c", "echo \"it's\"\n"};
+    result.base = fullSpec().base;
     result.created_us = 1;
     result.lease_end_us = 2;
     return result;
@@ -64,6 +61,7 @@ Changes everything() {
     sliver.last_generation = 4;
     sliver.holders = {"node1", "node2"};
     sliver.move = {MovePhase::transferring, "node1", "node2", 2, 3, "op"};
+    sliver.frozen = true;
     changes.put_slivers = {sliver};
     Operation operation;
     operation.id = "op";
@@ -142,6 +140,56 @@ TEST_F(StoreTest, MigratesOnceAndRefusesNewerFiles) {
         ASSERT_TRUE((*database)->execute("PRAGMA user_version=1000").ok());
     }
     EXPECT_EQ(openSqliteStore(path()).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// A file as version 1 left it: its tables, and a row of each that has changed since.
+constexpr const char* kVersion1 = R"sql(
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE nodes (name TEXT PRIMARY KEY, care_of_address TEXT NOT NULL, api_port INTEGER NOT NULL,
+        version TEXT NOT NULL, home_agent INTEGER NOT NULL, cpus INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,
+        kernel TEXT NOT NULL, boot_id TEXT NOT NULL, last_seen_us INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE images (name TEXT PRIMARY KEY, digest TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+        created_us INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE slices (name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, image TEXT NOT NULL,
+        image_digest TEXT NOT NULL, cpu_millis INTEGER NOT NULL, memory_bytes INTEGER NOT NULL, pids INTEGER NOT NULL,
+        exposed TEXT NOT NULL, argv TEXT NOT NULL, created_us INTEGER NOT NULL, lease_end_us INTEGER NOT NULL,
+        deleting INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE slivers (slice TEXT NOT NULL, number INTEGER NOT NULL, node TEXT NOT NULL, generation INTEGER NOT NULL,
+        last_generation INTEGER NOT NULL, holders TEXT NOT NULL, move_phase TEXT NOT NULL, move_source TEXT NOT NULL,
+        move_target TEXT NOT NULL, move_source_generation INTEGER NOT NULL, move_target_generation INTEGER NOT NULL,
+        move_operation TEXT NOT NULL, PRIMARY KEY (slice, number)) WITHOUT ROWID;
+    CREATE TABLE operations (id TEXT PRIMARY KEY, kind INTEGER NOT NULL, slice TEXT NOT NULL, number INTEGER NOT NULL,
+        state INTEGER NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL, step TEXT NOT NULL,
+        failures TEXT NOT NULL, started_us INTEGER NOT NULL, ended_us INTEGER NOT NULL,
+        request_id TEXT NOT NULL) WITHOUT ROWID;
+    INSERT INTO slices VALUES ('web', 7, 'busybox', 'sha256:00', 1500, 1125899906842624, 100,
+        '[{"port":80,"protocol":6},{"port":53,"protocol":17}]', '["sh","-c","echo \"it''s\"\n"]', 1, 2, 1);
+    INSERT INTO slices VALUES ('bare', 8, 'busybox', 'sha256:00', 0, 0, 0, '[]', '[]', 3, 4, 0);
+    INSERT INTO slivers VALUES ('web', 2, 'node1', 3, 4, '["node1"]', 'none', '', '', 0, 0, '');
+    PRAGMA user_version=1;
+)sql";
+
+TEST_F(StoreTest, TakesOverAFileOfVersion1) {
+    ASSERT_TRUE(Database::open(path()).value()->execute(kVersion1).ok());
+    Slice web;
+    web.name = "web";
+    web.number = 7;
+    web.base.image = "busybox";
+    web.base.image_digest = "sha256:00";
+    web.base.argv = {"sh", "-c", "echo \"it's\"\n"};
+    web.base.resources = {.cpu_millis = 1500, .memory_bytes = uint64_t{1} << 50, .pids = 100};
+    web.base.exposed = {{.protocol = IPPROTO_TCP, .port = 80}, {.protocol = IPPROTO_UDP, .port = 53}};
+    web.created_us = 1;
+    web.lease_end_us = 2;
+    web.deleting = true;
+    const auto snapshot = open()->load();
+    ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+    ASSERT_EQ(snapshot->slices.size(), 2U);
+    EXPECT_EQ(snapshot->slices.at("web"), web);
+    EXPECT_EQ(snapshot->slices.at("bare").base.image, "busybox");
+    EXPECT_EQ(snapshot->slices.at("bare").base.resources, Resources());
+    EXPECT_EQ(snapshot->slivers.at({"web", 2}).generation, 3U);
+    EXPECT_FALSE(snapshot->slivers.at({"web", 2}).frozen);
 }
 
 TEST_F(StoreTest, AFailedMigrationChangesNothing) {

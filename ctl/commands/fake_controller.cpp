@@ -24,11 +24,11 @@ std::string bytesOf(const std::string& address) { return Ipv6Address::parse(addr
 v1::Slice sliceNamed(const std::string& name) {
     v1::Slice slice;
     slice.set_name(name);
-    slice.set_image("debian");
+    slice.mutable_base()->set_image("debian");
     slice.set_prefix("fd51:1ce:0:7::/64");
     slice.set_address(bytesOf("fd51:1ce:0:7::1"));
-    slice.mutable_resources()->set_memory_bytes(128 << 20);
-    v1::ExposedPort* const port = slice.add_exposed();
+    slice.mutable_base()->mutable_resources()->set_memory_bytes(128 << 20);
+    v1::ExposedPort* const port = slice.mutable_base()->add_exposed();
     port->set_protocol(v1::PROTOCOL_TCP);
     port->set_port(80);
     slice.set_lease_end_us(kStartedUs);

@@ -67,10 +67,10 @@ absl::Status setResources(const CreateOptions& options, v1::Resources& resources
     return absl::OkStatus();
 }
 
-absl::Status setExposed(const CreateOptions& options, v1::CreateSliceRequest& request) {
+absl::Status setExposed(const CreateOptions& options, v1::SliverTemplate& base) {
     HS_ASSIGN_OR_RETURN(const std::vector<PortSpec> ports, parsePorts("--expose", options.expose));
     for (const PortSpec& port : ports) {
-        v1::ExposedPort* const exposed = request.add_exposed();
+        v1::ExposedPort* const exposed = base.add_exposed();
         exposed->set_protocol(static_cast<v1::Protocol>(port.protocol));
         exposed->set_port(port.port);
     }
@@ -89,13 +89,14 @@ absl::StatusOr<v1::CreateSliceRequest> requestOf(const CreateOptions& options, c
     HS_RETURN_IF_ERROR(checkName("image name", options.image));
     v1::CreateSliceRequest request;
     request.set_name(options.name);
-    request.set_image(options.image);
+    v1::SliverTemplate& base = *request.mutable_base();
+    base.set_image(options.image);
     HS_RETURN_IF_ERROR(setNodes(options, request));
-    HS_RETURN_IF_ERROR(setResources(options, *request.mutable_resources()));
-    HS_RETURN_IF_ERROR(setExposed(options, request));
+    HS_RETURN_IF_ERROR(setResources(options, *base.mutable_resources()));
+    HS_RETURN_IF_ERROR(setExposed(options, base));
     HS_ASSIGN_OR_RETURN(const uint32_t lease, leaseSeconds(options.given("--lease"), options.lease));
     request.set_lease_s(lease);
-    request.mutable_argv()->Add(argv.begin(), argv.end());
+    base.mutable_argv()->Add(argv.begin(), argv.end());
     return request;
 }
 

@@ -34,17 +34,17 @@ TEST_F(SliceCommands, CreateAsksForWhatWasSaid) {
     EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
     const v1::CreateSliceRequest& request = controller_.created;
     EXPECT_EQ(request.name(), "web");
-    EXPECT_EQ(request.image(), "debian");
+    EXPECT_EQ(request.base().image(), "debian");
     EXPECT_EQ(request.node_count(), 3u);
     EXPECT_EQ(request.sliver_count(), 6u);
-    EXPECT_EQ(request.resources().cpu_millis(), 1500u);
-    EXPECT_EQ(request.resources().memory_bytes(), 128u << 20);
-    EXPECT_EQ(request.resources().pids(), 64u);
-    ASSERT_EQ(request.exposed_size(), 3);
-    EXPECT_EQ(request.exposed(2).protocol(), v1::PROTOCOL_UDP);
-    EXPECT_EQ(request.exposed(2).port(), 53u);
+    EXPECT_EQ(request.base().resources().cpu_millis(), 1500u);
+    EXPECT_EQ(request.base().resources().memory_bytes(), 128u << 20);
+    EXPECT_EQ(request.base().resources().pids(), 64u);
+    ASSERT_EQ(request.base().exposed_size(), 3);
+    EXPECT_EQ(request.base().exposed(2).protocol(), v1::PROTOCOL_UDP);
+    EXPECT_EQ(request.base().exposed(2).port(), 53u);
     EXPECT_EQ(request.lease_s(), 604800u);
-    EXPECT_THAT(request.argv(), ElementsAre("sh", "-c", "[a,b]"));
+    EXPECT_THAT(request.base().argv(), ElementsAre("sh", "-c", "[a,b]"));
     EXPECT_EQ(request.request_id().size(), 32u);
 }
 
@@ -54,7 +54,7 @@ TEST_F(SliceCommands, CreateOnNamedNodesLeavesTheRestToTheController) {
     EXPECT_THAT(controller_.created.nodes(), ElementsAre("node1", "node3"));
     EXPECT_EQ(controller_.created.node_count(), 0u);
     EXPECT_EQ(controller_.created.lease_s(), 0u);
-    EXPECT_THAT(controller_.created.argv(), IsEmpty());
+    EXPECT_THAT(controller_.created.base().argv(), IsEmpty());
 }
 
 TEST_F(SliceCommands, CreateWaitsAndShowsTheSlice) {

@@ -85,27 +85,6 @@ void fill(const mobility::Binding& binding, const mobility::BindingCounters& cou
     message.set_forwarded_bytes(counters.bytes);
 }
 
-std::string percentDecoded(const std::string& text) {
-    const auto nibble = [](char c) {
-        if (c >= '0' && c <= '9') return c - '0';
-        if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-        return -1;
-    };
-    std::string decoded;
-    for (size_t i = 0; i < text.size(); ++i) {
-        const int high = text[i] == '%' && i + 2 < text.size() ? nibble(text[i + 1]) : -1;
-        const int low = high >= 0 ? nibble(text[i + 2]) : -1;
-        if (low < 0) {
-            decoded += text[i];
-            continue;
-        }
-        decoded += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return decoded;
-}
-
 }  // namespace
 
 absl::StatusOr<mobility::BindingUpdate> bindingUpdateOf(const v1::BindingUpdate& message) {
@@ -190,18 +169,6 @@ v1::BindingEvent toMessage(const mobility::BindingEvent& event, const mobility::
             break;
     }
     return message;
-}
-
-absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer) {
-    const std::string scheme = "ipv6:[";
-    const std::string text = percentDecoded(peer);
-    const size_t end = text.find(']');
-    if (!text.starts_with(scheme) || end == std::string::npos) {
-        return invalidArgument("peer \"" + text + "\" is no IPv6 peer");
-    }
-    std::string address = text.substr(scheme.size(), end - scheme.size());
-    address = address.substr(0, address.find('%'));
-    return Ipv6Address::parse(address);
 }
 
 }  // namespace homeslice::api

@@ -23,7 +23,4 @@ absl::StatusOr<mobility::BindingEvent> bindingEventOf(const v1::BindingEvent& me
 v1::BindingEvent toMessage(const mobility::BindingEvent& event, const mobility::BindingCounters& counters,
                            Monotonic::time_point now);
 
-// The address in a gRPC peer string ("ipv6:%5Bfd00::1%25eth0%5D:4711"); INVALID_ARGUMENT unless it is an IPv6 peer.
-absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer);
-
 }  // namespace homeslice::api

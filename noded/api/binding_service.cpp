@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "noded/api/binding_convert.h"
+#include "noded/api/channel.h"
 #include "noded/api/grpc_status.h"
 
 namespace homeslice::api {

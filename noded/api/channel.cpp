@@ -1,26 +1,47 @@
 #include "noded/api/channel.h"
 
+#include "base/status.h"
+
 namespace homeslice::api {
+namespace {
+
+std::string percentDecoded(const std::string& text) {
+    const auto nibble = [](char c) {
+        if (c >= '0' && c <= '9') return c - '0';
+        if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+        return -1;
+    };
+    std::string decoded;
+    for (size_t i = 0; i < text.size(); ++i) {
+        const int high = text[i] == '%' && i + 2 < text.size() ? nibble(text[i + 1]) : -1;
+        const int low = high >= 0 ? nibble(text[i + 2]) : -1;
+        if (low < 0) {
+            decoded += text[i];
+            continue;
+        }
+        decoded += static_cast<char>(high * 16 + low);
+        i += 2;
+    }
+    return decoded;
+}
+
+}  // namespace
 
 std::string targetOf(const Ipv6Address& address, uint16_t port) {
     return "ipv6:[" + address.toString() + "]:" + std::to_string(port);
 }
 
-std::optional<Ipv6Address> addressOfPeer(const std::string& peer) {
-    if (!peer.starts_with("ipv6:")) return std::nullopt;
-    // Brackets come as they are or percent-encoded, by the version of gRPC.
-    const auto after = [&peer](const std::string& plain, const std::string& encoded, size_t from, bool behind) {
-        for (const std::string& mark : {plain, encoded}) {
-            const size_t at = peer.find(mark, from);
-            if (at != std::string::npos) return behind ? at + mark.size() : at;
-        }
-        return std::string::npos;
-    };
-    const size_t begin = after("[", "%5B", 0, true);
-    const size_t end = begin == std::string::npos ? begin : after("]", "%5D", begin, false);
-    if (end == std::string::npos) return std::nullopt;
-    const auto address = Ipv6Address::parse(peer.substr(begin, end - begin));
-    return address.ok() ? std::optional(*address) : std::nullopt;
+absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer) {
+    const std::string scheme = "ipv6:[";
+    const std::string text = percentDecoded(peer);
+    const size_t end = text.find(']');
+    if (!text.starts_with(scheme) || end == std::string::npos) {
+        return invalidArgument("peer \"" + text + "\" is no IPv6 peer");
+    }
+    std::string address = text.substr(scheme.size(), end - scheme.size());
+    address = address.substr(0, address.find('%'));
+    return Ipv6Address::parse(address);
 }
 
 std::shared_ptr<grpc::Channel> makeChannel(const std::string& target, std::chrono::milliseconds first_retry) {

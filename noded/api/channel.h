@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/ipv6.h"
@@ -16,8 +15,9 @@ namespace homeslice::api {
 // "ipv6:[fd00::1]:7401"
 std::string targetOf(const Ipv6Address& address, uint16_t port);
 
-// The address in what gRPC says of a connection's other end, "ipv6:%5Bfd00::1%5D:7400"; none for other kinds of peers.
-std::optional<Ipv6Address> addressOfPeer(const std::string& peer);
+// The address in what gRPC says of a connection's other end, "ipv6:%5Bfe80::1%25eth0%5D:7400"; INVALID_ARGUMENT for
+// other kinds of peers.
+absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer);
 
 // Connects when first used, and again with back-off from `first_retry` to 2 s. A peer that stops answering is noticed
 // within 5 s. Never through a proxy.

@@ -135,7 +135,7 @@ private:
         while (stream.Read(&message)) {
             if (!message.has_desired()) continue;
             // Before there can be a sliver.
-            if (const auto controller = addressOfPeer(context.peer())) {
+            if (const auto controller = addressOfPeer(context.peer()); controller.ok()) {
                 reportNetwork(dependencies_.network.guardController(*controller));
             }
             takeIn(message.desired());

@@ -144,15 +144,6 @@ TEST_F(ControllerLinkTest, GuardsTheControllersAddress) {
         [&] { return forwarder_.guarded == std::vector<Ipv6Address>{Ipv6Address::parse("::1").value()}; }));
 }
 
-TEST(AddressOfPeer, IsThatOfAnIpv6ConnectionOnly) {
-    const Ipv6Address address = Ipv6Address::parse("fd00::1").value();
-    EXPECT_EQ(addressOfPeer("ipv6:[fd00::1]:7400"), address);
-    EXPECT_EQ(addressOfPeer("ipv6:%5Bfd00::1%5D:7400"), address);
-    for (const char* other : {"", "unix:/run/sliced.sock", "ipv4:192.0.2.1:7400", "ipv6:[", "ipv6:[x]:1"}) {
-        EXPECT_EQ(addressOfPeer(other), std::nullopt) << other;
-    }
-}
-
 TEST_F(ControllerLinkTest, TellsChangesAtOnceAndKeepsTheHeartBeating) {
     startLink();
     ASSERT_TRUE(hears([](const auto&) { return true; }));

@@ -1,5 +1,6 @@
-// The API's messages <-> the core's values, slivers and commands. Whatever comes in is checked in full: what a
-// function returns can be used without another look. INVALID_ARGUMENT names the field and what is wrong with it.
+// The API's messages <-> the core's values, slivers and commands; what the controller speaks too is in spec/wire.
+// Whatever comes in is checked in full: what a function returns can be used without another look. INVALID_ARGUMENT
+// names the field and what is wrong with it.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -11,17 +12,14 @@
 #include "noded/api/network_picture.h"
 #include "noded/init/client.h"
 #include "noded/sliver/manager.h"
-#include "noded/spec/sliver_spec.h"
+#include "spec/wire/convert.h"
 
 namespace homeslice::api {
 
-absl::StatusOr<SliverId> sliverIdOf(const v1::SliverId& message);
-v1::SliverId toMessage(const SliverId& id);
-
-// An address that packets can be sent to: 16 bytes, neither unspecified nor multicast. `what` names it in errors.
-absl::StatusOr<Ipv6Address> unicastOf(const std::string& what, const std::string& raw);
-// 1 to 65535.
-absl::StatusOr<uint16_t> portOf(const std::string& what, uint32_t port);
+using wire::portOf;
+using wire::sliverIdOf;
+using wire::toMessage;
+using wire::unicastOf;
 
 struct DesiredPicture {
     sliver::Desired desired;

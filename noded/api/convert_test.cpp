@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "noded/api/binding_convert.h"
+#include "noded/api/channel.h"
 #include "noded/api/grpc_status.h"
 #include "noded/api/utf8.h"
 
@@ -30,12 +31,12 @@ v1::DesiredState goodPicture() {
     sliver.mutable_sliver()->set_index(2);
     sliver.set_generation(7);
     sliver.set_run(v1::DESIRED_RUN_RUNNING);
-    sliver.set_image("debian");
-    sliver.set_image_digest("sha256:" + std::string(64, 'a'));
-    sliver.add_argv("nginx");
-    sliver.mutable_resources()->set_pids(64);
-    sliver.add_exposed()->set_protocol(v1::PROTOCOL_TCP);
-    sliver.mutable_exposed(0)->set_port(80);
+    sliver.mutable_base()->set_image("debian");
+    sliver.mutable_base()->set_image_digest("sha256:" + std::string(64, 'a'));
+    sliver.mutable_base()->add_argv("nginx");
+    sliver.mutable_base()->mutable_resources()->set_pids(64);
+    sliver.mutable_base()->add_exposed()->set_protocol(v1::PROTOCOL_TCP);
+    sliver.mutable_base()->mutable_exposed(0)->set_port(80);
     sliver.set_home_address(raw("fd51:1ce::1:2"));
     sliver.set_slice_address(raw("fd51:1ce::1"));
     sliver.mutable_disk_source()->set_address(raw("fd00::2"));
@@ -55,10 +56,10 @@ TEST(Convert, DesiredPicture) {
     const SliverSpec& spec = picture->desired.slivers[0];
     EXPECT_EQ(spec.id.toString(), "web/2");
     EXPECT_EQ(spec.run, DesiredRun::running);
-    EXPECT_EQ(spec.exposed, (std::vector<ExposedPort>{{.protocol = IPPROTO_TCP, .port = 80}}));
+    EXPECT_EQ(spec.base.exposed, (std::vector<ExposedPort>{{.protocol = IPPROTO_TCP, .port = 80}}));
     EXPECT_EQ(spec.home_address.toString(), "fd51:1ce::1:2");
-    EXPECT_TRUE(spec.has_disk_source);
-    EXPECT_EQ(spec.disk_source.node.toString(), "fd00::2");
+    ASSERT_TRUE(spec.disk_source.has_value());
+    EXPECT_EQ(spec.disk_source->node.toString(), "fd00::2");
 }
 
 TEST(Convert, OneMalformedFieldRefusesThePicture) {
@@ -76,16 +77,23 @@ TEST(Convert, OneMalformedFieldRefusesThePicture) {
         {"index", [](auto&, auto& sliver) { sliver.mutable_sliver()->set_index(65536); }},
         {"run", [](auto&, auto& sliver) { sliver.set_run(v1::DESIRED_RUN_UNSPECIFIED); }},
         {"run", [](auto&, auto& sliver) { sliver.set_run(static_cast<v1::DesiredRun>(77)); }},
-        {"image name", [](auto&, auto& sliver) { sliver.set_image("a/b"); }},
-        {"digest", [](auto&, auto& sliver) { sliver.set_image_digest("sha256:" + std::string(63, 'a')); }},
-        {"digest", [](auto&, auto& sliver) { sliver.set_image_digest("sha256:" + std::string(64, '/')); }},
-        {"argv", [](auto&, auto& sliver) { sliver.add_argv(std::string("a\0b", 3)); }},
-        {"argv", [](auto&, auto& sliver) { sliver.add_argv(std::string(200'000, 'x')); }},
-        {"cpu_millis", [](auto&, auto& sliver) { sliver.mutable_resources()->set_cpu_millis(4'000'000'000); }},
-        {"memory_bytes", [](auto&, auto& sliver) { sliver.mutable_resources()->set_memory_bytes(~uint64_t{0}); }},
-        {"pids", [](auto&, auto& sliver) { sliver.mutable_resources()->set_pids(~0U); }},
-        {"port", [](auto&, auto& sliver) { sliver.mutable_exposed(0)->set_port(0); }},
-        {"protocol", [](auto&, auto& sliver) { sliver.mutable_exposed(0)->set_protocol(v1::PROTOCOL_UNSPECIFIED); }},
+        {"image name", [](auto&, auto& sliver) { sliver.mutable_base()->set_image("a/b"); }},
+        {"digest",
+         [](auto&, auto& sliver) { sliver.mutable_base()->set_image_digest("sha256:" + std::string(63, 'a')); }},
+        {"digest",
+         [](auto&, auto& sliver) { sliver.mutable_base()->set_image_digest("sha256:" + std::string(64, '/')); }},
+        {"argv", [](auto&, auto& sliver) { sliver.mutable_base()->add_argv(std::string("a\0b", 3)); }},
+        {"argv", [](auto&, auto& sliver) { sliver.mutable_base()->add_argv(std::string(200'000, 'x')); }},
+        {"cpu_millis",
+         [](auto&, auto& sliver) { sliver.mutable_base()->mutable_resources()->set_cpu_millis(4'000'000'000); }},
+        {"memory_bytes",
+         [](auto&, auto& sliver) { sliver.mutable_base()->mutable_resources()->set_memory_bytes(~uint64_t{0}); }},
+        {"pids", [](auto&, auto& sliver) { sliver.mutable_base()->mutable_resources()->set_pids(~0U); }},
+        {"port", [](auto&, auto& sliver) { sliver.mutable_base()->mutable_exposed(0)->set_port(0); }},
+        {"protocol",
+         [](auto&, auto& sliver) {
+             sliver.mutable_base()->mutable_exposed(0)->set_protocol(v1::PROTOCOL_UNSPECIFIED);
+         }},
         {"home address", [](auto&, auto& sliver) { sliver.set_home_address(raw("fd52::1")); }},
         {"slice address", [](auto&, auto& sliver) { sliver.clear_slice_address(); }},
         {"disk source", [](auto&, auto& sliver) { sliver.mutable_disk_source()->clear_api_port(); }},

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "noded/spec/sliver_spec.h"
+#include "spec/sliver_spec.h"
 
 namespace homeslice::api {
 

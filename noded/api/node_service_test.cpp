@@ -73,7 +73,7 @@ protected:
         const auto stream = stub_->Exec(&context);
         stream->Write(startOf(argv));
         std::thread writer([&] {
-            constexpr size_t kPiece = 32 * 1024;
+            constexpr size_t kPiece = size_t{32} * 1024;
             v1::ExecRequest request;
             for (size_t at = 0; at < input.size(); at += kPiece) {
                 request.set_stdin_data(input.substr(at, kPiece));

@@ -1,38 +1,39 @@
+#include <optional>
+
 #include "base/file.h"
 #include "base/status.h"
 #include "noded/isolation/isolators.h"
+#include "noded/sys/cgroup_devices.h"
 
 namespace homeslice::isolation {
 namespace {
 
-// devices.rst: type major:minor access.
-const std::vector<std::string> kAllowedDevices = {
-    "c 1:3 rw",    // null
-    "c 1:5 rw",    // zero
-    "c 1:7 rw",    // full
-    "c 1:8 rw",    // random
-    "c 1:9 rw",    // urandom
-    "c 5:0 rw",    // tty
-    "c 5:2 rw",    // ptmx
-    "c 136:* rw",  // pts/*
+using sys::DeviceRule;
+
+// admin-guide/devices.txt
+const std::vector<DeviceRule> kAllowedDevices = {
+    {.major = 1, .minor = 3},     // null
+    {.major = 1, .minor = 5},     // zero
+    {.major = 1, .minor = 7},     // full
+    {.major = 1, .minor = 8},     // random
+    {.major = 1, .minor = 9},     // urandom
+    {.major = 5, .minor = 0},     // tty
+    {.major = 5, .minor = 2},     // ptmx
+    {.major = 136, .minor = {}},  // pts/*
 };
 
 // The second lock on a door. The first: nothing but these is in /dev, the root mount is nodev, and mknod(2) of a device
-// fails in a user namespace. Hosts without the v1 controller have the first alone.
+// fails in a user namespace.
 class DevicesIsolator : public Isolator {
 public:
-    explicit DevicesIsolator(sys::Cgroups& cgroups) : cgroups_(cgroups) {}
+    DevicesIsolator(sys::Cgroups& cgroups, std::optional<sys::DeviceProgram> program)
+        : cgroups_(cgroups), program_(std::move(program)) {}
 
     std::string name() const override { return "devices"; }
 
     absl::Status prepare(Start& start) override {
-        const std::string deny = file(start.runtime, "devices.deny");
-        if (deny.empty()) return absl::OkStatus();
-        HS_RETURN_IF_ERROR(writeControlFile(deny, "a"));
-        for (const std::string& device : kAllowedDevices) {
-            HS_RETURN_IF_ERROR_CTX(writeControlFile(file(start.runtime, "devices.allow"), device), device);
-        }
-        return absl::OkStatus();
+        const std::string& group = start.runtime.cgroup;
+        return program_ ? program_->attach(cgroups_.v2Directory(group)) : writeList(group);
     }
 
     absl::Status attach(Start&, const launcher::Child&) override { return absl::OkStatus(); }
@@ -41,17 +42,27 @@ public:
     absl::Status destroy(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }
 
 private:
-    std::string file(const SliverRuntime& runtime, const std::string& name) const {
-        return cgroups_.controlFile(1, "devices", runtime.cgroup, name);
+    absl::Status writeList(const std::string& group) const {
+        HS_RETURN_IF_ERROR(writeControlFile(cgroups_.controlFile(1, "devices", group, "devices.deny"), "a"));
+        const std::string allow = cgroups_.controlFile(1, "devices", group, "devices.allow");
+        for (const DeviceRule& rule : kAllowedDevices) {
+            HS_RETURN_IF_ERROR_CTX(writeControlFile(allow, rule.toString()), rule.toString());
+        }
+        return absl::OkStatus();
     }
 
     sys::Cgroups& cgroups_;
+    const std::optional<sys::DeviceProgram> program_;  // where there is no v1 controller
 };
 
 }  // namespace
 
-std::unique_ptr<Isolator> makeDevicesIsolator(sys::Cgroups& cgroups) {
-    return std::make_unique<DevicesIsolator>(cgroups);
+absl::StatusOr<std::unique_ptr<Isolator>> makeDevicesIsolator(sys::Cgroups& cgroups) {
+    if (!cgroups.controlFile(1, "devices", "", "").empty()) {
+        return std::make_unique<DevicesIsolator>(cgroups, std::nullopt);
+    }
+    HS_ASSIGN_OR_RETURN(sys::DeviceProgram program, sys::DeviceProgram::load(kAllowedDevices));
+    return std::make_unique<DevicesIsolator>(cgroups, std::move(program));
 }
 
 }  // namespace homeslice::isolation

@@ -17,8 +17,8 @@
 
 #include "noded/image/store.h"
 #include "noded/launcher/client.h"
-#include "noded/spec/sliver_spec.h"
 #include "noded/sys/netlink.h"
+#include "spec/sliver_spec.h"
 
 namespace homeslice::isolation {
 
@@ -56,6 +56,9 @@ public:
     // Between clone and exec: what needs the child's namespaces.
     virtual absl::Status attach(Start& start, const launcher::Child& child) = 0;
     virtual absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) = 0;
+    // While the sliver runs: `spec` has changed in what can be changed then (resources, exposed ports). After an error
+    // some of it may hold; the call is repeated.
+    virtual absl::Status update(const SliverSpec& /*spec*/, SliverRuntime& /*runtime*/) { return absl::OkStatus(); }
     // The process is gone. Keeps the disk.
     virtual absl::Status cleanup(const SliverSpec& spec, SliverRuntime& runtime) = 0;
     // After cleanup(), when the sliver goes for good: its disk and id range too.

@@ -30,9 +30,10 @@ absl::StatusOr<std::vector<std::unique_ptr<Isolator>>> makeIsolators(const Isola
 
 std::unique_ptr<Isolator> makeUserIsolator(IdPool& ids);
 absl::StatusOr<std::unique_ptr<Isolator>> makeFilesystemIsolator(const IsolationConfig& config);
-std::unique_ptr<Isolator> makeResourcesIsolator(const std::string& cgroup_parent, sys::Cgroups& cgroups);
-std::unique_ptr<Isolator> makeDevicesIsolator(sys::Cgroups& cgroups);
+std::unique_ptr<Isolator> makeResourcesIsolator(const IsolationConfig& config, sys::Cgroups& cgroups);
+absl::StatusOr<std::unique_ptr<Isolator>> makeDevicesIsolator(sys::Cgroups& cgroups);
 std::unique_ptr<Isolator> makeNetworkIsolator(mobility::Forwarder& forwarder);
+std::unique_ptr<Isolator> makeBandwidthIsolator(sys::Cgroups& cgroups);
 absl::StatusOr<std::unique_ptr<Isolator>> makeSeccompIsolator();
 
 }  // namespace homeslice::isolation

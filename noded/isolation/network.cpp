@@ -9,14 +9,13 @@
 namespace homeslice::isolation {
 namespace {
 
-constexpr const char* kInnerName = "eth0";
 constexpr uint8_t kHostLength = 128;
 constexpr uint8_t kLinkLocalLength = 64;
 constexpr const char* kNoAddressGeneration = "1";  // IN6_ADDR_GEN_MODE_NONE
 
 const Ipv6Address& gatewayAddress() {
-    static const Ipv6Address address(std::array<uint8_t, 16>{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
-    return address;
+    static const Ipv6Address kAddress(std::array<uint8_t, 16>{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+    return kAddress;
 }
 
 mobility::SliverPort portOf(const SliverSpec& spec, const SliverRuntime& runtime) {
@@ -25,7 +24,8 @@ mobility::SliverPort portOf(const SliverSpec& spec, const SliverRuntime& runtime
             .sliver_mac = runtime.sliver_mac,
             .home_address = spec.home_address,
             .slice_address = spec.slice_address,
-            .exposed = spec.exposed};
+            .exposed = spec.base.exposed,
+            .queued = spec.base.resources.network_ingress_bps != 0};
 }
 
 // The host end speaks to its sliver alone: no address but the gateway's, no router taken from what the sliver sends.
@@ -50,7 +50,7 @@ absl::Status bringUpHostEnd(sys::Netlink& host, const SliverSpec& spec, const Sl
 absl::Status bringUpSliverEnd(sys::Netlink& inside, const SliverSpec& spec, const SliverRuntime& runtime) {
     HS_ASSIGN_OR_RETURN(const sys::Link loopback, inside.link("lo"));
     HS_RETURN_IF_ERROR(inside.setUp(loopback.index));
-    HS_ASSIGN_OR_RETURN(const sys::Link link, inside.link(kInnerName));
+    HS_ASSIGN_OR_RETURN(const sys::Link link, inside.link(kInnerLink));
     HS_RETURN_IF_ERROR(inside.setUp(link.index));
     HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.home_address, kHostLength));
     // Several slivers have this one: as the source of what a sliver begins, the answers would reach another.
@@ -79,7 +79,7 @@ public:
         HS_RETURN_IF_ERROR(host.deleteLink(runtime.link_name));  // of a start that was cut short
         HS_RETURN_IF_ERROR(host.addVeth({.name = runtime.link_name,
                                          .mac = runtime.host_mac,
-                                         .peer_name = kInnerName,
+                                         .peer_name = kInnerLink,
                                          .peer_mac = runtime.sliver_mac,
                                          .peer_netns_fd = child.network_namespace.get(),
                                          .mtu = forwarder_.sliverMtu()}));
@@ -90,12 +90,13 @@ public:
         return bringUpSliverEnd(inside, start.spec, runtime);
     }
 
-    // Also the way to new exposed ports.
     absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) override {
         HS_ASSIGN_OR_RETURN(sys::Netlink host, sys::Netlink::open());
         HS_RETURN_IF_ERROR(host.link(runtime.link_name).status());
         return forwarder_.addPort(portOf(spec, runtime));
     }
+
+    absl::Status update(const SliverSpec& spec, SliverRuntime& runtime) override { return recover(spec, runtime); }
 
     absl::Status cleanup(const SliverSpec& spec, SliverRuntime& runtime) override {
         if (runtime.link_name.empty()) return absl::OkStatus();

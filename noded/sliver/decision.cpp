@@ -33,6 +33,7 @@ Step withoutProcess(const Situation& now) {
     if (now.desired == nullptr || now.record.state == State::deleting) return Step::remove;
     switch (now.desired->run) {
         case DesiredRun::running:
+        case DesiredRun::frozen:
             return towardsRunning(now);
         case DesiredRun::prepared:
             return towardsPrepared(now);
@@ -57,13 +58,13 @@ Step decide(const Situation& now) {
 }
 
 bool needsRestart(const SliverSpec& current, const SliverSpec& desired) {
-    return current.image_digest != desired.image_digest || current.argv != desired.argv ||
-           current.resources != desired.resources || current.home_address != desired.home_address ||
+    return current.base.image_digest != desired.base.image_digest || current.base.argv != desired.base.argv ||
+           current.base.resources != desired.base.resources || current.home_address != desired.home_address ||
            current.slice_address != desired.slice_address;
 }
 
 bool needsDisk(const Record& record, const SliverSpec& desired) {
-    return desired.has_disk_source && record.disk_generation < desired.disk_source.generation;
+    return desired.disk_source && record.disk_generation < desired.disk_source->generation;
 }
 
 }  // namespace homeslice::sliver

@@ -10,7 +10,7 @@ protected:
     DecisionTest() {
         desired_.id = {.slice = "web", .index = 1};
         desired_.generation = 1;
-        desired_.image_digest = "sha256:a";
+        desired_.base.image_digest = "sha256:a";
         record_.spec = desired_;
     }
 
@@ -101,7 +101,7 @@ TEST_F(DecisionTest, PreparedMeansTheImageAlone) {
 TEST_F(DecisionTest, AGenerationAloneDoesNotRestart) {
     desired_.generation = 2;
     EXPECT_EQ(nextIn(State::running, true), Step::update);
-    desired_.exposed.push_back({.protocol = 6, .port = 80});
+    desired_.base.exposed.push_back({.protocol = 6, .port = 80});
     EXPECT_EQ(nextIn(State::running, true), Step::update);
 }
 
@@ -113,9 +113,9 @@ TEST_F(DecisionTest, WhatCannotChangeUnderWayRestarts) {
         change(desired_);
         return next(true) == Step::request_stop;
     };
-    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.image_digest = "sha256:b"; }));
-    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.argv = {"other"}; }));
-    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.resources.pids = 9; }));
+    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.image_digest = "sha256:b"; }));
+    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.argv = {"other"}; }));
+    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.resources.pids = 9; }));
     EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.home_address = Ipv6Address::parse("fd00::1").value(); }));
     EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.slice_address = Ipv6Address::parse("fd00::1").value(); }));
 }
@@ -123,8 +123,7 @@ TEST_F(DecisionTest, WhatCannotChangeUnderWayRestarts) {
 TEST_F(DecisionTest, TheDiskComesFromWhereItRanLast) {
     EXPECT_FALSE(needsDisk(record_, desired_)) << "a first start";
     desired_.generation = 3;
-    desired_.has_disk_source = true;
-    desired_.disk_source.generation = 2;
+    desired_.disk_source.emplace().generation = 2;
     EXPECT_TRUE(needsDisk(record_, desired_)) << "no disk here";
     record_.disk_generation = 1;
     EXPECT_TRUE(needsDisk(record_, desired_)) << "the disk here is stale";

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "noded/sliver/state.h"
-#include "noded/spec/sliver_spec.h"
+#include "spec/sliver_spec.h"
 
 namespace homeslice::sliver {
 

@@ -12,8 +12,8 @@
 #include "noded/isolation/isolator.h"
 #include "noded/isolation/orphans.h"
 #include "noded/sliver/ending.h"
-#include "noded/spec/sliver_spec.h"
 #include "noded/sys/process.h"
+#include "spec/sliver_spec.h"
 
 namespace homeslice::sliver {
 

@@ -59,7 +59,7 @@ TEST_F(IsolationRootTest, AForkBombStaysBelowTheLimit) {
 }
 
 TEST_F(IsolationRootTest, AMemoryHogIsKilledAndTheReasonSaysSo) {
-    spec_.argv = {"dd", "if=/dev/zero", "of=/dev/null", "bs=200M"};
+    spec_.base.argv = {"dd", "if=/dev/zero", "of=/dev/null", "bs=200M"};
     node_->desire({spec_});
     ASSERT_TRUE(node_->reaches(spec_.id, State::exited)) << node_->manager().inspect();
     EXPECT_EQ(node_->report(spec_.id).exit_status, 137);

@@ -17,8 +17,8 @@
 #include "noded/mobility/access_gateway.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/sliver/state.h"
-#include "noded/spec/sliver_spec.h"
 #include "noded/store/key_value_store.h"
+#include "spec/sliver_spec.h"
 
 namespace homeslice::sliver {
 
@@ -31,6 +31,8 @@ struct SliverReport {
     int64_t running_since_us = 0;  // Unix microseconds; 0 unless running
     bool image_ready = false;
     uint64_t memory_bytes = 0;  // in use
+    Health health = Health::none;
+    uint32_t restarts = 0;  // by the restart policy, since it was last asked to start
 };
 
 struct Desired {

@@ -115,7 +115,7 @@ TEST_F(ManagerRootTest, ConvergesWhereverItIsKilled) {
         const std::chrono::milliseconds delay(5 + 3 * i);
         std::vector<SliverSpec> picture = all;
         if (i % 3 == 1) picture.clear();
-        if (i % 3 == 2) picture[0].resources.pids = 10 + static_cast<uint32_t>(i);  // stop and start
+        if (i % 3 == 2) picture[0].base.resources.pids = 10 + static_cast<uint32_t>(i);  // stop and start
         ASSERT_EQ(node_->killDuring(picture, delay), absl::OkStatus()) << i;
     }
     ASSERT_EQ(node_->restart(), absl::OkStatus());
@@ -191,8 +191,7 @@ TEST_F(ManagerRootTest, ADiskMovesToAnotherNode) {
     };
     spec = other.sliver(1);
     spec.generation = 2;
-    spec.has_disk_source = true;
-    spec.disk_source.generation = 1;
+    spec.disk_source.emplace().generation = 1;
     other.desire({spec});
     ASSERT_TRUE(other.reaches(spec.id, State::running)) << other.manager().inspect();
     EXPECT_EQ(other.run(spec.id, "cat /data/f; stat -c %u:%g /data/f; ls /bin/vi 2>/dev/null").output,

@@ -21,7 +21,7 @@ protected:
         machine_.on_event = [this] { noteChange(); };
         spec_.id = {.slice = "web", .index = 7};
         spec_.generation = 1;
-        spec_.image_digest = "sha256:a";
+        spec_.base.image_digest = "sha256:a";
         spec_.home_address = Ipv6Address::parse("fd51:1ce:0:1::1:7").value();
         spec_.slice_address = Ipv6Address::parse("fd51:1ce:0:1::1").value();
     }
@@ -167,7 +167,7 @@ TEST_F(ManagerTest, ACommandThatEndsIsNotRunAgain) {
 }
 
 TEST_F(ManagerTest, NamesTheMemoryLimit) {
-    spec_.resources.memory_bytes = 1 << 20;
+    spec_.base.resources.memory_bytes = 1 << 20;
     ASSERT_TRUE(boot().ok());
     ASSERT_TRUE(runs());
     machine_.end(137, 1);
@@ -209,7 +209,7 @@ TEST_F(ManagerTest, ANewGenerationOnlyBindsAnew) {
 TEST_F(ManagerTest, NewPortsAreOpenedUnderWay) {
     ASSERT_TRUE(boot().ok());
     ASSERT_TRUE(runs());
-    spec_.exposed.push_back({.protocol = 6, .port = 80});
+    spec_.base.exposed.push_back({.protocol = 6, .port = 80});
     desire({spec_});
     EXPECT_TRUE(eventually([&] { return machine_.count("recover") == 1; }));
     EXPECT_EQ(machine_.count("start"), 1U);
@@ -218,7 +218,7 @@ TEST_F(ManagerTest, NewPortsAreOpenedUnderWay) {
 TEST_F(ManagerTest, AnotherImageRestarts) {
     ASSERT_TRUE(boot().ok());
     ASSERT_TRUE(runs());
-    spec_.image_digest = "sha256:b";
+    spec_.base.image_digest = "sha256:b";
     desire({spec_});
     ASSERT_TRUE(eventually([&] { return machine_.count("start") == 2 && report().state == State::running; }));
     EXPECT_EQ(machine_.count("stop"), 1U);
@@ -226,12 +226,11 @@ TEST_F(ManagerTest, AnotherImageRestarts) {
 
 TEST_F(ManagerTest, ImportsTheDiskOnce) {
     spec_.generation = 2;
-    spec_.has_disk_source = true;
-    spec_.disk_source.generation = 1;
+    spec_.disk_source.emplace().generation = 1;
     ASSERT_TRUE(boot().ok());
     desire({spec_});
     ASSERT_TRUE(reaches(State::running));
-    spec_.resources.pids = 5;  // restarts
+    spec_.base.resources.pids = 5;  // restarts
     desire({spec_});
     ASSERT_TRUE(eventually([&] { return machine_.count("start") == 2 && report().state == State::running; }));
     EXPECT_EQ(machine_.count("import"), 1U);
@@ -242,8 +241,7 @@ TEST_F(ManagerTest, AStaleDiskIsReplaced) {
     ASSERT_TRUE(boot().ok());
     ASSERT_TRUE(runs());
     spec_.generation = 3;  // it ran elsewhere as generation 2 meanwhile
-    spec_.has_disk_source = true;
-    spec_.disk_source.generation = 2;
+    spec_.disk_source.emplace().generation = 2;
     desire({spec_});
     ASSERT_TRUE(eventually([&] { return machine_.count("import") == 1 && report().state == State::running; }));
     EXPECT_EQ(machine_.count("stop"), 1U);

@@ -83,10 +83,11 @@ void NodeManager::onEnd(const SliverId& id) {
 std::vector<NodeManager::Known> NodeManager::known() const {
     std::vector<Known> all;
     slivers_.forEach([&](const Sliver& sliver) {
-        all.push_back({.record = sliver.record,
-                       .alive = sliver.pidfd.valid(),
-                       .image_digest = sliver.desired ? sliver.desired->image_digest : sliver.record.spec.image_digest,
-                       .failures = sliver.failures});
+        all.push_back(
+            {.record = sliver.record,
+             .alive = sliver.pidfd.valid(),
+             .image_digest = sliver.desired ? sliver.desired->base.image_digest : sliver.record.spec.base.image_digest,
+             .failures = sliver.failures});
     });
     return all;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "base/status.h"
+#include "spec/json.h"
 
 namespace homeslice::sliver {
 namespace {
@@ -37,7 +38,7 @@ isolation::SliverRuntime runtimeFromJson(const json& object) {
 absl::StatusOr<Record> fromJson(const json& object) {
     Record record;
     HS_ASSIGN_OR_RETURN(record.spec, parseSliverSpec(object.at("spec").dump()));
-    HS_ASSIGN_OR_RETURN(record.state, parseState(object.at("state").get<std::string>()));
+    HS_ASSIGN_OR_RETURN(record.state, parseSliverState(object.at("state").get<std::string>()));
     record.runtime = runtimeFromJson(object.at("runtime"));
     record.reason = object.at("reason");
     record.exit_status = object.at("exit_status");

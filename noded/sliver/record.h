@@ -9,9 +9,9 @@
 
 #include "noded/isolation/isolator.h"
 #include "noded/sliver/state.h"
-#include "noded/spec/sliver_spec.h"
 #include "noded/store/key_value_store.h"
 #include "noded/sys/process.h"
+#include "spec/sliver_spec.h"
 
 namespace homeslice::sliver {
 

@@ -9,7 +9,7 @@ Record example() {
     Record record;
     record.spec.id = {.slice = "web", .index = 2};
     record.spec.generation = 7;
-    record.spec.argv = {"nginx", "-g", "daemon off;"};
+    record.spec.base.argv = {"nginx", "-g", "daemon off;"};
     record.spec.home_address = Ipv6Address::parse("fd51:1ce:0:1::1:2").value();
     record.runtime.ids = {.first = 100'000'000, .count = 65536};
     record.runtime.directory = "/state/slivers/web.2";

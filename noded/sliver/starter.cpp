@@ -16,7 +16,7 @@ bool sets(const std::vector<std::string>& env, const std::string& name) {
 
 // The spec's command stands for the image's whole command, as `docker run IMAGE COMMAND` without an entry point.
 void fillCommand(const SliverSpec& spec, const image::ImageConfig& config, launcher::LaunchPlan& plan) {
-    plan.argv = spec.argv.empty() ? config.argv : spec.argv;
+    plan.argv = spec.base.argv.empty() ? config.argv : spec.base.argv;
     plan.working_directory = config.working_directory.empty() ? "/" : config.working_directory;
     plan.env = config.env;
     if (!sets(plan.env, "PATH")) plan.env.emplace_back(kDefaultPath);

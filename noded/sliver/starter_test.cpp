@@ -117,7 +117,7 @@ TEST_F(StarterTest, TheSpecsCommandStandsForTheImages) {
     EXPECT_THAT(plan_.argv, ElementsAre("nginx"));
     EXPECT_EQ(plan_.working_directory, "/srv");
     EXPECT_THAT(plan_.env, testing::Contains(testing::StartsWith("PATH=")));
-    spec_.argv = {"sleep", "1"};
+    spec_.base.argv = {"sleep", "1"};
     image_.config.env = {"PATH=/only"};
     ASSERT_TRUE(start().ok());
     EXPECT_THAT(plan_.argv, ElementsAre("sleep", "1"));

@@ -1,15 +1,11 @@
 #include "noded/sliver/state.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/status.h"
 
 namespace homeslice::sliver {
 namespace {
-
-constexpr std::array<const char*, 9> kNames = {"pending", "preparing", "starting", "running", "stopping",
-                                               "stopped", "exited",    "failed",   "deleting"};
 
 struct Arrow {
     State from;
@@ -27,6 +23,9 @@ constexpr Arrow kArrows[] = {
     {State::preparing, State::deleting}, {State::starting, State::running},
     {State::starting, State::pending},  // noded died meanwhile; what had been made was undone
     {State::starting, State::failed},    {State::running, State::stopping},
+    {State::running, State::frozen},     {State::frozen, State::running},
+    {State::frozen, State::stopping},    {State::frozen, State::exited},
+    {State::frozen, State::failed},   // killed from outside
     {State::running, State::exited},  // the command ended by itself
     {State::running, State::failed},  // ended from outside
     {State::stopping, State::stopped},   {State::stopped, State::preparing},
@@ -37,14 +36,6 @@ constexpr Arrow kArrows[] = {
 };
 
 }  // namespace
-
-const char* toString(State state) { return kNames.at(static_cast<size_t>(state)); }
-
-absl::StatusOr<State> parseState(const std::string& text) {
-    const auto found = std::find(kNames.begin(), kNames.end(), text);
-    if (found == kNames.end()) return invalidArgument("'" + text + "' is no state of a sliver");
-    return static_cast<State>(found - kNames.begin());
-}
 
 absl::Status checkTransition(State from, State to) {
     const bool known = std::any_of(std::begin(kArrows), std::end(kArrows),

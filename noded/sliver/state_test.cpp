@@ -8,14 +8,12 @@
 namespace homeslice::sliver {
 namespace {
 
-constexpr State kAll[] = {State::pending, State::preparing, State::starting, State::running, State::stopping,
-                          State::stopped, State::exited,    State::failed,   State::deleting};
-
 const std::map<State, std::set<State>> kExpected = {
     {State::pending, {State::preparing, State::stopped, State::failed, State::deleting}},
     {State::preparing, {State::starting, State::pending, State::stopped, State::failed, State::deleting}},
     {State::starting, {State::running, State::pending, State::failed}},
-    {State::running, {State::stopping, State::exited, State::failed}},
+    {State::running, {State::frozen, State::stopping, State::exited, State::failed}},
+    {State::frozen, {State::running, State::stopping, State::exited, State::failed}},
     {State::stopping, {State::stopped}},
     {State::stopped, {State::preparing, State::failed, State::deleting}},
     {State::exited, {State::preparing, State::stopped, State::deleting}},
@@ -24,8 +22,8 @@ const std::map<State, std::set<State>> kExpected = {
 };
 
 TEST(State, EveryPairIsAsTheTableSays) {
-    for (const State from : kAll) {
-        for (const State to : kAll) {
+    for (const State from : kSliverStates) {
+        for (const State to : kSliverStates) {
             EXPECT_EQ(checkTransition(from, to).ok(), kExpected.at(from).contains(to))
                 << toString(from) << " -> " << toString(to);
         }
@@ -39,14 +37,14 @@ TEST(State, ARefusedTransitionNamesBothEnds) {
 }
 
 TEST(State, NamesAreReadBack) {
-    for (const State state : kAll) EXPECT_EQ(parseState(toString(state)).value(), state);
-    EXPECT_EQ(parseState("flying").status().code(), absl::StatusCode::kInvalidArgument);
+    for (const State state : kSliverStates) EXPECT_EQ(parseSliverState(toString(state)).value(), state);
+    EXPECT_EQ(parseSliverState("flying").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 // A running sliver's processes are never lost sight of: every way from running to its end passes a state that cleans
 // up.
 TEST(State, NothingIsDeletedWhileItRuns) {
-    for (const State state : {State::starting, State::running, State::stopping}) {
+    for (const State state : {State::starting, State::running, State::frozen, State::stopping}) {
         EXPECT_FALSE(checkTransition(state, State::deleting).ok());
     }
 }

@@ -70,7 +70,7 @@ Steps::Next Steps::next(const SliverId& id) {
                             .picture_known = picture_known,
                             .alive = sliver.pidfd.valid(),
                             .unclean = sliver.unclean,
-                            .image_ready = dependencies_.images.has(wanted.image_digest)});
+                            .image_ready = dependencies_.images.has(wanted.base.image_digest)});
         if (sliver.exports > 0) next.step = Step::none;  // the end of the export asks for another look
         if (waits(next.step)) next.not_before = sliver.retry_at;
         if (next.step == Step::await_end) next.not_before = sliver.stop_deadline;
@@ -142,8 +142,8 @@ absl::StatusOr<SliverSpec> Steps::begin(const SliverId& id, State state) {
 absl::Status Steps::start(const SliverId& id) {
     HS_ASSIGN_OR_RETURN(const SliverSpec spec, begin(id, State::preparing));
     HS_ASSIGN_OR_RETURN_CTX(const image::Image image,
-                            dependencies_.images.ensure(spec.image_digest, dependencies_.fetch_image),
-                            "image " + spec.image);
+                            dependencies_.images.ensure(spec.base.image_digest, dependencies_.fetch_image),
+                            "image " + spec.base.image);
     HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
     if (needsDisk(record, spec)) HS_RETURN_IF_ERROR(importDisk(spec));
     HS_RETURN_IF_ERROR(launch(spec, image));
@@ -161,7 +161,7 @@ absl::Status Steps::importDisk(const SliverSpec& spec) {
         });
     };
     HS_RETURN_IF_ERROR(host_.importDisk(
-        spec, runtime, persist, [&](int fd) { return dependencies_.fetch_disk(spec.id, spec.disk_source, fd); }));
+        spec, runtime, persist, [&](int fd) { return dependencies_.fetch_disk(spec.id, *spec.disk_source, fd); }));
     HS_RETURN_IF_ERROR(slivers_.commit(spec.id, [&](Sliver& sliver) {
         sliver.record.disk_generation = spec.generation;
         return absl::OkStatus();
@@ -208,8 +208,8 @@ absl::Status Steps::supervise(const SliverId& id, UniqueFd pidfd) {
 
 absl::Status Steps::prepareImage(const SliverId& id) {
     HS_ASSIGN_OR_RETURN(const SliverSpec spec, begin(id, State::preparing));
-    HS_RETURN_IF_ERROR_CTX(dependencies_.images.ensure(spec.image_digest, dependencies_.fetch_image).status(),
-                           "image " + spec.image);
+    HS_RETURN_IF_ERROR_CTX(dependencies_.images.ensure(spec.base.image_digest, dependencies_.fetch_image).status(),
+                           "image " + spec.base.image);
     if (dependencies_.changed) dependencies_.changed();
     return absl::OkStatus();
 }
@@ -226,7 +226,7 @@ absl::Status Steps::cleanup(const SliverId& id, const Record& record) {
 absl::Status Steps::settle(const SliverId& id) {
     HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
     unbind(record.spec);
-    const Verdict verdict = judge(host_.ending(record.runtime, record.process), record.spec.resources);
+    const Verdict verdict = judge(host_.ending(record.runtime, record.process), record.spec.base.resources);
     // Told before the clean-up, which takes the kernel some milliseconds and concerns nobody else.
     return slivers_.commit(id, [&](Sliver& sliver) {
         sliver.unclean = true;
@@ -295,7 +295,7 @@ absl::Status Steps::update(const SliverId& id) {
     slivers_.with(id, [&](const Sliver& sliver) { spec = sliver.desired; });
     if (!spec) return changedMeanwhile(id);
     isolation::SliverRuntime runtime = record.runtime;
-    if (spec->exposed != record.spec.exposed) HS_RETURN_IF_ERROR(host_.recover(*spec, runtime));
+    if (spec->base.exposed != record.spec.base.exposed) HS_RETURN_IF_ERROR(host_.recover(*spec, runtime));
     HS_RETURN_IF_ERROR(slivers_.commit(id, [&](Sliver& sliver) {
         sliver.record.spec = *spec;
         sliver.record.disk_generation = spec->generation;

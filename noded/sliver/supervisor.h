@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "base/unique_fd.h"
-#include "noded/spec/sliver_spec.h"
+#include "spec/sliver_spec.h"
 
 namespace homeslice::sliver {
 

@@ -38,13 +38,13 @@ std::vector<std::string> entries(const std::string& directory) {
     return paths;
 }
 
-// Commands of all processes whose command line names `text`.
-std::vector<std::string> processesNaming(const std::string& text) {
+// Command lines of all processes that call themselves `name`.
+std::vector<std::string> processesNamed(const std::string& name) {
     std::vector<std::string> found;
     for (const std::string& path : entries("/proc")) {
         std::string command = readFile(path + "/cmdline").value_or("");
         std::replace(command.begin(), command.end(), '\0', ' ');
-        if (path != "/proc/self" && path != "/proc/thread-self" && command.find(text) != std::string::npos &&
+        if (path != "/proc/self" && path != "/proc/thread-self" && command.starts_with(name) &&
             path != "/proc/" + std::to_string(::getpid())) {
             found.push_back("process " + command);
         }
@@ -187,10 +187,10 @@ SliverSpec TestNode::sliver(uint32_t index, std::vector<std::string> argv) const
     SliverSpec spec;
     spec.id = {.slice = "web", .index = index};
     spec.generation = 1;
-    spec.image = "busybox";
-    spec.image_digest = digest_;
-    spec.argv = std::move(argv);
-    spec.resources = {.cpu_millis = 500, .memory_bytes = 48 << 20, .pids = 32};
+    spec.base.image = "busybox";
+    spec.base.image_digest = digest_;
+    spec.base.argv = std::move(argv);
+    spec.base.resources = {.cpu_millis = 500, .memory_bytes = 48 << 20, .pids = 32};
     spec.slice_address = Ipv6Address::parse("fd51:1ce:0:1::1").value();
     spec.home_address = spec.slice_address.withInterfaceId(0x10000 + index);
     return spec;
@@ -246,7 +246,7 @@ pid_t TestNode::firstProcess(const SliverId& id) const {
 }
 
 std::vector<std::string> TestNode::footprint() const {
-    std::vector<std::string> all = processesNaming("sliver-init");
+    std::vector<std::string> all = processesNamed("sliver-init");
     for (const std::string& group : cgroups_->children(config_.cgroup_parent)) all.push_back("group " + group);
     for (const std::string& path : entries(config_.state_directory + "/slivers")) all.push_back(path);
     for (const std::string& path : entries(config_.run_directory + "/slivers")) all.push_back(path);

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "noded/spec/sliver_spec.h"
+#include "spec/sliver_spec.h"
 
 namespace homeslice::sliver {
 

@@ -85,12 +85,13 @@ v1::ControllerMessage Controller::pictureOf(const std::vector<uint32_t>& indices
         sliver.mutable_sliver()->set_index(index);
         sliver.set_generation(1);
         sliver.set_run(v1::DESIRED_RUN_RUNNING);
-        sliver.set_image("busybox");
-        sliver.set_image_digest(rootfs_.digest);
-        for (const std::string& argument : argv) sliver.add_argv(argument);
-        sliver.mutable_resources()->set_cpu_millis(kCpuMillis);
-        sliver.mutable_resources()->set_memory_bytes(kMemory);
-        sliver.mutable_resources()->set_pids(kPids);
+        v1::SliverTemplate& base = *sliver.mutable_base();
+        base.set_image("busybox");
+        base.set_image_digest(rootfs_.digest);
+        base.mutable_argv()->Assign(argv.begin(), argv.end());
+        base.mutable_resources()->set_cpu_millis(kCpuMillis);
+        base.mutable_resources()->set_memory_bytes(kMemory);
+        base.mutable_resources()->set_pids(kPids);
         sliver.set_home_address(homeAddress(0x10000 + index));
         sliver.set_slice_address(homeAddress(1));
     }
