@@ -169,6 +169,44 @@ TEST_F(ApiTest, ASlicesLife) {
     EXPECT_EQ(call(&Stub::GetSlice, get, &slice).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(ApiTest, ASliceIsChangedFrozenAndThawed) {
+    bringUpWeb();
+    v1::SetSliceRequest set;
+    set.set_name("web");
+    v1::Operation operation;
+    EXPECT_EQ(call(&Stub::SetSlice, set, &operation).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    set.mutable_resources()->set_pids(1);
+    EXPECT_EQ(call(&Stub::SetSlice, set, &operation).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    set.mutable_resources()->set_pids(64);
+    ASSERT_TRUE(call(&Stub::SetSlice, set, &operation).ok());
+    const v1::Operation changed = waitFor(operation.id());
+    EXPECT_EQ(changed.state(), v1::OPERATION_STATE_DONE);
+    EXPECT_EQ(changed.kind(), "set slice");
+    EXPECT_EQ(nodes_["node1"]->lastPicture().slivers(0).base().resources().pids(), 64U);
+    v1::GetSliceRequest get;
+    get.set_name("web");
+    v1::Slice slice;
+    ASSERT_TRUE(call(&Stub::GetSlice, get, &slice).ok());
+    EXPECT_EQ(slice.base().resources().pids(), 64U);
+    EXPECT_EQ(slice.base().image(), "busybox");
+
+    v1::SetFrozenRequest freeze;
+    freeze.mutable_id()->set_slice("web");
+    freeze.set_frozen(true);
+    ASSERT_TRUE(call(&Stub::SetFrozen, freeze, &operation).ok());
+    EXPECT_EQ(waitFor(operation.id()).kind(), "freeze");
+    EXPECT_EQ(sliver().state(), v1::SLIVER_STATE_FROZEN);
+    EXPECT_TRUE(sliver().frozen());
+    EXPECT_EQ(sliver().health(), v1::HEALTH_HEALTHY);
+    freeze.mutable_id()->set_index(1);
+    freeze.set_frozen(false);
+    ASSERT_TRUE(call(&Stub::SetFrozen, freeze, &operation).ok());
+    const v1::Operation thawed = waitFor(operation.id());
+    EXPECT_EQ(thawed.state(), v1::OPERATION_STATE_DONE);
+    EXPECT_EQ(thawed.subject(), "web/1");
+    EXPECT_EQ(sliver().state(), v1::SLIVER_STATE_RUNNING);
+}
+
 TEST_F(ApiTest, ImagesGoInAndOut) {
     const std::string archive(3'000'000, 'x');
     v1::Image image;

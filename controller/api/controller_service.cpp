@@ -78,6 +78,17 @@ Unary* ControllerApi::RenewSlice(Context* context, const v1::RenewSliceRequest* 
     return answer(context, controller_.renewSlice(request->name(), request->lease_s()), response);
 }
 
+Unary* ControllerApi::SetSlice(Context* context, const v1::SetSliceRequest* request, v1::Operation* response) {
+    const auto change = fromResources(request->resources());
+    if (!change.ok()) return finish(context, change.status());
+    return answer(context, controller_.setSlice(request->name(), *change, request->request_id()), response);
+}
+
+Unary* ControllerApi::SetFrozen(Context* context, const v1::SetFrozenRequest* request, v1::Operation* response) {
+    return answer(context, controller_.setFrozen(fromSliverId(request->id()), request->frozen(), request->request_id()),
+                  response);
+}
+
 Unary* ControllerApi::DeleteSlice(Context* context, const v1::DeleteSliceRequest* request, v1::Operation* response) {
     return answer(context, controller_.deleteSlice(request->name(), request->request_id()), response);
 }

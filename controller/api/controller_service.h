@@ -32,6 +32,8 @@ public:
                       v1::ListSlicesResponse* response) override;
     Unary* GetSlice(Context* context, const v1::GetSliceRequest* request, v1::Slice* response) override;
     Unary* RenewSlice(Context* context, const v1::RenewSliceRequest* request, v1::Slice* response) override;
+    Unary* SetSlice(Context* context, const v1::SetSliceRequest* request, v1::Operation* response) override;
+    Unary* SetFrozen(Context* context, const v1::SetFrozenRequest* request, v1::Operation* response) override;
     Unary* DeleteSlice(Context* context, const v1::DeleteSliceRequest* request, v1::Operation* response) override;
 
     Unary* ListSlivers(Context* context, const v1::ListSliversRequest* request,

@@ -45,6 +45,7 @@ SliverReport fromSliverStatus(const v1::SliverStatus& status) {
     report.memory_bytes = status.memory_bytes();
     report.health = wire::healthOf(status.health());
     report.restarts = status.restarts();
+    report.stale = status.stale();
     return report;
 }
 
@@ -89,6 +90,11 @@ absl::StatusOr<CreateSliceRequest> fromCreateSlice(const v1::CreateSliceRequest&
     result.lease_s = request.lease_s();
     result.request_id = request.request_id();
     return result;
+}
+
+absl::StatusOr<ResourcesChange> fromResources(const v1::Resources& resources) {
+    if (resources.ByteSizeLong() == 0) return invalidArgument("the request says nothing that is to change");
+    return [resources](const Resources& now) { return wire::changed(now, resources); };
 }
 
 SliverId fromSliverId(const v1::SliverId& id) { return {id.slice(), id.index()}; }

@@ -18,6 +18,8 @@ absl::StatusOr<Node> fromHello(const v1::NodeHello& hello);
 // Slivers with a malformed identity are left out.
 NodeReport fromNodeStatus(const v1::NodeStatus& status);
 absl::StatusOr<CreateSliceRequest> fromCreateSlice(const v1::CreateSliceRequest& request);
+// INVALID_ARGUMENT when nothing is present.
+absl::StatusOr<ResourcesChange> fromResources(const v1::Resources& resources);
 SliverId fromSliverId(const v1::SliverId& id);
 
 void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState& out);

@@ -138,8 +138,10 @@ private:
         status.set_generation(desired.generation());
         status.set_image_ready(true);
         status.set_state(desired.run() == v1::DESIRED_RUN_RUNNING    ? v1::SLIVER_STATE_RUNNING
+                         : desired.run() == v1::DESIRED_RUN_FROZEN   ? v1::SLIVER_STATE_FROZEN
                          : desired.run() == v1::DESIRED_RUN_PREPARED ? v1::SLIVER_STATE_PREPARING
                                                                      : v1::SLIVER_STATE_STOPPED);
+        status.set_health(v1::HEALTH_HEALTHY);
         return status;
     }
     void obey() {

@@ -53,6 +53,9 @@ struct BindingOwner {
     std::string node;
 };
 
+// What a slice's slivers may use, made of what they may use now. Called under the core's lock.
+using ResourcesChange = std::function<absl::StatusOr<Resources>(const Resources& now)>;
+
 class OperationWatcher {
 public:
     virtual ~OperationWatcher() = default;
@@ -90,6 +93,11 @@ public:
     absl::StatusOr<Operation> deleteSlice(const std::string& name, const std::string& request_id);
     absl::StatusOr<SliceView> renewSlice(const std::string& name, uint32_t lease_s);
     absl::StatusOr<Operation> moveSliver(const SliverId& id, const std::string& to_node, const std::string& request_id);
+    // New limits for a slice's slivers, while they run.
+    absl::StatusOr<Operation> setSlice(const std::string& name, const ResourcesChange& change,
+                                       const std::string& request_id);
+    // Of one sliver, or of all of the slice when the index is 0.
+    absl::StatusOr<Operation> setFrozen(const SliverId& subject, bool frozen, const std::string& request_id);
 
     // Questions.
     std::vector<NodeView> nodes() const;
@@ -136,6 +144,7 @@ private:
                                                   const SliverId& subject) const;
     const Operation* runningDeletion(const std::string& slice) const;
     absl::StatusOr<NodeEndpoint> endpointIfReady(const std::string& name) const;
+    absl::StatusOr<std::vector<const Sliver*>> findSubjects(const SliverId& subject) const;
     absl::StatusOr<Changes> planSlice(const CreateSliceRequest& request) const;
     absl::Status checkMove(const Sliver& sliver, const std::string& to_node) const;
     absl::StatusOr<Operation> beginDeletion(const Slice& slice, const std::string& request_id);

@@ -168,6 +168,7 @@ absl::Status Controller::checkMove(const Sliver& sliver, const std::string& to_n
     if (sliver.moving()) {
         return aborted("sliver " + sliver.id.toString() + " moves to node '" + sliver.move.target + "' already");
     }
+    if (sliver.frozen) return failedPrecondition("sliver " + sliver.id.toString() + " is frozen: thaw it first");
     if (sliver.node == to_node) {
         return failedPrecondition("sliver " + sliver.id.toString() + " is on node '" + to_node + "' already");
     }

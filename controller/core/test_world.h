@@ -32,6 +32,20 @@ public:
     absl::Status closed;
 };
 
+inline SliverState stateFor(DesiredRun run) {
+    switch (run) {
+        case DesiredRun::running:
+            return SliverState::running;
+        case DesiredRun::frozen:
+            return SliverState::frozen;
+        case DesiredRun::prepared:
+            return SliverState::preparing;
+        case DesiredRun::stopped:
+            return SliverState::stopped;
+    }
+    return SliverState::failed;
+}
+
 // A node as the core sees it. Holds slivers across reconnects, and reports only when told to.
 struct FakeNode {
     Node hello;
@@ -51,9 +65,7 @@ struct FakeNode {
             report.id = id;
             report.generation = wanted.generation;
             report.image_ready = true;
-            report.state = wanted.run == DesiredRun::running    ? SliverState::running
-                           : wanted.run == DesiredRun::prepared ? SliverState::preparing
-                                                                : SliverState::stopped;
+            report.state = stateFor(wanted.run);
         }
     }
     NodeReport report() const {

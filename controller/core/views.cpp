@@ -30,10 +30,37 @@ Operation viewCreation(const World& world, const Operation& operation) {
     std::vector<SliverProgress> progress;
     for (const Sliver* sliver : sliversOf(world.snapshot, operation.subject.slice)) {
         const SliverView view = viewSliver(world, *sliver);
-        progress.push_back(
-            {sliver->id, sliver->node, world.nodes.notReady(sliver->node, world.now), view.state, view.reason});
+        progress.push_back({.id = sliver->id,
+                            .node = sliver->node,
+                            .node_away = world.nodes.notReady(sliver->node, world.now),
+                            .state = view.state,
+                            .reason = view.reason});
     }
-    return creationProgress(operation, progress, world.now_us);
+    return progressOf(operation, progress, world.now_us);
+}
+
+// By the nodes' word on what was asked of them last only.
+SliverProgress changeOf(const World& world, const Sliver& sliver) {
+    SliverProgress progress;
+    progress.id = sliver.id;
+    progress.node = sliver.node;
+    progress.node_away = world.nodes.notReady(sliver.node, world.now);
+    progress.state = viewSliver(world, sliver).state;
+    const SliverReport* report = world.nodes.currentReport(sliver.node, sliver.id);
+    progress.current = report != nullptr && report->generation == sliver.generation;
+    if (!progress.current) return progress;
+    progress.reason = report->reason;
+    progress.stale = report->stale;
+    return progress;
+}
+
+Operation viewChange(const World& world, const Operation& operation) {
+    const SliverId& subject = operation.subject;
+    std::vector<SliverProgress> progress;
+    for (const Sliver* sliver : sliversOf(world.snapshot, subject.slice)) {
+        if (subject.index == 0 || subject == sliver->id) progress.push_back(changeOf(world, *sliver));
+    }
+    return progressOf(operation, progress, world.now_us);
 }
 
 Operation viewDeletion(const World& world, const Operation& operation) {
@@ -125,6 +152,10 @@ Operation viewOperation(const World& world, const Operation& operation) {
             return viewDeletion(world, operation);
         case OperationKind::moveSliver:
             return viewMove(world, operation);
+        case OperationKind::setSlice:
+        case OperationKind::freeze:
+        case OperationKind::thaw:
+            return viewChange(world, operation);
     }
     return operation;
 }

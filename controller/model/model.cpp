@@ -10,6 +10,12 @@ const char* toString(OperationKind kind) {
             return "delete slice";
         case OperationKind::moveSliver:
             return "move sliver";
+        case OperationKind::setSlice:
+            return "set slice";
+        case OperationKind::freeze:
+            return "freeze";
+        case OperationKind::thaw:
+            return "thaw";
     }
     return "unknown";
 }

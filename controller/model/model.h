@@ -80,7 +80,8 @@ struct Sliver {
     bool operator==(const Sliver&) const = default;
 };
 
-enum class OperationKind { createSlice, deleteSlice, moveSliver };
+// Stored by number: new ones come last.
+enum class OperationKind { createSlice, deleteSlice, moveSliver, setSlice, freeze, thaw };
 enum class OperationState { running, done, partial, failed };
 
 struct OperationFailure {
@@ -120,6 +121,7 @@ struct SliverReport {
     uint64_t memory_bytes = 0;  // in use
     Health health = Health::none;
     uint32_t restarts = 0;  // by its restart policy, since it was last asked to start
+    bool stale = false;     // not (yet) as last asked; `reason` says what stands against it
 };
 
 struct NodeReport {
@@ -144,7 +146,7 @@ struct Picture {
     bool operator==(const Picture&) const = default;
 };
 
-// "create slice", "delete slice", "move sliver".
+// As the API calls it: "create slice".
 const char* toString(OperationKind kind);
 // "web" or "web/2".
 std::string subjectText(const Operation& operation);

@@ -10,22 +10,77 @@
 namespace homeslice::controller {
 namespace {
 
-bool arrived(SliverState state) { return state == SliverState::running || state == SliverState::exited; }
+enum class Arrival { waiting, there, failed };
+
+bool isAmong(SliverState state, std::initializer_list<SliverState> states) {
+    return std::find(states.begin(), states.end(), state) != states.end();
+}
+
+// Whether the sliver has got where the operation wants it.
+Arrival arrivalIn(SliverState state, std::initializer_list<SliverState> there,
+                  std::initializer_list<SliverState> hopeless) {
+    if (isAmong(state, there)) return Arrival::there;
+    return isAmong(state, hopeless) ? Arrival::failed : Arrival::waiting;
+}
+
+Arrival arrivalOf(OperationKind kind, const SliverProgress& sliver) {
+    using enum SliverState;
+    switch (kind) {
+        case OperationKind::createSlice:
+            return arrivalIn(sliver.state, {running, frozen, exited}, {failed});
+        case OperationKind::setSlice:
+            if (!sliver.current) return Arrival::waiting;
+            if (sliver.stale) return sliver.reason.empty() ? Arrival::waiting : Arrival::failed;
+            return arrivalIn(sliver.state, {running, frozen, exited, stopped}, {failed});
+        case OperationKind::freeze:
+            if (!sliver.current) return Arrival::waiting;
+            return arrivalIn(sliver.state, {frozen}, {exited, failed});
+        case OperationKind::thaw:
+            if (!sliver.current) return Arrival::waiting;
+            return arrivalIn(sliver.state, {running, exited}, {failed});
+        case OperationKind::deleteSlice:
+        case OperationKind::moveSliver:
+            return Arrival::waiting;
+    }
+    return Arrival::waiting;
+}
+
+OperationFailure failureOf(const SliverProgress& sliver) {
+    const bool silent = sliver.reason.empty();
+    return {sliver.id, sliver.node, silent ? std::string("it has ") + toString(sliver.state) : sliver.reason};
+}
 
 // "2 preparing, 1 starting; waiting for node2 (not connected)"
-std::string creationStep(const std::vector<SliverProgress>& slivers) {
+std::string stepOf(const std::vector<const SliverProgress*>& waiting) {
     std::map<SliverState, uint32_t> counts;
     std::map<std::string, std::string> away;
-    for (const SliverProgress& sliver : slivers) {
-        if (arrived(sliver.state) || sliver.state == SliverState::failed) continue;
-        counts[sliver.state] += 1;
-        if (!sliver.node_away.empty()) away[sliver.node] = sliver.node_away;
+    for (const SliverProgress* sliver : waiting) {
+        counts[sliver->state] += 1;
+        if (!sliver->node_away.empty()) away[sliver->node] = sliver->node_away;
     }
     std::vector<std::string> parts;
     for (const auto& [state, count] : counts) parts.push_back(fmt::format("{} {}", count, toString(state)));
     std::string text = fmt::format("{}", fmt::join(parts, ", "));
     if (!away.empty()) text += "; waiting for node " + away.begin()->first + " (" + away.begin()->second + ")";
     return text;
+}
+
+const char* successOf(OperationKind kind) {
+    switch (kind) {
+        case OperationKind::createSlice:
+            return "all slivers run";
+        case OperationKind::setSlice:
+            return "the new limits hold";
+        case OperationKind::freeze:
+            return "all slivers stand still";
+        case OperationKind::thaw:
+            return "all slivers go on";
+        case OperationKind::deleteSlice:
+            return "nothing is left";
+        case OperationKind::moveSliver:
+            return "moved";
+    }
+    return "";
 }
 
 OperationState outcomeOf(size_t failures, size_t total) {
@@ -47,18 +102,21 @@ Operation newOperation(OperationKind kind, const SliverId& subject, uint32_t tot
     return operation;
 }
 
-Operation creationProgress(Operation operation, const std::vector<SliverProgress>& slivers, int64_t now_us) {
+Operation progressOf(Operation operation, const std::vector<SliverProgress>& slivers, int64_t now_us) {
     operation.done = 0;
     operation.failures.clear();
+    std::vector<const SliverProgress*> waiting;
     for (const SliverProgress& sliver : slivers) {
-        if (arrived(sliver.state)) operation.done += 1;
-        if (sliver.state == SliverState::failed) operation.failures.push_back({sliver.id, sliver.node, sliver.reason});
+        const Arrival arrival = arrivalOf(operation.kind, sliver);
+        if (arrival == Arrival::there) operation.done += 1;
+        if (arrival == Arrival::failed) operation.failures.push_back(failureOf(sliver));
+        if (arrival == Arrival::waiting) waiting.push_back(&sliver);
     }
-    operation.step = creationStep(slivers);
-    if (operation.done + operation.failures.size() < slivers.size()) return operation;
+    operation.step = stepOf(waiting);
+    if (!waiting.empty()) return operation;
     operation.state = outcomeOf(operation.failures.size(), slivers.size());
     operation.step =
-        operation.failures.empty() ? "all slivers run" : fmt::format("{} failed", operation.failures.size());
+        operation.failures.empty() ? successOf(operation.kind) : fmt::format("{} failed", operation.failures.size());
     operation.ended_us = now_us;
     return operation;
 }
@@ -66,7 +124,7 @@ Operation creationProgress(Operation operation, const std::vector<SliverProgress
 Operation deletionProgress(Operation operation, uint32_t remaining, const std::set<std::string>& waiting_for,
                            int64_t now_us) {
     operation.done = operation.total - std::min(remaining, operation.total);
-    if (remaining == 0) return succeeded(std::move(operation), "nothing is left", now_us);
+    if (remaining == 0) return succeeded(std::move(operation), successOf(operation.kind), now_us);
     operation.step = fmt::format("waiting for {}", fmt::join(waiting_for, ", "));
     return operation;
 }

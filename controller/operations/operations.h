@@ -15,20 +15,23 @@ namespace homeslice::controller {
 
 inline constexpr size_t kOperationsKept = 1000;
 
-// One sliver of a slice that is being created.
+// One sliver that an operation is about.
 struct SliverProgress {
     SliverId id;
     std::string node;
     std::string node_away;  // why the node is not ready; empty when it is
     SliverState state = SliverState::pending;
-    std::string reason;  // with failed
+    std::string reason;   // why it is in this state, or is not as asked
+    bool current = true;  // the node has taken in what was last asked of it
+    bool stale = false;   // it has not (yet) become so
 };
 
 Operation newOperation(OperationKind kind, const SliverId& subject, uint32_t total, const std::string& request_id,
                        int64_t now_us);
 
-// `operation` with its present progress; ended once each sliver runs, has run, or has failed.
-Operation creationProgress(Operation operation, const std::vector<SliverProgress>& slivers, int64_t now_us);
+// `operation` (a creation, a change, a freeze or a thaw) with its present progress. A creation has ended once each
+// sliver runs, has run, or has failed; the others once each is as asked, by its node's own word, or cannot be.
+Operation progressOf(Operation operation, const std::vector<SliverProgress>& slivers, int64_t now_us);
 
 // `remaining`: slivers that a node may still have; `waiting_for`: those nodes. Ends when nothing remains.
 Operation deletionProgress(Operation operation, uint32_t remaining, const std::set<std::string>& waiting_for,

@@ -8,12 +8,15 @@ namespace {
 Operation creation(uint32_t total) { return newOperation(OperationKind::createSlice, {"web", 0}, total, "", 100); }
 
 SliverProgress sliver(uint32_t index, SliverState state, const std::string& away = "") {
-    return {
-        {"web", index}, "node" + std::to_string(index), away, state, state == SliverState::failed ? "no space" : ""};
+    return {.id = {"web", index},
+            .node = "node" + std::to_string(index),
+            .node_away = away,
+            .state = state,
+            .reason = state == SliverState::failed ? "no space" : ""};
 }
 
 TEST(Operations, CreationRunsUntilEachSliverIsThere) {
-    const Operation operation = creationProgress(
+    const Operation operation = progressOf(
         creation(3),
         {sliver(1, SliverState::running), sliver(2, SliverState::preparing), sliver(3, SliverState::pending, "away")},
         200);
@@ -25,7 +28,7 @@ TEST(Operations, CreationRunsUntilEachSliverIsThere) {
 
 TEST(Operations, CreationEndsDonePartialOrFailed) {
     const auto end = [](SliverState a, SliverState b) {
-        return creationProgress(creation(2), {sliver(1, a), sliver(2, b)}, 200);
+        return progressOf(creation(2), {sliver(1, a), sliver(2, b)}, 200);
     };
     EXPECT_EQ(end(SliverState::running, SliverState::exited).state, OperationState::done);
     const Operation partial = end(SliverState::running, SliverState::failed);
@@ -34,6 +37,44 @@ TEST(Operations, CreationEndsDonePartialOrFailed) {
     EXPECT_EQ(partial.failures[0], (OperationFailure{{"web", 2}, "node2", "no space"}));
     EXPECT_EQ(partial.ended_us, 200);
     EXPECT_EQ(end(SliverState::failed, SliverState::failed).state, OperationState::failed);
+}
+
+Operation change(OperationKind kind, const SliverProgress& sliver) {
+    return progressOf(newOperation(kind, {"web", 0}, 1, "", 100), {sliver}, 200);
+}
+
+TEST(Operations, ChangesCountOnlyWhatTheNodeHasTakenIn) {
+    for (const auto& [kind, state] : {std::pair(OperationKind::setSlice, SliverState::running),
+                                      std::pair(OperationKind::freeze, SliverState::frozen),
+                                      std::pair(OperationKind::thaw, SliverState::running)}) {
+        SliverProgress there = sliver(1, state);
+        EXPECT_EQ(change(kind, there).state, OperationState::done) << toString(kind);
+        there.current = false;
+        EXPECT_EQ(change(kind, there).state, OperationState::running) << toString(kind);
+    }
+}
+
+TEST(Operations, LimitsThatDoNotHoldYetAreWaitedForUntilTheNodeSaysWhyTheyCannot) {
+    SliverProgress stale = sliver(1, SliverState::running);
+    stale.stale = true;
+    EXPECT_EQ(change(OperationKind::setSlice, stale).state, OperationState::running);
+    stale.reason = "memory.max: EBUSY";
+    const Operation ended = change(OperationKind::setSlice, stale);
+    EXPECT_EQ(ended.state, OperationState::failed);
+    ASSERT_EQ(ended.failures.size(), 1U);
+    EXPECT_EQ(ended.failures[0].reason, "memory.max: EBUSY");
+    for (const SliverState state : {SliverState::frozen, SliverState::exited, SliverState::stopped}) {
+        EXPECT_EQ(change(OperationKind::setSlice, sliver(1, state)).state, OperationState::done);
+    }
+}
+
+TEST(Operations, WhatHasEndedCannotStandStill) {
+    EXPECT_EQ(change(OperationKind::freeze, sliver(1, SliverState::running)).state, OperationState::running);
+    const Operation ended = change(OperationKind::freeze, sliver(1, SliverState::exited));
+    EXPECT_EQ(ended.state, OperationState::failed);
+    EXPECT_EQ(ended.failures[0].reason, "it has exited");
+    EXPECT_EQ(change(OperationKind::thaw, sliver(1, SliverState::frozen)).state, OperationState::running);
+    EXPECT_EQ(change(OperationKind::thaw, sliver(1, SliverState::exited)).state, OperationState::done);
 }
 
 TEST(Operations, DeletionNamesTheNodesThatItWaitsFor) {

@@ -1,0 +1,88 @@
+// What clients ask the controller to change in slices that run.
+#include "base/log.h"
+#include "base/status.h"
+#include "controller/core/controller.h"
+#include "controller/operations/operations.h"
+
+namespace homeslice::controller {
+namespace {
+
+bool isFreezing(OperationKind kind) { return kind == OperationKind::freeze || kind == OperationKind::thaw; }
+
+// Index 0 is the whole slice.
+bool overlap(const SliverId& a, const SliverId& b) {
+    return a.slice == b.slice && (a.index == 0 || b.index == 0 || a.index == b.index);
+}
+
+absl::Status checkChange(const Slice& slice, const Resources& next) {
+    if (slice.deleting) return failedPrecondition("slice '" + slice.name + "' is being deleted");
+    if (next.disk_medium == slice.base.resources.disk_medium) return check(next);
+    return failedPrecondition("slice '" + slice.name + "': where its disks are is fixed when it is made");
+}
+
+}  // namespace
+
+absl::StatusOr<Operation> Controller::setSlice(const std::string& name, const ResourcesChange& change,
+                                               const std::string& request_id) {
+    HS_RETURN_IF_ERROR(checkRequestId(request_id));
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const Operation* repeated, findRepeated(request_id, OperationKind::setSlice, {name, 0}));
+    if (repeated != nullptr) return viewOperation(world(), *repeated);
+    HS_ASSIGN_OR_RETURN(const Slice* found, findSlice(name));
+    Slice slice = *found;
+    HS_ASSIGN_OR_RETURN(slice.base.resources, change(slice.base.resources));
+    HS_RETURN_IF_ERROR(checkChange(*found, slice.base.resources));
+    const auto slivers = static_cast<uint32_t>(sliversOf(snapshot_, name).size());
+    const Operation operation = newOperation(OperationKind::setSlice, {name, 0}, slivers, request_id, clock_.utc_us());
+    Changes changes;
+    changes.put_slices.push_back(std::move(slice));
+    changes.put_operations.push_back(operation);
+    HS_RETURN_IF_ERROR(commit(std::move(changes)));
+    logInfo("slice {}: the limits of its {} slivers change", name, slivers);
+    settleAll();
+    return viewOperation(world(), snapshot_.operations.at(operation.id));
+}
+
+absl::StatusOr<Operation> Controller::setFrozen(const SliverId& subject, bool frozen, const std::string& request_id) {
+    HS_RETURN_IF_ERROR(checkRequestId(request_id));
+    const OperationKind kind = frozen ? OperationKind::freeze : OperationKind::thaw;
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const Operation* repeated, findRepeated(request_id, kind, subject));
+    if (repeated != nullptr) return viewOperation(world(), *repeated);
+    HS_ASSIGN_OR_RETURN(const std::vector<const Sliver*> slivers, findSubjects(subject));
+    Changes changes;
+    for (const Sliver* sliver : slivers) {
+        changes.put_slivers.push_back(*sliver);
+        changes.put_slivers.back().frozen = frozen;
+    }
+    const int64_t now_us = clock_.utc_us();
+    for (const auto& [id, running] : snapshot_.operations) {
+        const bool overruled = !running.ended() && isFreezing(running.kind) && overlap(running.subject, subject);
+        if (!overruled || running.kind == kind) continue;
+        const std::string why = std::string("a later ") + toString(kind) + " overrules it";
+        changes.put_operations.push_back(failed(running, {running.subject, "", why}, now_us));
+    }
+    const Operation operation = newOperation(kind, subject, static_cast<uint32_t>(slivers.size()), request_id, now_us);
+    changes.put_operations.push_back(operation);
+    HS_RETURN_IF_ERROR(commit(std::move(changes)));
+    settleAll();
+    return viewOperation(world(), snapshot_.operations.at(operation.id));
+}
+
+// The slivers that are to stand still or to go on, each of which can be told so.
+absl::StatusOr<std::vector<const Sliver*>> Controller::findSubjects(const SliverId& subject) const {
+    HS_ASSIGN_OR_RETURN(const Slice* slice, findSlice(subject.slice));
+    if (slice->deleting) return failedPrecondition("slice '" + slice->name + "' is being deleted");
+    std::vector<const Sliver*> slivers = sliversOf(snapshot_, subject.slice);
+    if (subject.index != 0) {
+        HS_ASSIGN_OR_RETURN(const Sliver* sliver, findSliver(subject));
+        slivers = {sliver};
+    }
+    for (const Sliver* sliver : slivers) {
+        if (!sliver->moving()) continue;
+        return aborted("sliver " + sliver->id.toString() + " moves to node '" + sliver->move.target + "'");
+    }
+    return slivers;
+}
+
+}  // namespace homeslice::controller
