@@ -107,7 +107,8 @@ absl::StatusOr<std::unique_ptr<LogFile>> openLogFile(const std::string& path) {
 // The files after `last`; all of them when it is none of them any more, or null.
 //
 // From the newest on: a rotation meanwhile moves files on in this direction, so none is missed. Of two names in a row
-// one is always there in the middle of a log, and a file that has moved is met twice.
+// one is always there in the middle of a log, and a file that has moved is met twice. Without the newest nothing is
+// after `last`: either it is about to come, or the log is being removed and what is left of it is older.
 absl::StatusOr<LogFiles> openAfter(const std::string& directory, const LogFile* last) {
     LogFiles files;
     int missing = 0;
@@ -115,7 +116,8 @@ absl::StatusOr<LogFiles> openAfter(const std::string& directory, const LogFile* 
         auto file = openLogFile(directory + "/" + kLogFile + (age == 0 ? "" : "." + std::to_string(age)));
         if (!file.ok() && !absl::IsNotFound(file.status())) return file.status();
         missing = file.ok() ? 0 : missing + 1;
-        if (!file.ok()) continue;
+        if (missing > 0 && age == 0 && last != nullptr) return files;
+        if (missing > 0) continue;
         if (last != nullptr && (*file)->identity() == last->identity()) break;
         const bool met = !files.empty() && files.back()->identity() == (*file)->identity();
         if (!met) files.push_back(std::move(*file));

@@ -197,6 +197,17 @@ TEST_F(LogReaderTest, FollowsAfterTheLastLines) {
     EXPECT_EQ(reading.lines(2)[1], "4");
 }
 
+TEST_F(LogReaderTest, RepeatsNothingWhileTheLogIsRemoved) {
+    open({.max_bytes = 100, .files = 3});
+    for (const char* line : {"1\n", "2\n", "3\n", "4\n", "5\n"}) write(line);
+    Reading reading(directory_, {.since_us = 0, .tail = 0, .follow = true});
+    EXPECT_EQ(reading.lines(5).size(), 5U);
+    for (const char* name : {"/log", "/log.1"}) ASSERT_EQ(::unlink((directory_ + name).c_str()), 0);
+    ASSERT_TRUE(removeTree(directory_).ok());
+    EXPECT_TRUE(reading.end().ok());
+    EXPECT_THAT(reading.lines(0), ElementsAre("1", "2", "3", "4", "5"));
+}
+
 TEST_F(LogReaderTest, FollowsALogThatIsNotThereYet) {
     Reading reading(directory_, {.since_us = 0, .tail = 0, .follow = true});
     open();
