@@ -88,6 +88,7 @@ void runChild(UniqueFd socket) {
     mountSys(setup, plan.root_mount.get());
     mountDev(setup, plan.root_mount.get());
     changeRoot(setup, plan.root_mount.get());
+    mountVolumes(setup, plan.volume_targets, plan.volumes);
     maskPaths(setup, plan.masked_paths);
     protectPaths(setup, plan.read_only_paths);
 

@@ -42,6 +42,12 @@ struct Child {
     UniqueFd setup;  // socket to the waiting child
 };
 
+// A detached mount for a directory of the sliver's.
+struct VolumeMount {
+    std::string target;  // absolute, inside; made when it is not there
+    UniqueFd mount;
+};
+
 // What the child does to itself, in the order of launcher/child.cpp.
 struct LaunchPlan {
     std::string hostname;
@@ -55,13 +61,14 @@ struct LaunchPlan {
     std::string working_directory;  // inside
     uint32_t uid = 0;               // inside, of the command
     uint32_t gid = 0;
-    std::string user;         // "name|uid[:group|gid]", looked up inside by sliver-init; empty: uid and gid
-    uint64_t log_bytes = 0;   // of each log file before the next is begun; 0: the default of init/log_format.h
-    uint32_t log_files = 0;   // log files that are kept; 0: the same
-    UniqueFd root_mount;      // detached mount that becomes /
-    UniqueFd control_socket;  // listening SOCK_SEQPACKET socket, for init/client.h
-    UniqueFd log_directory;   // O_PATH|O_DIRECTORY: sliver-init keeps its log there (init/log_format.h)
-    UniqueFd init_program;    // the sliver-init executable, O_PATH, mode 0711 and host-root-owned: not readable inside
+    std::string user;                  // "name|uid[:group|gid]", looked up inside by sliver-init; empty: uid and gid
+    uint64_t log_bytes = 0;            // of each log file before the next is begun; 0: the default of init/log_format.h
+    uint32_t log_files = 0;            // log files that are kept; 0: the same
+    std::vector<VolumeMount> volumes;  // at most 32; in this order, below the masked and read-only paths
+    UniqueFd root_mount;               // detached mount that becomes /
+    UniqueFd control_socket;           // listening SOCK_SEQPACKET socket, for init/client.h
+    UniqueFd log_directory;            // O_PATH|O_DIRECTORY: sliver-init keeps its log there (init/log_format.h)
+    UniqueFd init_program;  // the sliver-init executable, O_PATH, mode 0711 and host-root-owned: not readable inside
 };
 
 class Launcher {

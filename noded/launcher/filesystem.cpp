@@ -2,6 +2,7 @@
 // an image cannot lead a mount astray while the host's tree is still there.
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -136,6 +137,20 @@ void changeRoot(const Setup& setup, int root) {
     setup.require(::syscall(SYS_pivot_root, ".", ".") == 0, "pivot_root");
     setup.require(::umount2(".", MNT_DETACH) == 0, "umount", "the old root");
     setup.require(::chdir("/") == 0, "chdir", "/");
+}
+
+// After the change of root: links in a target's path lead to places inside only.
+void mountVolumes(const Setup& setup, char** targets, UniqueFd* mounts) {
+    for (size_t i = 0; targets[i] != nullptr; ++i) {
+        for (char* slash = ::strchr(targets[i] + 1, '/'); slash != nullptr; slash = ::strchr(slash + 1, '/')) {
+            *slash = '\0';
+            makeDirectory(setup, AT_FDCWD, targets[i]);
+            *slash = '/';
+        }
+        makeDirectory(setup, AT_FDCWD, targets[i]);
+        cover(setup, mounts[i], targets[i]);
+        mounts[i].reset();
+    }
 }
 
 void maskPaths(const Setup& setup, char** paths) {

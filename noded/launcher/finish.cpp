@@ -28,6 +28,9 @@ absl::Status checkPlan(const LaunchPlan& plan) {
     if (!plan.root_mount || !plan.control_socket || !plan.log_directory || !plan.init_program) {
         return invalidArgument("the plan lacks a descriptor");
     }
+    if (plan.volumes.size() > kMaxPlanVolumes) {
+        return invalidArgument("more than " + std::to_string(kMaxPlanVolumes) + " volumes");
+    }
     if (plan.seccomp_program.empty()) return invalidArgument("the plan lacks a seccomp program");
     if (plan.seccomp_program.size() > kMaxSeccompProgram) return invalidArgument("the seccomp program is too long");
     return absl::OkStatus();
@@ -51,6 +54,7 @@ absl::StatusOr<std::string> packPlan(const LaunchPlan& plan) {
     header.read_only_count = static_cast<uint32_t>(plan.read_only_paths.size());
     header.argument_count = static_cast<uint32_t>(plan.argv.size());
     header.environment_count = static_cast<uint32_t>(plan.env.size());
+    header.volume_count = static_cast<uint32_t>(plan.volumes.size());
     header.log_bytes = plan.log_bytes > 0 ? plan.log_bytes : init::kDefaultLogBytes;
     header.log_files = plan.log_files > 0 ? std::min(plan.log_files, init::kMaxLogFiles) : init::kDefaultLogFiles;
     std::string data(reinterpret_cast<const char*>(&header), sizeof(header));
@@ -58,7 +62,11 @@ absl::StatusOr<std::string> packPlan(const LaunchPlan& plan) {
 
     std::vector<std::string> strings = {plan.hostname, plan.working_directory.empty() ? "/" : plan.working_directory,
                                         plan.user};
-    for (const auto* list : {&plan.masked_paths, &plan.read_only_paths, &plan.argv, &plan.env}) {
+    std::vector<std::string> targets;
+    for (const VolumeMount& volume : plan.volumes) targets.push_back(volume.target);
+    const std::vector<std::string>* lists[] = {&plan.masked_paths, &plan.read_only_paths, &targets, &plan.argv,
+                                               &plan.env};
+    for (const auto* list : lists) {
         if (list->size() > kMaxPlanStrings) return invalidArgument("too many strings in the plan");
         strings.insert(strings.end(), list->begin(), list->end());
     }
@@ -78,9 +86,10 @@ absl::Status sendPlan(int setup, const LaunchPlan& plan) {
     PlanMessage message;
     message.size = static_cast<uint32_t>(data.size());
     const std::string bytes(reinterpret_cast<const char*>(&message), sizeof(message));
-    return sys::sendMessage(setup, bytes,
-                            {file.get(), plan.root_mount.get(), plan.control_socket.get(), plan.log_directory.get(),
-                             plan.init_program.get()});
+    std::vector<int> descriptors = {file.get(), plan.root_mount.get(), plan.control_socket.get(),
+                                    plan.log_directory.get(), plan.init_program.get()};
+    for (const VolumeMount& volume : plan.volumes) descriptors.push_back(volume.mount.get());
+    return sys::sendMessage(setup, bytes, descriptors);
 }
 
 absl::Status awaitReady(int setup) {

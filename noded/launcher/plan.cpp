@@ -51,7 +51,7 @@ char** takeList(const Setup& setup, sys::PackedStrings& strings, uint32_t count)
     return list;
 }
 
-void parse(const Setup& setup, char* data, size_t size, Plan& plan) {
+void parse(const Setup& setup, char* data, size_t size, size_t volume_count, Plan& plan) {
     PlanHeader header;
     if (size < sizeof(header)) malformed(setup, "no header");
     std::memcpy(&header, data, sizeof(header));
@@ -72,6 +72,8 @@ void parse(const Setup& setup, char* data, size_t size, Plan& plan) {
     plan.user = takeString(setup, strings);
     plan.masked_paths = takeList(setup, strings, header.masked_count);
     plan.read_only_paths = takeList(setup, strings, header.read_only_count);
+    if (header.volume_count != volume_count) malformed(setup, "volumes");
+    plan.volume_targets = takeList(setup, strings, header.volume_count);
     plan.arguments = takeList(setup, strings, header.argument_count);
     plan.environment = takeList(setup, strings, header.environment_count);
     if (!strings.atEnd()) malformed(setup, "something behind the last string");
@@ -87,18 +89,20 @@ void Setup::fail(const char* step, const char* subject) const {
 
 Plan receivePlan(const Setup& setup) {
     PlanMessage message;
-    UniqueFd fds[kPlanFds];
+    constexpr size_t kMostFds = kPlanFds + kMaxPlanVolumes;
+    UniqueFd fds[kMostFds];
     size_t fd_count = 0;
-    const ssize_t size = sys::receiveParts(setup.socket(), &message, sizeof(message), fds, kPlanFds, fd_count);
+    const ssize_t size = sys::receiveParts(setup.socket(), &message, sizeof(message), fds, kMostFds, fd_count);
     if (size == 0 || size == -ECONNRESET) ::_exit(1);  // noded gave the child up
     errno = size < 0 ? static_cast<int>(-size) : 0;
     setup.require(size >= 0, kStep);
-    if (size != sizeof(message) || message.kind != Kind::plan || fd_count != kPlanFds) malformed(setup, "message");
+    if (size != sizeof(message) || message.kind != Kind::plan || fd_count < kPlanFds) malformed(setup, "message");
     if (message.size > kMaxPlanSize) malformed(setup, "too long");
 
     Plan plan;
     char* data = readFile(setup, fds[0].get(), message.size);
-    parse(setup, data, message.size, plan);
+    parse(setup, data, message.size, fd_count - kPlanFds, plan);
+    for (size_t i = kPlanFds; i < fd_count; ++i) plan.volumes[i - kPlanFds] = std::move(fds[i]);
     plan.root_mount = std::move(fds[1]);
     plan.control_socket = std::move(fds[2]);
     plan.log_directory = std::move(fds[3]);

@@ -9,7 +9,8 @@
 //   > taken                       which the launcher forgets then
 // noded <-> child, on the setup socket
 //   > plan + 5 descriptors        file with the plan, root mount, control socket, log directory, sliver-init's
-//   executable < init/setup_report.h
+//                                 executable; and one for each volume
+//   < init/setup_report.h
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,7 @@
 
 namespace homeslice::launcher {
 
-inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kVersion = 3;
 inline constexpr int kListeningFd = 3;  // how the launcher is started: the socket to listen on
 
 enum class Kind : uint32_t { hello = 1, clone, cloned, ended, taken, plan };
@@ -73,6 +74,7 @@ static_assert(sizeof(TakenMessage) == 16);
 inline constexpr size_t kMaxMessageToNoded = sizeof(ClonedMessage);
 
 inline constexpr size_t kPlanFds = 5;
+inline constexpr size_t kMaxPlanVolumes = 32;
 inline constexpr size_t kMaxPlanSize = 1 << 20;
 inline constexpr uint32_t kMaxPlanStrings = 16384;
 inline constexpr size_t kMaxSeccompProgram = size_t{4096} * 8;  // BPF_MAXINSNS
@@ -84,7 +86,7 @@ struct PlanMessage {
 static_assert(sizeof(PlanMessage) == 8);
 
 // How the plan's file begins. Then the seccomp program; then strings: host name, working directory, user, masked paths,
-// read-only paths, arguments, environment.
+// read-only paths, volumes' targets, arguments, environment.
 struct PlanHeader {
     uint64_t kept_capabilities = 0;
     uint32_t uid = 0;
@@ -96,8 +98,10 @@ struct PlanHeader {
     uint32_t environment_count = 0;
     uint32_t log_files = 0;
     uint64_t log_bytes = 0;
+    uint32_t volume_count = 0;
+    uint32_t reserved = 0;
 };
-static_assert(sizeof(PlanHeader) == 48);
+static_assert(sizeof(PlanHeader) == 56);
 
 static_assert(std::is_trivially_copyable_v<ClonedMessage> && std::is_trivially_copyable_v<PlanHeader>);
 

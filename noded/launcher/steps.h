@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/unique_fd.h"
+#include "noded/launcher/protocol.h"
 
 namespace homeslice::launcher {
 
@@ -45,6 +46,8 @@ struct Plan {
     char** read_only_paths = nullptr;
     char** arguments = nullptr;
     char** environment = nullptr;
+    char** volume_targets = nullptr;  // the same; volumes' mounts beside them
+    UniqueFd volumes[kMaxPlanVolumes];
     UniqueFd root_mount;
     UniqueFd control_socket;
     UniqueFd log_directory;
@@ -75,6 +78,7 @@ void mountProc(const Setup& setup, int root);
 void mountSys(const Setup& setup, int root);
 void mountDev(const Setup& setup, int root);
 void changeRoot(const Setup& setup, int root);
+void mountVolumes(const Setup& setup, char** targets, UniqueFd* mounts);
 void maskPaths(const Setup& setup, char** paths);
 void protectPaths(const Setup& setup, char** paths);
 

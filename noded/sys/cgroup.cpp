@@ -282,6 +282,10 @@ absl::StatusOr<std::vector<pid_t>> Cgroups::processes(const std::string& group) 
 }
 
 absl::Status Cgroups::killAll(const std::string& group) {
+    // What v1's freezer holds does not die before it is let go.
+    if (v2_mount_.empty() && exists(controlFile(1, "freezer", group, "freezer.state"))) {
+        HS_RETURN_IF_ERROR(freeze(group, false));
+    }
     const std::string kill_file = v2Directory(group) + "/cgroup.kill";
     if (!v2_mount_.empty() && exists(kill_file)) HS_RETURN_IF_ERROR(writeControlFile(kill_file, "1"));
     // Waits for those; kills what is only in a v1 group, and on hosts without cgroup.kill (before 5.14) everything.

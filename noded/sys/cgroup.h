@@ -60,6 +60,10 @@ public:
     // SIGKILL to every process of the group, and waits until none is left. DEADLINE_EXCEEDED after 10 seconds.
     absl::Status killAll(const std::string& group);
 
+    // Stops every process of the group where it is, or lets them go on; returns when that is so, at once when it was.
+    // NOT_FOUND when the group does not exist, DEADLINE_EXCEEDED after 10 seconds. Frozen processes can be killed.
+    absl::Status freeze(const std::string& group, bool frozen);
+
     absl::StatusOr<std::vector<pid_t>> processes(const std::string& group) const;
     // NOT_FOUND when the group does not exist.
     absl::StatusOr<CgroupUsage> usage(const std::string& group) const;

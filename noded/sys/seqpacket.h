@@ -13,7 +13,7 @@
 
 namespace homeslice::sys {
 
-inline constexpr size_t kMaxMessageFds = 8;
+inline constexpr size_t kMaxMessageFds = 40;
 
 // Sends header and body as one message. 0, or -errno (-EPIPE: the peer is gone, without SIGPIPE).
 inline int sendParts(int socket, const void* header, size_t header_size, const void* body, size_t body_size,
