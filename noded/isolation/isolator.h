@@ -25,15 +25,17 @@ namespace homeslice::isolation {
 // What was made for one sliver on this node. Persisted as JSON by sliver/.
 struct SliverRuntime {
     launcher::IdRange ids;         // user isolator
-    std::string directory;         // <state>/slivers/web.2: upper/, work/, log/
+    std::string directory;         // <state>/slivers/web.2: disk/, log/
     std::string socket_directory;  // <run>/slivers/web.2: control.sock
     std::string cgroup;            // group name below every hierarchy's mount
     std::string link_name;         // host end of the veth pair
     sys::MacAddress host_mac{};
     sys::MacAddress sliver_mac{};
 
-    std::string upperDirectory() const { return directory + "/upper"; }
-    std::string workDirectory() const { return directory + "/work"; }
+    // Where its disk is: a directory, or where a file system of its own is mounted while it is used.
+    std::string diskDirectory() const { return directory + "/disk"; }
+    std::string upperDirectory() const { return diskDirectory() + "/upper"; }
+    std::string workDirectory() const { return diskDirectory() + "/work"; }
     std::string logDirectory() const { return directory + "/log"; }
     std::string controlSocket() const { return socket_directory + "/control.sock"; }
 };

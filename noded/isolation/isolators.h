@@ -20,7 +20,8 @@ struct IsolationConfig {
     std::string state_directory;
     std::string run_directory;
     std::string cgroup_parent;
-    std::string init_program;  // copied to the state directory, mode 0711
+    std::string init_program;            // copied to the state directory, mode 0711
+    std::vector<std::string> volumes{};  // directories that slivers may be given, with all below them
 };
 
 // All arguments by reference outlive the isolators.

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "noded/isolation/disk.h"
 #include "noded/isolation/network.h"
 
 namespace homeslice::isolation {
@@ -79,7 +80,7 @@ absl::Status removeOrphans(const IsolationConfig& config, const IdPool& ids, sys
     for (const std::string& parent : {config.state_directory + "/slivers", config.run_directory + "/slivers"}) {
         for (const std::string& name : entriesOf(parent)) {
             if (known.file_names.contains(name)) continue;
-            keepFirst(first, "directory " + parent + "/" + name, removeTree(parent + "/" + name));
+            keepFirst(first, "directory " + parent + "/" + name, removeSliverDirectory(parent + "/" + name));
         }
     }
     return first;
