@@ -89,6 +89,7 @@ sliver::ManagerConfig managerConfig(const NodedOptions& options, const std::stri
             .init_program = programs + "/sliver-init",
             .first_id = options.first_id,
             .id_ranges = options.id_ranges,
+            .volumes = options.volumes,
             .pool = options.pool};
 }
 

@@ -36,6 +36,9 @@ void addOptions(CLI::App& app, NodedOptions& options, std::string& care_of_addre
     app.add_option("--first-id", options.first_id, "first host user id for slivers")->capture_default_str();
     app.add_option("--id-ranges", options.id_ranges, "how many ranges of 65536 ids from there, one for each sliver")
         ->capture_default_str();
+    app.add_option("--volume", options.volumes,
+                   "directory that slivers may be given, with all below it; may be repeated")
+        ->allow_extra_args(false);
     app.add_option("--pool", options.pool, "how many environments to prepare for slivers to come; 0: none")
         ->capture_default_str()
         ->check(CLI::Range(0, 256));
@@ -93,6 +96,7 @@ absl::Status complete(NodedOptions& options, const std::string& care_of_address)
     HS_RETURN_IF_ERROR_CTX(checkName("node name", options.name), "--name");
     HS_RETURN_IF_ERROR(checkDirectory("--state-dir", options.state_directory));
     HS_RETURN_IF_ERROR(checkDirectory("--run-dir", options.run_directory));
+    for (const std::string& volume : options.volumes) HS_RETURN_IF_ERROR(checkDirectory("--volume", volume));
     HS_RETURN_IF_ERROR(checkUplink(options.uplink));
     HS_RETURN_IF_ERROR(checkController(options.controller));
     if (options.cgroup_parent.empty()) options.cgroup_parent = "homeslice/" + options.name;

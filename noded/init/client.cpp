@@ -126,6 +126,7 @@ public:
     }
 
     UniqueFd takeTerminal() override { return std::move(terminal_); }
+    int descriptor() const override { return socket_.get(); }
 
 private:
     absl::Status send(const Request& request) {

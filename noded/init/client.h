@@ -54,6 +54,8 @@ public:
     // The terminal's master end, non-blocking; the caller's from the first call on, and invalid without a terminal. Its
     // end of file is EIO, when all inside have closed the other end.
     virtual UniqueFd takeTerminal() = 0;
+    // Readable when wait() would not block, for poll(2); -1 when it would not block now. The object's own.
+    virtual int descriptor() const { return -1; }
 };
 
 absl::StatusOr<std::unique_ptr<RunningCommand>> exec(const std::string& control_socket_path, ExecRequest request);

@@ -3,18 +3,26 @@
 namespace homeslice::sliver {
 namespace {
 
-Step whileRunning(const Situation& now) {
+bool isToLive(const SliverSpec& desired) {
+    return desired.run == DesiredRun::running || desired.run == DesiredRun::frozen;
+}
+
+Step whileAlive(const Situation& now) {
     if (!now.alive) return Step::settle;
     if (!now.picture_known) return Step::none;
-    if (now.desired == nullptr || now.desired->run != DesiredRun::running) return Step::request_stop;
+    if (now.desired == nullptr || !isToLive(*now.desired)) return Step::request_stop;
     if (needsRestart(now.record.spec, *now.desired) || needsDisk(now.record, *now.desired)) return Step::request_stop;
+    // Before the update: one that fails again and again must not keep a sliver frozen.
+    const bool frozen = now.record.state == State::frozen;
+    if (frozen && now.desired->run == DesiredRun::running) return Step::thaw;
+    if (!frozen && now.desired->run == DesiredRun::frozen) return Step::freeze;
     return now.record.spec == *now.desired ? Step::none : Step::update;
 }
 
 Step towardsRunning(const Situation& now) {
-    // A command that ended by itself is not run again until the controller asks for something else.
+    // A command that ended by itself is run again when its policy says so, or when something else is asked for.
     const bool ended_as_desired = now.record.state == State::exited && now.record.spec == *now.desired;
-    return ended_as_desired ? Step::none : Step::start;
+    return ended_as_desired && !mayRestart(now.record) ? Step::none : Step::start;
 }
 
 Step towardsPrepared(const Situation& now) {
@@ -46,10 +54,11 @@ Step withoutProcess(const Situation& now) {
 }  // namespace
 
 Step decide(const Situation& now) {
-    if (now.record.broken) return Step::none;
+    if (now.record.broken) return now.picture_known && now.desired == nullptr ? Step::remove : Step::none;
     switch (now.record.state) {
         case State::running:
-            return whileRunning(now);
+        case State::frozen:
+            return whileAlive(now);
         case State::stopping:
             return now.alive ? Step::await_end : Step::finish_stop;
         default:
@@ -58,9 +67,23 @@ Step decide(const Situation& now) {
 }
 
 bool needsRestart(const SliverSpec& current, const SliverSpec& desired) {
-    return current.base.image_digest != desired.base.image_digest || current.base.argv != desired.base.argv ||
-           current.base.resources != desired.base.resources || current.home_address != desired.home_address ||
+    SliverTemplate changed = current.base;
+    changed.image = desired.base.image;  // its digest counts
+    changed.exposed = desired.base.exposed;
+    changed.restart = desired.base.restart;
+    changed.health = desired.base.health;
+    changed.stop = desired.base.stop;
+    changed.files = desired.base.files;  // of a new disk
+    changed.resources = desired.base.resources;
+    changed.resources.disk_medium = current.base.resources.disk_medium;
+    return changed != desired.base || current.home_address != desired.home_address ||
            current.slice_address != desired.slice_address;
+}
+
+bool mayRestart(const Record& record) {
+    if (record.state != State::exited) return false;
+    const RestartWhen when = record.spec.base.restart;
+    return when == RestartWhen::always || (when == RestartWhen::on_failure && record.exit_status != 0);
 }
 
 bool needsDisk(const Record& record, const SliverSpec& desired) {

@@ -15,7 +15,9 @@ enum class Step {
     start,        // image, disk, isolation, process
     prepare_image,
     mark_stopped,  // take the spec over; nothing runs
-    update,        // it runs on, with what can change under way: generation, exposed ports
+    update,        // it runs on, with what can change under way: generation, resources, exposed ports
+    freeze,
+    thaw,
     remove,
 };
 
@@ -32,6 +34,8 @@ Step decide(const Situation& situation);
 
 // Whether `desired` can be had only by stopping what runs as `current`.
 bool needsRestart(const SliverSpec& current, const SliverSpec& desired);
+// Whether its restart policy runs again what ended like this.
+bool mayRestart(const Record& record);
 // Whether the disk has to come from another node first: there is none here, or it last ran here before it ran there.
 bool needsDisk(const Record& record, const SliverSpec& desired);
 

@@ -115,7 +115,11 @@ TEST_F(DecisionTest, WhatCannotChangeUnderWayRestarts) {
     };
     EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.image_digest = "sha256:b"; }));
     EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.argv = {"other"}; }));
-    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.resources.pids = 9; }));
+    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.env = {"A=1"}; }));
+    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.volumes = {{.source = "/a", .target = "/a"}}; }));
+    EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.resources.disk_medium = DiskMedium::memory; }));
+    EXPECT_FALSE(restarts([](SliverSpec& spec) { spec.base.resources.pids = 9; }));
+    EXPECT_FALSE(restarts([](SliverSpec& spec) { spec.base.restart = RestartWhen::always; }));
     EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.home_address = Ipv6Address::parse("fd00::1").value(); }));
     EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.slice_address = Ipv6Address::parse("fd00::1").value(); }));
 }
@@ -137,8 +141,41 @@ TEST_F(DecisionTest, TheDiskComesFromWhereItRanLast) {
 TEST_F(DecisionTest, ABrokenRecordIsLeftAlone) {
     record_.broken = true;
     EXPECT_EQ(nextIn(State::failed), Step::none);
-    wanted_ = false;
+    wanted_ = picture_known_ = false;
     EXPECT_EQ(nextIn(State::failed), Step::none);
+    picture_known_ = true;
+    EXPECT_EQ(nextIn(State::failed), Step::remove) << "nobody wants it any more";
+}
+
+TEST_F(DecisionTest, FreezesWhatRunsAndThawsIt) {
+    desired_.run = DesiredRun::frozen;
+    EXPECT_EQ(nextIn(State::stopped), Step::start);
+    EXPECT_EQ(nextIn(State::running, true), Step::freeze);
+    EXPECT_EQ(nextIn(State::frozen, false), Step::settle) << "it was killed";
+    record_.spec = desired_;
+    EXPECT_EQ(nextIn(State::frozen, true), Step::none);
+    desired_.base.resources.pids = 9;
+    EXPECT_EQ(nextIn(State::frozen, true), Step::update);
+    desired_.run = DesiredRun::running;
+    EXPECT_EQ(nextIn(State::frozen, true), Step::thaw);
+    desired_.run = DesiredRun::stopped;
+    EXPECT_EQ(nextIn(State::frozen, true), Step::request_stop);
+}
+
+TEST_F(DecisionTest, RunsAgainWhatItsPolicySays) {
+    struct Case {
+        RestartWhen when;
+        int exit_status;
+        Step step;
+    };
+    for (const Case& each :
+         {Case{RestartWhen::never, 1, Step::none}, Case{RestartWhen::on_failure, 0, Step::none},
+          Case{RestartWhen::on_failure, 1, Step::start}, Case{RestartWhen::always, 0, Step::start}}) {
+        desired_.base.restart = each.when;
+        record_.spec = desired_;
+        record_.exit_status = each.exit_status;
+        EXPECT_EQ(nextIn(State::exited), each.step) << static_cast<int>(each.when) << " " << each.exit_status;
+    }
 }
 
 }  // namespace

@@ -7,13 +7,6 @@ namespace {
 
 constexpr int kSignalBase = 128;
 
-std::string outOfMemory(const Ending& ending, const Resources& limits) {
-    const std::string killed =
-        std::to_string(ending.oom_kills) + (ending.oom_kills == 1 ? " process was killed" : " processes were killed");
-    return "out of memory: " + killed + " at the limit of " + std::to_string(limits.memory_bytes) +
-           " bytes; give the slice more memory";
-}
-
 std::string describe(const Ending& ending) {
     if (ending.command_status) {
         const int status = *ending.command_status;
@@ -36,13 +29,19 @@ int exitStatus(const Ending& ending) {
 
 }  // namespace
 
+std::string describeOomKills(uint64_t kills, const Resources& limits) {
+    const std::string killed = std::to_string(kills) + (kills == 1 ? " process was killed" : " processes were killed");
+    return "out of memory: " + killed + " at the limit of " + std::to_string(limits.memory_bytes) +
+           " bytes; give the slice more memory";
+}
+
 Verdict judge(const Ending& ending, const Resources& limits) {
     // Without a status from sliver-init it did not see its command end: it was killed itself.
     Verdict verdict{.state = ending.command_status ? State::exited : State::failed,
                     .exit_status = exitStatus(ending),
                     .reason = describe(ending)};
     // A kill in some corner of a sliver that then ended well is no reason.
-    if (ending.oom_kills > 0 && !verdict.reason.empty()) verdict.reason = outOfMemory(ending, limits);
+    if (ending.oom_kills > 0 && !verdict.reason.empty()) verdict.reason = describeOomKills(ending.oom_kills, limits);
     return verdict;
 }
 

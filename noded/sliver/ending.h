@@ -24,6 +24,9 @@ struct Verdict {
     std::string reason;
 };
 
+// "out of memory: 1 process was killed ...", with what helps.
+std::string describeOomKills(uint64_t kills, const Resources& limits);
+
 Verdict judge(const Ending& ending, const Resources& limits);
 
 }  // namespace homeslice::sliver

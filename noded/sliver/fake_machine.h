@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -83,6 +84,7 @@ public:
     std::function<void()> on_event;          // set before anything is noted
     std::set<std::string> known_to_records;  // of the last removeOrphans()
     bool obeys_stop = true;
+    std::atomic<uint64_t> kills_so_far = 0;  // of what runs, for lack of memory
 
 private:
     UniqueFd pidfdOf(pid_t pid) { return UniqueFd(::fcntl(processes_.at(pid).get(), F_DUPFD_CLOEXEC, 0)); }
@@ -100,6 +102,11 @@ public:
     explicit FakeHost(FakeMachine& machine) : machine_(machine) {}
 
     absl::Status reserve(const isolation::SliverRuntime&) override { return machine_.step("reserve"); }
+    isolation::SliverRuntime rediscover(const SliverId&) const override {
+        isolation::SliverRuntime runtime;
+        runtime.ids = {.first = 2'000'000, .count = 65536};
+        return runtime;
+    }
     absl::StatusOr<Started> start(const SliverSpec&, isolation::SliverRuntime& runtime, const image::Image&,
                                   const std::function<absl::Status()>& persist) override {
         runtime.ids = {.first = 1'000'000, .count = 65536};
@@ -109,7 +116,13 @@ public:
     }
     absl::StatusOr<UniqueFd> find(const sys::ProcessIdentity& process) override { return machine_.find(process.pid); }
     absl::Status recover(const SliverSpec&, isolation::SliverRuntime&) override { return machine_.step("recover"); }
-    absl::Status requestStop(const isolation::SliverRuntime&, std::chrono::milliseconds) override {
+    absl::Status update(const SliverSpec&, const SliverSpec&, isolation::SliverRuntime&) override {
+        return machine_.step("update");
+    }
+    absl::Status freeze(const isolation::SliverRuntime&, bool frozen) override {
+        return machine_.step(frozen ? "freeze" : "thaw");
+    }
+    absl::Status requestStop(const isolation::SliverRuntime&, const StopPolicy&) override {
         HS_RETURN_IF_ERROR(machine_.step("stop"));
         if (machine_.obeys_stop) machine_.end(143);
         return absl::OkStatus();
@@ -122,12 +135,17 @@ public:
     absl::Status cleanup(const SliverSpec&, isolation::SliverRuntime&) override { return machine_.step("cleanup"); }
     absl::Status destroy(const SliverSpec&, isolation::SliverRuntime&) override { return machine_.step("destroy"); }
     Ending ending(const isolation::SliverRuntime&, const sys::ProcessIdentity&) override { return machine_.ending(); }
-    uint64_t memoryInUse(const isolation::SliverRuntime&) const override { return 4096; }
+    sys::CgroupUsage usage(const isolation::SliverRuntime&) const override {
+        return {.memory_bytes = 4096, .oom_kills = machine_.kills_so_far};
+    }
     absl::Status importDisk(const SliverSpec&, isolation::SliverRuntime&, const std::function<absl::Status()>& persist,
                             const std::function<absl::Status(int fd)>& write) override {
         HS_RETURN_IF_ERROR(persist());
         HS_RETURN_IF_ERROR(machine_.step("import"));
         return write(-1);
+    }
+    absl::Status exportDisk(const SliverSpec&, const isolation::SliverRuntime&, int) override {
+        return machine_.step("export");
     }
     absl::Status removeOrphans(const isolation::KnownSlivers& known) override {
         machine_.known_to_records = known.file_names;

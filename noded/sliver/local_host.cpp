@@ -19,14 +19,15 @@ constexpr std::chrono::seconds kExitReport{1};
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Host>> LocalHost::open(const ManagerConfig& config, mobility::Forwarder& forwarder) {
+absl::StatusOr<std::unique_ptr<Host>> LocalHost::open(const ManagerConfig& config, mobility::Forwarder& forwarder,
+                                                      const AtStep& at_step) {
     HS_ASSIGN_OR_RETURN(auto cgroups, sys::Cgroups::open());
     std::unique_ptr<LocalHost> host(new LocalHost(config, std::move(cgroups)));
     HS_ASSIGN_OR_RETURN(auto isolators,
                         isolation::makeIsolators(host->isolation_config_, host->ids_, *host->cgroups_, forwarder));
     host->starter_ = std::make_unique<Starter>(
         std::move(isolators), [raw = host.get()](const launcher::CloneRequest& request) { return raw->clone(request); },
-        launcher::finish);
+        launcher::finish, at_step);
     HS_RETURN_IF_ERROR_CTX(host->connectLauncher(), "launcher");
     return host;
 }
@@ -36,7 +37,8 @@ LocalHost::LocalHost(const ManagerConfig& config, std::unique_ptr<sys::Cgroups> 
       isolation_config_{.state_directory = config.state_directory,
                         .run_directory = config.run_directory,
                         .cgroup_parent = config.cgroup_parent,
-                        .init_program = config.init_program},
+                        .init_program = config.init_program,
+                        .volumes = config.volumes},
       ids_(config.first_id, config.id_ranges),
       cgroups_(std::move(cgroups)) {}
 
@@ -74,6 +76,10 @@ absl::Status LocalHost::reserve(const isolation::SliverRuntime& runtime) {
     return runtime.ids.count == 0 ? absl::OkStatus() : ids_.reserve(runtime.ids);
 }
 
+isolation::SliverRuntime LocalHost::rediscover(const SliverId& id) const {
+    return isolation::rediscover(config_.state_directory, config_.run_directory, config_.cgroup_parent, id);
+}
+
 absl::StatusOr<Started> LocalHost::start(const SliverSpec& spec, isolation::SliverRuntime& runtime,
                                          const image::Image& image, const std::function<absl::Status()>& persist) {
     return starter_->start(spec, runtime, image, persist);
@@ -85,8 +91,16 @@ absl::Status LocalHost::recover(const SliverSpec& spec, isolation::SliverRuntime
     return starter_->recover(spec, runtime);
 }
 
-absl::Status LocalHost::requestStop(const isolation::SliverRuntime& runtime, std::chrono::milliseconds grace) {
-    return init::stop(runtime.controlSocket(), grace);
+absl::Status LocalHost::update(const SliverSpec& before, const SliverSpec& spec, isolation::SliverRuntime& runtime) {
+    return starter_->update(before, spec, runtime);
+}
+
+absl::Status LocalHost::freeze(const isolation::SliverRuntime& runtime, bool frozen) {
+    return cgroups_->freeze(runtime.cgroup, frozen);
+}
+
+absl::Status LocalHost::requestStop(const isolation::SliverRuntime& runtime, const StopPolicy& policy) {
+    return init::stop(runtime.controlSocket(), policy.grace, policy.signal);
 }
 
 absl::Status LocalHost::kill(const isolation::SliverRuntime& runtime) { return cgroups_->killAll(runtime.cgroup); }
@@ -127,9 +141,8 @@ std::optional<int> LocalHost::waitStatus(const sys::ProcessIdentity& process) {
     return wait_status;
 }
 
-uint64_t LocalHost::memoryInUse(const isolation::SliverRuntime& runtime) const {
-    const auto usage = cgroups_->usage(runtime.cgroup);
-    return usage.ok() ? usage->memory_bytes : 0;
+sys::CgroupUsage LocalHost::usage(const isolation::SliverRuntime& runtime) const {
+    return cgroups_->usage(runtime.cgroup).value_or(sys::CgroupUsage{});
 }
 
 absl::Status LocalHost::importDisk(const SliverSpec& spec, isolation::SliverRuntime& runtime,
@@ -140,6 +153,8 @@ absl::Status LocalHost::importDisk(const SliverSpec& spec, isolation::SliverRunt
     }
     runtime.directory = config_.state_directory + "/slivers/" + spec.id.fileName();
     HS_RETURN_IF_ERROR(persist());
+    HS_RETURN_IF_ERROR(isolation::makeSliverDirectories(runtime));
+    HS_ASSIGN_OR_RETURN(const isolation::DiskInUse disk, isolation::DiskInUse::make(spec, runtime));
     HS_ASSIGN_OR_RETURN(const std::string incoming, isolation::makeIncomingDisk(runtime));
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC) != 0) return errnoStatus(errno, "pipe2");
@@ -156,6 +171,11 @@ absl::Status LocalHost::importDisk(const SliverSpec& spec, isolation::SliverRunt
     HS_RETURN_IF_ERROR_CTX(writing.get(), "fetch the disk");
     HS_RETURN_IF_ERROR_CTX(imported, "import the disk");
     return isolation::replaceDisk(runtime);
+}
+
+absl::Status LocalHost::exportDisk(const SliverSpec& spec, const isolation::SliverRuntime& runtime, int fd) {
+    HS_ASSIGN_OR_RETURN(const isolation::DiskInUse disk, isolation::DiskInUse::make(spec, runtime));
+    return migration::exportDisk(runtime.upperDirectory(), runtime.ids.first, fd);
 }
 
 absl::Status LocalHost::removeOrphans(const isolation::KnownSlivers& known) {

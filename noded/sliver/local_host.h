@@ -19,22 +19,27 @@ namespace homeslice::sliver {
 class LocalHost : public Host {
 public:
     // Finds the cgroup hierarchies, installs sliver-init, connects to the launcher or starts it.
-    static absl::StatusOr<std::unique_ptr<Host>> open(const ManagerConfig& config, mobility::Forwarder& forwarder);
+    static absl::StatusOr<std::unique_ptr<Host>> open(const ManagerConfig& config, mobility::Forwarder& forwarder,
+                                                      const AtStep& at_step);
 
     absl::Status reserve(const isolation::SliverRuntime& runtime) override;
+    isolation::SliverRuntime rediscover(const SliverId& id) const override;
     absl::StatusOr<Started> start(const SliverSpec& spec, isolation::SliverRuntime& runtime, const image::Image& image,
                                   const std::function<absl::Status()>& persist) override;
     absl::StatusOr<UniqueFd> find(const sys::ProcessIdentity& process) override;
     absl::Status recover(const SliverSpec& spec, isolation::SliverRuntime& runtime) override;
-    absl::Status requestStop(const isolation::SliverRuntime& runtime, std::chrono::milliseconds grace) override;
+    absl::Status update(const SliverSpec& before, const SliverSpec& spec, isolation::SliverRuntime& runtime) override;
+    absl::Status freeze(const isolation::SliverRuntime& runtime, bool frozen) override;
+    absl::Status requestStop(const isolation::SliverRuntime& runtime, const StopPolicy& policy) override;
     absl::Status kill(const isolation::SliverRuntime& runtime) override;
     absl::Status cleanup(const SliverSpec& spec, isolation::SliverRuntime& runtime) override;
     absl::Status destroy(const SliverSpec& spec, isolation::SliverRuntime& runtime) override;
     Ending ending(const isolation::SliverRuntime& runtime, const sys::ProcessIdentity& process) override;
-    uint64_t memoryInUse(const isolation::SliverRuntime& runtime) const override;
+    sys::CgroupUsage usage(const isolation::SliverRuntime& runtime) const override;
     absl::Status importDisk(const SliverSpec& spec, isolation::SliverRuntime& runtime,
                             const std::function<absl::Status()>& persist,
                             const std::function<absl::Status(int fd)>& write) override;
+    absl::Status exportDisk(const SliverSpec& spec, const isolation::SliverRuntime& runtime, int fd) override;
     absl::Status removeOrphans(const isolation::KnownSlivers& known) override;
 
 private:

@@ -8,7 +8,7 @@ namespace homeslice::sliver {
 
 absl::StatusOr<std::unique_ptr<Manager>> Manager::create(const ManagerConfig& config,
                                                          const Dependencies& dependencies) {
-    HS_ASSIGN_OR_RETURN(auto host, LocalHost::open(config, dependencies.forwarder));
+    HS_ASSIGN_OR_RETURN(auto host, LocalHost::open(config, dependencies.forwarder, dependencies.at_step));
     return createManager(std::move(host), dependencies);
 }
 

@@ -40,6 +40,9 @@ struct Desired {
     std::vector<SliverSpec> slivers;
 };
 
+// Told of every step of a start, a stop and a removal, when it is done; `step` names it ("prepare network").
+using AtStep = std::function<void(const std::string& step)>;
+
 struct ManagerConfig {
     std::string node_name;
     std::string state_directory;   // slivers/ below it
@@ -49,7 +52,8 @@ struct ManagerConfig {
     std::string init_program;
     uint32_t first_id = 1'000'000;  // host ids for slivers: ranges of 65536 from here
     uint32_t id_ranges = 4096;
-    uint32_t pool = 0;  // environments prepared for slivers to come
+    std::vector<std::string> volumes{};  // directories of the node that slivers may be given, with all below them
+    uint32_t pool = 0;                   // environments prepared for slivers to come
 };
 
 class Manager {
@@ -65,6 +69,8 @@ public:
         std::function<absl::Status(const SliverId& id, const DiskSource& source, int fd)> fetch_disk;
         // Called after every change of any report.
         std::function<void()> changed;
+        // For tests of what noded's death leaves; from workers.
+        AtStep at_step = nullptr;
     };
     // Loads the records, re-adopts the slivers that live, cleans up after those that do not, then starts the workers.
     static absl::StatusOr<std::unique_ptr<Manager>> create(const ManagerConfig& config,
@@ -77,7 +83,7 @@ public:
     virtual uint64_t desiredRevision() const = 0;
     virtual std::vector<SliverReport> reports() const = 0;
 
-    // FAILED_PRECONDITION unless it is running.
+    // FAILED_PRECONDITION unless it is running (a frozen sliver is not).
     virtual absl::StatusOr<std::unique_ptr<init::RunningCommand>> exec(const SliverId& id,
                                                                        init::ExecRequest request) = 0;
     // Where the sliver's log is kept (host path; init/log_format.h), from its first start on this node until it is

@@ -211,8 +211,102 @@ TEST_F(ManagerTest, NewPortsAreOpenedUnderWay) {
     ASSERT_TRUE(runs());
     spec_.base.exposed.push_back({.protocol = 6, .port = 80});
     desire({spec_});
-    EXPECT_TRUE(eventually([&] { return machine_.count("recover") == 1; }));
+    EXPECT_TRUE(eventually([&] { return machine_.count("update") == 1; }));
     EXPECT_EQ(machine_.count("start"), 1U);
+}
+
+TEST_F(ManagerTest, ResourcesChangeUnderWay) {
+    ASSERT_TRUE(boot().ok());
+    ASSERT_TRUE(runs());
+    machine_.fail("update");
+    spec_.base.resources.pids = 9;
+    desire({spec_});
+    ASSERT_TRUE(eventually([&] { return report().reason == "not changed: update was made to fail"; }));
+    EXPECT_EQ(report().state, State::running);
+    EXPECT_EQ(stored().spec.base.resources.pids, 0U);
+    machine_.fail("");
+    ASSERT_TRUE(eventually([&] { return report().reason.empty(); })) << "it is tried again";
+    EXPECT_EQ(stored().spec.base.resources.pids, 9U);
+    EXPECT_EQ(machine_.count("start"), 1U);
+}
+
+TEST_F(ManagerTest, AFailedChangeThatIsTakenBackLeavesNoReason) {
+    ASSERT_TRUE(boot().ok());
+    ASSERT_TRUE(runs());
+    machine_.fail("update");
+    SliverSpec changed = spec_;
+    changed.base.resources.pids = 9;
+    desire({changed});
+    ASSERT_TRUE(eventually([&] { return !report().reason.empty(); }));
+    desire({spec_});
+    EXPECT_EQ(report().reason, "");
+}
+
+TEST_F(ManagerTest, FreezesAndThaws) {
+    ASSERT_TRUE(boot().ok());
+    ASSERT_TRUE(runs());
+    spec_.run = DesiredRun::frozen;
+    desire({spec_});
+    ASSERT_TRUE(reaches(State::frozen));
+    EXPECT_EQ(manager_->exec(spec_.id, {}).status().code(), absl::StatusCode::kFailedPrecondition);
+    machine_.clearEvents();
+    ASSERT_TRUE(boot().ok());
+    EXPECT_EQ(report().state, State::frozen);
+    EXPECT_EQ(machine_.count("freeze"), 1U) << "noded may have died half way";
+    spec_.run = DesiredRun::running;
+    desire({spec_});
+    ASSERT_TRUE(reaches(State::running));
+    EXPECT_EQ(machine_.count("thaw"), 1U);
+    EXPECT_EQ(machine_.count("start"), 0U);
+}
+
+TEST_F(ManagerTest, AStopThawsFirst) {
+    ASSERT_TRUE(boot().ok());
+    spec_.run = DesiredRun::frozen;
+    desire({spec_});
+    ASSERT_TRUE(reaches(State::frozen));
+    machine_.clearEvents();
+    spec_.run = DesiredRun::stopped;
+    desire({spec_});
+    ASSERT_TRUE(reaches(State::stopped));
+    EXPECT_THAT(machine_.events(), ElementsAre("unbind 0", "unbind 7", "thaw", "stop", "cleanup"));
+}
+
+TEST_F(ManagerTest, WhatCannotBeFrozenRunsOn) {
+    ASSERT_TRUE(boot().ok());
+    ASSERT_TRUE(runs());
+    machine_.fail("freeze");
+    spec_.run = DesiredRun::frozen;
+    desire({spec_});
+    ASSERT_TRUE(eventually([&] { return !report().reason.empty(); }));
+    EXPECT_EQ(stored().state, State::running);
+    EXPECT_EQ(machine_.running(), 1U);
+}
+
+TEST_F(ManagerTest, ThePolicyRunsACommandAgainAndCounts) {
+    spec_.base.restart = RestartWhen::on_failure;
+    ASSERT_TRUE(boot().ok());
+    ASSERT_TRUE(runs());
+    machine_.end(3);
+    ASSERT_TRUE(reaches(State::exited));
+    EXPECT_EQ(report().exit_status, 3);
+    ASSERT_TRUE(reaches(State::running));
+    EXPECT_EQ(report().restarts, 1U);
+    machine_.end(0);
+    ASSERT_TRUE(reaches(State::exited));
+    spec_.generation = 2;
+    desire({spec_});
+    ASSERT_TRUE(reaches(State::running));
+    EXPECT_EQ(report().restarts, 0U) << "it was asked for";
+}
+
+TEST_F(ManagerTest, TellsOfMemoryKillsInWhatRunsOn) {
+    spec_.base.resources.memory_bytes = 1 << 20;
+    ASSERT_TRUE(boot().ok());
+    ASSERT_TRUE(runs());
+    EXPECT_EQ(report().reason, "");
+    machine_.kills_so_far = 1;
+    EXPECT_THAT(report().reason, HasSubstr("out of memory: 1 process was killed at the limit of 1048576 bytes"));
 }
 
 TEST_F(ManagerTest, AnotherImageRestarts) {
@@ -230,7 +324,7 @@ TEST_F(ManagerTest, ImportsTheDiskOnce) {
     ASSERT_TRUE(boot().ok());
     desire({spec_});
     ASSERT_TRUE(reaches(State::running));
-    spec_.base.resources.pids = 5;  // restarts
+    spec_.base.env = {"A=1"};  // restarts
     desire({spec_});
     ASSERT_TRUE(eventually([&] { return machine_.count("start") == 2 && report().state == State::running; }));
     EXPECT_EQ(machine_.count("import"), 1U);
@@ -265,7 +359,8 @@ TEST_F(ManagerTest, ARestartOfNodedDisturbsNothing) {
     machine_.clearEvents();
     ASSERT_TRUE(boot().ok());
     EXPECT_EQ(report().state, State::running);
-    EXPECT_THAT(machine_.events(), ElementsAre("reserve", "recover", "bind 0 gen 1", "bind 7 gen 1", "orphans"));
+    EXPECT_THAT(machine_.events(),
+                ElementsAre("reserve", "recover", "thaw", "bind 0 gen 1", "bind 7 gen 1", "orphans"));
     EXPECT_THAT(machine_.known_to_records, ElementsAre("web.7"));
     desire({spec_});
     machine_.end(0);
@@ -315,14 +410,23 @@ TEST_F(ManagerTest, NothingIsRemovedBeforeTheFirstPicture) {
 TEST_F(ManagerTest, ABrokenRecordIsKeptAndShown) {
     ASSERT_TRUE(store_->put("slivers", "web/7", "half a rec").ok());
     ASSERT_TRUE(boot().ok());
-    desire({});
+    desire({spec_});
     EXPECT_EQ(report().state, State::failed);
     EXPECT_THAT(report().reason, HasSubstr("record"));
     EXPECT_THAT(machine_.known_to_records, ElementsAre("web.7"));
-    desire({spec_});
+    EXPECT_EQ(machine_.count("reserve"), 1U) << "its ids are nobody else's";
     manager_.reset();
     EXPECT_EQ(machine_.count("start"), 0U);
     EXPECT_EQ(store_->list("slivers")->at("web/7"), "half a rec");
+}
+
+TEST_F(ManagerTest, ABrokenRecordGoesWhenNobodyWantsItsSliver) {
+    ASSERT_TRUE(store_->put("slivers", "web/7", "half a rec").ok());
+    ASSERT_TRUE(boot().ok());
+    desire({});
+    ASSERT_TRUE(eventually([&] { return manager_->reports().empty(); }));
+    EXPECT_EQ(machine_.count("cleanup") + machine_.count("destroy"), 2U);
+    EXPECT_TRUE(store_->list("slivers")->empty());
 }
 
 TEST_F(ManagerTest, WithoutAStoreItDoesNotBegin) {

@@ -5,7 +5,7 @@
 
 #include "base/defer.h"
 #include "base/status.h"
-#include "noded/migration/disk.h"
+#include "noded/sliver/health_checks.h"
 #include "noded/sliver/recovery.h"
 #include "noded/sliver/slivers.h"
 #include "noded/sliver/steps.h"
@@ -23,16 +23,21 @@ public:
         : dependencies_(dependencies),
           host_(std::move(host)),
           slivers_(dependencies.store, dependencies.changed),
+          health_(
+              {.run = [this](const SliverId& id, init::ExecRequest request) { return exec(id, std::move(request)); },
+               .is_running = [this](const SliverId& id) { return isRunning(id); },
+               .changed = dependencies.changed}),
           queue_(kWorkers, [this](const SliverId& id) { return steps_->reconcile(id); }) {}
 
     ~NodeManager() override {
         queue_.stop();
+        health_.stop();
         supervisor_.reset();
     }
 
     absl::Status begin() {
         HS_ASSIGN_OR_RETURN(supervisor_, Supervisor::create([this](const SliverId& id) { onEnd(id); }));
-        steps_ = std::make_unique<Steps>(slivers_, *host_, *supervisor_, dependencies_);
+        steps_ = std::make_unique<Steps>(slivers_, *host_, *supervisor_, health_, dependencies_);
         HS_RETURN_IF_ERROR(recoverSlivers(slivers_, *host_, *steps_));
         slivers_.forEach([this](const Sliver& sliver) { queue_.add(sliver.record.spec.id); });
         return absl::OkStatus();
@@ -60,12 +65,15 @@ private:
     std::vector<Known> known() const;
     absl::StatusOr<Record> find(const SliverId& id) const;
     void onEnd(const SliverId& id);
-    absl::StatusOr<isolation::SliverRuntime> beginExport(const SliverId& id, uint64_t generation);
+    absl::StatusOr<Record> beginExport(const SliverId& id, uint64_t generation);
+    bool isRunning(const SliverId& id) const;
+    SliverReport reportOf(const Known& known) const;
 
     const Dependencies dependencies_;
     const std::unique_ptr<Host> host_;
     Slivers slivers_;
     std::unique_ptr<Supervisor> supervisor_;
+    HealthChecks health_;
     std::unique_ptr<Steps> steps_;
     WorkQueue queue_;  // last: its workers use the rest
 };
@@ -87,25 +95,40 @@ std::vector<NodeManager::Known> NodeManager::known() const {
             {.record = sliver.record,
              .alive = sliver.pidfd.valid(),
              .image_digest = sliver.desired ? sliver.desired->base.image_digest : sliver.record.spec.base.image_digest,
-             .failures = sliver.failures});
+             .failures = sliver.retry.failures + sliver.update_retry.failures});
     });
     return all;
 }
 
+SliverReport NodeManager::reportOf(const Known& known) const {
+    const Record& record = known.record;
+    const sys::CgroupUsage usage = known.alive ? host_->usage(record.runtime) : sys::CgroupUsage{};
+    SliverReport report{.id = record.spec.id,
+                        .generation = record.spec.generation,
+                        .state = record.state,
+                        .reason = record.reason,
+                        .exit_status = record.exit_status,
+                        .running_since_us = record.running_since_us,
+                        .image_ready = dependencies_.images.has(known.image_digest),
+                        .memory_bytes = usage.memory_bytes,
+                        .health = known.alive ? health_.health(record.spec.id) : Health::none,
+                        .restarts = record.restarts};
+    // The group is as old as the start: what was killed in it was killed in this life.
+    if (usage.oom_kills > 0 && report.reason.empty()) {
+        report.reason = describeOomKills(usage.oom_kills, record.spec.base.resources);
+    }
+    return report;
+}
+
 std::vector<SliverReport> NodeManager::reports() const {
     std::vector<SliverReport> reports;
-    for (const Known& each : known()) {
-        const Record& record = each.record;
-        reports.push_back({.id = record.spec.id,
-                           .generation = record.spec.generation,
-                           .state = record.state,
-                           .reason = record.reason,
-                           .exit_status = record.exit_status,
-                           .running_since_us = record.running_since_us,
-                           .image_ready = dependencies_.images.has(each.image_digest),
-                           .memory_bytes = each.alive ? host_->memoryInUse(record.runtime) : 0});
-    }
+    for (const Known& each : known()) reports.push_back(reportOf(each));
     return reports;
+}
+
+bool NodeManager::isRunning(const SliverId& id) const {
+    const auto record = find(id);
+    return record.ok() && record->state == State::running;
 }
 
 absl::StatusOr<Record> NodeManager::find(const SliverId& id) const {
@@ -134,31 +157,31 @@ absl::StatusOr<std::string> NodeManager::logDirectory(const SliverId& id) const 
     return directory;
 }
 
-absl::StatusOr<isolation::SliverRuntime> NodeManager::beginExport(const SliverId& id, uint64_t generation) {
-    absl::StatusOr<isolation::SliverRuntime> runtime = notFound("no sliver " + id.toString() + " on this node");
+absl::StatusOr<Record> NodeManager::beginExport(const SliverId& id, uint64_t generation) {
+    absl::StatusOr<Record> exported = notFound("no sliver " + id.toString() + " on this node");
     slivers_.with(id, [&](Sliver& sliver) {
         const Record& record = sliver.record;
         // The stop may have come with a generation of its own.
         const bool same = record.disk_generation == generation || record.spec.generation == generation;
         if (record.state != State::stopped || !same || record.disk_generation == 0) {
-            runtime = failedPrecondition("sliver " + id.toString() + " is " + toString(record.state) +
-                                         " here with a disk of generation " + std::to_string(record.disk_generation) +
-                                         "; asked for was one stopped with generation " + std::to_string(generation));
+            exported = failedPrecondition("sliver " + id.toString() + " is " + toString(record.state) +
+                                          " here with a disk of generation " + std::to_string(record.disk_generation) +
+                                          "; asked for was one stopped with generation " + std::to_string(generation));
             return;
         }
         ++sliver.exports;
-        runtime = record.runtime;
+        exported = record;
     });
-    return runtime;
+    return exported;
 }
 
 absl::Status NodeManager::exportDisk(const SliverId& id, uint64_t generation, int fd) {
-    HS_ASSIGN_OR_RETURN(const isolation::SliverRuntime runtime, beginExport(id, generation));
+    HS_ASSIGN_OR_RETURN(const Record record, beginExport(id, generation));
     const Defer end([this, &id] {
         slivers_.with(id, [](Sliver& sliver) { --sliver.exports; });
         queue_.add(id);
     });
-    return migration::exportDisk(runtime.upperDirectory(), runtime.ids.first, fd);
+    return host_->exportDisk(record.spec, record.runtime, fd);
 }
 
 std::string NodeManager::inspect() const {
@@ -170,7 +193,7 @@ std::string NodeManager::inspect() const {
                        {"failures", each.failures},
                        {"kernel",
                         {{"process_alive", host_->find(each.record.process).ok()},
-                         {"memory_bytes", host_->memoryInUse(each.record.runtime)}}}});
+                         {"memory_bytes", host_->usage(each.record.runtime).memory_bytes}}}});
     }
     return all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -44,6 +44,7 @@ absl::StatusOr<Record> fromJson(const json& object) {
     record.exit_status = object.at("exit_status");
     record.running_since_us = object.at("running_since_us");
     record.disk_generation = object.at("disk_generation");
+    record.restarts = object.value("restarts", 0U);
     const json& process = object.at("process");
     record.process = {
         .pid = process.at("pid"), .start_time = process.at("start_time"), .boot_id = process.at("boot_id")};
@@ -89,6 +90,7 @@ std::string toJson(const Record& record) {
                          {"exit_status", record.exit_status},
                          {"running_since_us", record.running_since_us},
                          {"disk_generation", record.disk_generation},
+                         {"restarts", record.restarts},
                          {"process",
                           {{"pid", record.process.pid},
                            {"start_time", record.process.start_time},

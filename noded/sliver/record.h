@@ -24,6 +24,7 @@ struct Record {
     int64_t running_since_us = 0;
     uint64_t disk_generation = 0;  // the newest generation that the local disk ran under; 0: no disk
     sys::ProcessIdentity process;  // of the sliver's PID 1; pid 0: none
+    uint32_t restarts = 0;         // by the restart policy, since it was last asked to start
     bool broken = false;           // could not be read: spec.id, state failed and reason are all there is
 };
 

@@ -6,13 +6,19 @@
 namespace homeslice::sliver {
 namespace {
 
-bool mayLive(const Record& record) { return record.state == State::running || record.state == State::stopping; }
+bool mayLive(const Record& record) {
+    return record.state == State::running || record.state == State::frozen || record.state == State::stopping;
+}
 bool wasCutShort(const Record& record) { return record.state == State::starting || record.state == State::preparing; }
 
 // Another sliver's ids would be another sliver's files: better not at all.
 void reserve(Record& record, Host& host) {
     const absl::Status reserved = host.reserve(record.runtime);
     if (reserved.ok()) return;
+    if (record.broken) {
+        logError("sliver {}: {}", record.spec.id.toString(), messageOf(reserved));
+        return;
+    }
     record.broken = true;
     record.state = State::failed;
     record.reason = "its record on the node cannot be used (" + messageOf(reserved) + "); it is kept for repair";
@@ -20,11 +26,13 @@ void reserve(Record& record, Host& host) {
 
 absl::Status readopt(const Record& record, UniqueFd pidfd, Host& host, Steps& steps) {
     isolation::SliverRuntime runtime = record.runtime;
-    const absl::Status recovered = host.recover(record.spec, runtime);
+    absl::Status recovered = host.recover(record.spec, runtime);
+    // noded may have died between a freeze, or a thaw, and its record.
+    recovered.Update(host.freeze(runtime, record.state == State::frozen));
     // It lives, and is not disturbed for what can be mended: its packets may still pass.
     if (!recovered.ok()) logError("sliver {}: {}", record.spec.id.toString(), messageOf(recovered));
     HS_RETURN_IF_ERROR(steps.supervise(record.spec.id, std::move(pidfd)));
-    if (record.state == State::running) steps.bind(record.spec);
+    if (record.state != State::stopping) steps.takeUp(record.spec);
     logInfo("sliver {}: {} since before; found again as process {}", record.spec.id.toString(), toString(record.state),
             record.process.pid);
     return absl::OkStatus();
@@ -63,7 +71,8 @@ isolation::KnownSlivers knownOf(const std::vector<Record>& records) {
 absl::Status recoverSlivers(Slivers& slivers, Host& host, Steps& steps) {
     HS_ASSIGN_OR_RETURN_CTX(std::vector<Record> records, slivers.load(), "slivers' records");
     for (Record& record : records) {
-        if (!record.broken) reserve(record, host);
+        if (record.broken) record.runtime = host.rediscover(record.spec.id);
+        reserve(record, host);
         slivers.adopt(record);
     }
     for (const Record& record : records) {

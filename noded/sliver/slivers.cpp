@@ -41,8 +41,9 @@ std::vector<SliverId> Slivers::setDesired(const Desired& desired) {
             found == wanted.end() ? std::nullopt : std::optional<SliverSpec>(*found->second);
         if (sliver.desired == now) continue;
         sliver.desired = now;
-        sliver.retry_at = {};  // something new may work at once
-        sliver.failures = 0;
+        sliver.retry.reset();  // something new may work at once
+        if (sliver.update_retry.failures > 0) sliver.record.reason.clear();
+        sliver.update_retry.reset();
     }
     std::vector<SliverId> all;
     for (const auto& [id, spec] : wanted) {

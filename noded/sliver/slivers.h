@@ -14,6 +14,7 @@
 #include "base/unique_fd.h"
 #include "noded/sliver/manager.h"
 #include "noded/sliver/record.h"
+#include "noded/sliver/retry.h"
 
 namespace homeslice::sliver {
 
@@ -23,8 +24,9 @@ struct Sliver {
     UniqueFd pidfd;                     // valid while its first process lives
     Monotonic::time_point state_since = Monotonic::now();
     Monotonic::time_point stop_deadline{};  // with stopping: when patience ends
-    Monotonic::time_point retry_at{};       // after a failure
-    uint32_t failures = 0;                  // in a row
+    Retry retry;                            // of what brings it to the desired state
+    Retry update_retry;                     // of changes while it runs
+    bool ended = false;                     // its process ended unasked; the next start is a restart
     bool unclean = false;                   // it ended, and what was made around its processes is still there
     uint32_t exports = 0;                   // readers of its disk: nothing may change
 };

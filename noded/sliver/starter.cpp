@@ -10,38 +10,62 @@ namespace {
 
 constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-bool sets(const std::vector<std::string>& env, const std::string& name) {
-    return std::any_of(env.begin(), env.end(), [&](const std::string& entry) { return entry.starts_with(name + "="); });
+std::string nameOf(const std::string& variable) { return variable.substr(0, variable.find('=')); }
+
+void setVariable(std::vector<std::string>& env, const std::string& variable) {
+    const auto found =
+        std::find_if(env.begin(), env.end(), [&](const std::string& each) { return nameOf(each) == nameOf(variable); });
+    if (found == env.end()) {
+        env.push_back(variable);
+    } else {
+        *found = variable;
+    }
 }
 
-// The spec's command stands for the image's whole command, as `docker run IMAGE COMMAND` without an entry point.
-void fillCommand(const SliverSpec& spec, const image::ImageConfig& config, launcher::LaunchPlan& plan) {
-    plan.argv = spec.base.argv.empty() ? config.argv : spec.base.argv;
-    plan.working_directory = config.working_directory.empty() ? "/" : config.working_directory;
-    plan.env = config.env;
-    if (!sets(plan.env, "PATH")) plan.env.emplace_back(kDefaultPath);
-    if (!sets(plan.env, "HOME")) plan.env.emplace_back("HOME=/");
+const std::string& firstGiven(const std::string& own, const std::string& fallback) {
+    return own.empty() ? fallback : own;
+}
+
+// The template's command stands for the image's whole command, as `docker run IMAGE COMMAND` without an entry point.
+void fillCommand(const SliverTemplate& base, const image::ImageConfig& config, launcher::LaunchPlan& plan) {
+    plan.argv = base.argv.empty() ? config.argv : base.argv;
+    plan.working_directory = firstGiven(base.working_directory, config.working_directory);
+    plan.env = {kDefaultPath};
+    for (const std::string& variable : config.env) setVariable(plan.env, variable);
+    for (const std::string& variable : base.env) setVariable(plan.env, variable);
+    plan.user = base.user;  // empty: the image's, which its isolator looks up
+    plan.log_bytes = base.log.max_bytes;
+    plan.log_files = base.log.files;
 }
 
 }  // namespace
 
 absl::Status Starter::prepare(isolation::Start& start) {
-    for (const auto& isolator : isolators_) HS_RETURN_IF_ERROR_CTX(isolator->prepare(start), isolator->name());
+    for (const auto& isolator : isolators_) {
+        HS_RETURN_IF_ERROR_CTX(isolator->prepare(start), isolator->name());
+        reached("prepare " + isolator->name());
+    }
     return absl::OkStatus();
 }
 
 absl::Status Starter::attach(isolation::Start& start, const launcher::Child& child) {
-    for (const auto& isolator : isolators_) HS_RETURN_IF_ERROR_CTX(isolator->attach(start, child), isolator->name());
+    for (const auto& isolator : isolators_) {
+        HS_RETURN_IF_ERROR_CTX(isolator->attach(start, child), isolator->name());
+        reached("attach " + isolator->name());
+    }
     return absl::OkStatus();
 }
 
 absl::StatusOr<Started> Starter::tryStart(isolation::Start& start, const std::function<absl::Status()>& persist) {
-    fillCommand(start.spec, start.image.config, start.plan);
+    fillCommand(start.spec.base, start.image.config, start.plan);
     HS_RETURN_IF_ERROR(prepare(start));
     HS_RETURN_IF_ERROR(persist());
+    reached("remember the start");
     HS_ASSIGN_OR_RETURN_CTX(launcher::Child child, clone_(start.clone), "clone");
+    reached("clone");
     HS_RETURN_IF_ERROR(attach(start, child));
     HS_RETURN_IF_ERROR_CTX(finish_(child, std::move(start.plan)), "launch");
+    reached("launch");
     return Started{.process = child.identity, .pidfd = std::move(child.pidfd)};
 }
 
@@ -64,11 +88,25 @@ absl::Status Starter::recover(const SliverSpec& spec, isolation::SliverRuntime& 
     return absl::OkStatus();
 }
 
+absl::Status Starter::update(const SliverSpec& before, const SliverSpec& spec, isolation::SliverRuntime& runtime) {
+    for (auto isolator = isolators_.begin(); isolator != isolators_.end(); ++isolator) {
+        const absl::Status updated = (*isolator)->update(spec, runtime);
+        if (updated.ok()) continue;
+        for (auto undone = isolators_.begin(); undone != std::next(isolator); ++undone) {
+            const absl::Status restored = (*undone)->update(before, runtime);
+            if (!restored.ok()) logError("sliver {}: undo a change: {}", spec.id.toString(), messageOf(restored));
+        }
+        return withContext(updated, (*isolator)->name());
+    }
+    return absl::OkStatus();
+}
+
 // Goes on after a failure: what can be undone is. The first failure is returned.
 absl::Status Starter::cleanup(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
     absl::Status first;
     for (auto isolator = isolators_.rbegin(); isolator != isolators_.rend(); ++isolator) {
         first.Update(withContext((*isolator)->cleanup(spec, runtime), "cleanup: " + (*isolator)->name()));
+        reached("cleanup " + (*isolator)->name());
     }
     return first;
 }
@@ -77,6 +115,7 @@ absl::Status Starter::cleanup(const SliverSpec& spec, isolation::SliverRuntime& 
 absl::Status Starter::destroy(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
     for (auto isolator = isolators_.rbegin(); isolator != isolators_.rend(); ++isolator) {
         HS_RETURN_IF_ERROR_CTX((*isolator)->destroy(spec, runtime), "destroy: " + (*isolator)->name());
+        reached("destroy " + (*isolator)->name());
     }
     return absl::OkStatus();
 }

@@ -21,6 +21,7 @@ public:
     absl::Status prepare(isolation::Start&) override { return note("prepare"); }
     absl::Status attach(isolation::Start&, const launcher::Child&) override { return note("attach"); }
     absl::Status recover(const SliverSpec&, isolation::SliverRuntime&) override { return note("recover"); }
+    absl::Status update(const SliverSpec&, isolation::SliverRuntime&) override { return note("update"); }
     absl::Status cleanup(const SliverSpec&, isolation::SliverRuntime&) override { return note("cleanup"); }
     absl::Status destroy(const SliverSpec&, isolation::SliverRuntime&) override { return note("destroy"); }
 
@@ -122,6 +123,28 @@ TEST_F(StarterTest, TheSpecsCommandStandsForTheImages) {
     ASSERT_TRUE(start().ok());
     EXPECT_THAT(plan_.argv, ElementsAre("sleep", "1"));
     EXPECT_THAT(plan_.env, testing::Contains("PATH=/only"));
+}
+
+TEST_F(StarterTest, TheTemplateStandsOverTheImage) {
+    image_.config = {.argv = {"nginx"}, .env = {"A=1", "B=2"}, .working_directory = "/srv", .user = "www-data"};
+    spec_.base.env = {"A=3"};
+    spec_.base.working_directory = "/data";
+    spec_.base.user = "nobody";
+    spec_.base.log = {.max_bytes = 4096, .files = 3};
+    ASSERT_TRUE(start().ok());
+    EXPECT_THAT(plan_.env, testing::IsSupersetOf({"A=3", "B=2"}));
+    EXPECT_THAT(plan_.env, testing::Not(testing::Contains("A=1")));
+    EXPECT_EQ(plan_.working_directory, "/data");
+    EXPECT_EQ(plan_.user, "nobody");
+    EXPECT_EQ(plan_.log_bytes, 4096U);
+    EXPECT_EQ(plan_.log_files, 3U);
+}
+
+TEST_F(StarterTest, AChangeThatFailsIsTakenBack) {
+    failing_ = "update b";
+    const SliverSpec before = spec_;
+    EXPECT_FALSE(makeStarter().update(before, spec_, runtime_).ok());
+    EXPECT_THAT(log_, ElementsAre("update a", "update b", "update a", "update b"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "noded/sliver/meanwhile.h"
 
 namespace homeslice::sliver {
 namespace {
@@ -11,35 +12,25 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kGrace{10};
-constexpr seconds kGraceOfInit{2};  // in which sliver-init does what it was asked to
-constexpr seconds kKillTimeout{10};
 constexpr milliseconds kLookAgain{20};
-constexpr seconds kFirstRetry{1};
-constexpr seconds kLastRetry{30};
 constexpr seconds kRanWell{60};  // a sliver that ran this long begins with a clean sheet
 
-milliseconds delayAfter(uint32_t failures) {
-    const uint32_t doublings = std::min(failures > 0 ? failures - 1 : 0, 5U);
-    return std::min<milliseconds>(kFirstRetry * (1U << doublings), kLastRetry);
-}
+bool isChangeWhileItLives(Step step) { return step == Step::update || step == Step::freeze || step == Step::thaw; }
 
-// A step that came to nothing because the picture changed under it; no failure.
-constexpr const char* kMeanwhile = "homeslice/meanwhile";
-
-absl::Status changedMeanwhile(const SliverId& id) {
-    absl::Status status = aborted("sliver " + id.toString() + " is desired otherwise by now");
-    status.SetPayload(kMeanwhile, absl::Cord("1"));
-    return status;
-}
-
-bool isChangedMeanwhile(const absl::Status& status) { return status.GetPayload(kMeanwhile).has_value(); }
-
-bool waits(Step step) { return step != Step::request_stop && step != Step::await_end && step != Step::update; }
-
-void noteFailure(Sliver& sliver) {
-    ++sliver.failures;
-    sliver.retry_at = Monotonic::now() + delayAfter(sliver.failures);
+// When `step` may be done at the earliest.
+Monotonic::time_point dueTime(const Sliver& sliver, Step step) {
+    switch (step) {
+        case Step::request_stop:
+        case Step::freeze:
+        case Step::thaw:
+            return {};
+        case Step::await_end:
+            return sliver.stop_deadline;
+        case Step::update:
+            return sliver.update_retry.at;
+        default:
+            return sliver.retry.at;
+    }
 }
 
 milliseconds untilThen(Monotonic::time_point then) {
@@ -72,8 +63,7 @@ Steps::Next Steps::next(const SliverId& id) {
                             .unclean = sliver.unclean,
                             .image_ready = dependencies_.images.has(wanted.base.image_digest)});
         if (sliver.exports > 0) next.step = Step::none;  // the end of the export asks for another look
-        if (waits(next.step)) next.not_before = sliver.retry_at;
-        if (next.step == Step::await_end) next.not_before = sliver.stop_deadline;
+        next.not_before = dueTime(sliver, next.step);
     });
     return next;
 }
@@ -100,6 +90,10 @@ absl::Status Steps::perform(const SliverId& id, Step step) {
             return markStopped(id);
         case Step::update:
             return update(id);
+        case Step::freeze:
+            return freeze(id);
+        case Step::thaw:
+            return thaw(id);
         case Step::remove:
             return remove(id);
     }
@@ -110,14 +104,15 @@ milliseconds Steps::backOff(const SliverId& id, Step step, const absl::Status& s
     logWarning("sliver {}: {}", id.toString(), messageOf(status));
     milliseconds delay{0};
     const absl::Status noted = slivers_.commit(id, [&](Sliver& sliver) {
-        noteFailure(sliver);
-        delay = delayAfter(sliver.failures);
+        Retry& retry = isChangeWhileItLives(step) ? sliver.update_retry : sliver.retry;
+        retry.fail();
+        delay = Retry::delayAfter(retry.failures);
         sliver.record.reason = messageOf(status);
         if (step == Step::start || step == Step::prepare_image) sliver.record.state = State::failed;
         return absl::OkStatus();
     });
     if (!noted.ok()) logError("sliver {}: {}", id.toString(), messageOf(noted));
-    return std::max(delay, delayAfter(1));
+    return std::max(delay, Retry::delayAfter(1));
 }
 
 absl::StatusOr<Record> Steps::recordOf(const SliverId& id) {
@@ -126,10 +121,20 @@ absl::StatusOr<Record> Steps::recordOf(const SliverId& id) {
     return record;
 }
 
+// A restart is a start after an end that nobody asked for, with nothing else asked for since.
+uint32_t Steps::restartsOf(const Sliver& sliver) {
+    const Record& record = sliver.record;
+    if (record.spec != *sliver.desired || record.state == State::stopped) return 0;
+    return record.restarts + (sliver.ended || record.state == State::exited ? 1 : 0);
+}
+
 absl::StatusOr<SliverSpec> Steps::begin(const SliverId& id, State state) {
     SliverSpec spec;
     HS_RETURN_IF_ERROR(slivers_.commit(id, [&](Sliver& sliver) {
         if (!sliver.desired || sliver.exports > 0) return changedMeanwhile(id);
+        sliver.record.restarts = restartsOf(sliver);
+        sliver.ended = false;
+        sliver.update_retry.reset();
         sliver.record.spec = spec = *sliver.desired;
         sliver.record.state = state;
         sliver.record.reason.clear();
@@ -144,10 +149,12 @@ absl::Status Steps::start(const SliverId& id) {
     HS_ASSIGN_OR_RETURN_CTX(const image::Image image,
                             dependencies_.images.ensure(spec.base.image_digest, dependencies_.fetch_image),
                             "image " + spec.base.image);
+    reached("fetch the image");
     HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
     if (needsDisk(record, spec)) HS_RETURN_IF_ERROR(importDisk(spec));
     HS_RETURN_IF_ERROR(launch(spec, image));
-    bind(spec);
+    takeUp(spec);
+    reached("bind");
     return absl::OkStatus();
 }
 
@@ -166,6 +173,7 @@ absl::Status Steps::importDisk(const SliverSpec& spec) {
         sliver.record.disk_generation = spec.generation;
         return absl::OkStatus();
     }));
+    reached("import the disk");
     // The other node's disk may be removed as soon as this one runs.
     return dependencies_.store.sync();
 }
@@ -191,6 +199,7 @@ absl::Status Steps::launch(const SliverSpec& spec, const image::Image& image) {
         sliver.record.running_since_us = toUnixMicros(Utc::now());
         return absl::OkStatus();
     });
+    reached("remember the process");
     if (settled.ok()) settled = supervise(spec.id, std::move(started->pidfd));
     if (settled.ok()) return settled;
     // What noded could not find again after its death must not run.
@@ -225,18 +234,19 @@ absl::Status Steps::cleanup(const SliverId& id, const Record& record) {
 
 absl::Status Steps::settle(const SliverId& id) {
     HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
-    unbind(record.spec);
+    leave(record.spec);
     const Verdict verdict = judge(host_.ending(record.runtime, record.process), record.spec.base.resources);
     // Told before the clean-up, which takes the kernel some milliseconds and concerns nobody else.
     return slivers_.commit(id, [&](Sliver& sliver) {
         sliver.unclean = true;
-        if (Monotonic::now() - sliver.state_since > kRanWell) sliver.failures = 0;
-        if (verdict.state == State::failed) noteFailure(sliver);
+        sliver.ended = true;
+        if (Monotonic::now() - sliver.state_since > kRanWell) sliver.retry.reset();
         sliver.record.state = verdict.state;
         sliver.record.exit_status = verdict.exit_status;
         sliver.record.reason = verdict.reason;
         sliver.record.running_since_us = 0;
         sliver.record.process = {};
+        if (verdict.state == State::failed || mayRestart(sliver.record)) sliver.retry.fail();
         return absl::OkStatus();
     });
 }
@@ -248,60 +258,19 @@ absl::Status Steps::cleanUp(const SliverId& id) {
     return absl::OkStatus();
 }
 
-absl::Status Steps::requestStop(const SliverId& id) {
-    HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
-    unbind(record.spec);
-    HS_RETURN_IF_ERROR(slivers_.commit(id, [](Sliver& sliver) {
-        sliver.record.state = State::stopping;
-        sliver.record.reason.clear();
-        sliver.stop_deadline = Monotonic::now() + kGrace + kGraceOfInit;
-        return absl::OkStatus();
-    }));
-    if (const absl::Status asked = host_.requestStop(record.runtime, kGrace); !asked.ok()) {
-        logWarning("sliver {}: does not take the request to stop ({}); killing it", id.toString(), messageOf(asked));
-        slivers_.with(id, [](Sliver& sliver) { sliver.stop_deadline = Monotonic::now(); });
-    }
-    return absl::OkStatus();
-}
-
-absl::Status Steps::forceEnd(const SliverId& id) {
-    HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
-    HS_RETURN_IF_ERROR(host_.kill(record.runtime));
-    if (const auto pidfd = host_.find(record.process); pidfd.ok()) {
-        HS_ASSIGN_OR_RETURN(const bool ended, sys::waitForEnd(pidfd->get(), kKillTimeout));
-        if (!ended) return deadlineExceeded("its first process does not end");
-    }
-    slivers_.with(id, [](Sliver& sliver) { sliver.pidfd.reset(); });
-    return absl::OkStatus();
-}
-
 absl::Status Steps::finishStop(const SliverId& id) {
     HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
     HS_RETURN_IF_ERROR(cleanup(id, record));
-    return slivers_.commit(id, [](Sliver& sliver) {
+    HS_RETURN_IF_ERROR(slivers_.commit(id, [](Sliver& sliver) {
         sliver.record.state = State::stopped;
         sliver.record.reason.clear();
         sliver.record.running_since_us = 0;
         sliver.record.process = {};
-        sliver.failures = 0;
+        sliver.retry.reset();
         if (sliver.desired && sliver.desired->run == DesiredRun::stopped) sliver.record.spec = *sliver.desired;
         return absl::OkStatus();
-    });
-}
-
-absl::Status Steps::update(const SliverId& id) {
-    HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
-    std::optional<SliverSpec> spec;
-    slivers_.with(id, [&](const Sliver& sliver) { spec = sliver.desired; });
-    if (!spec) return changedMeanwhile(id);
-    isolation::SliverRuntime runtime = record.runtime;
-    if (spec->base.exposed != record.spec.base.exposed) HS_RETURN_IF_ERROR(host_.recover(*spec, runtime));
-    HS_RETURN_IF_ERROR(slivers_.commit(id, [&](Sliver& sliver) {
-        sliver.record.spec = *spec;
-        sliver.record.disk_generation = spec->generation;
-        return absl::OkStatus();
     }));
-    bind(*spec);
+    reached("remember the stop");
     return absl::OkStatus();
 }
 
@@ -309,26 +278,18 @@ absl::Status Steps::remove(const SliverId& id) {
     HS_RETURN_IF_ERROR(slivers_.commit(id, [&](Sliver& sliver) {
         if (sliver.exports > 0) return changedMeanwhile(id);
         sliver.record.state = State::deleting;
+        sliver.record.broken = false;  // nothing of it will be repaired any more
         return absl::OkStatus();
     }));
+    reached("remember the removal");
     HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
     isolation::SliverRuntime runtime = record.runtime;
-    unbind(record.spec);
+    leave(record.spec);
     HS_RETURN_IF_ERROR(host_.cleanup(record.spec, runtime));
     HS_RETURN_IF_ERROR(host_.destroy(record.spec, runtime));
-    return slivers_.forget(id);
-}
-
-void Steps::bind(const SliverSpec& spec) {
-    dependencies_.gateway.bind({.home_address = spec.home_address, .binding_id = 0}, spec.generation);
-    dependencies_.gateway.bind({.home_address = spec.slice_address, .binding_id = static_cast<uint16_t>(spec.id.index)},
-                               spec.generation);
-}
-
-void Steps::unbind(const SliverSpec& spec) {
-    dependencies_.gateway.unbind({.home_address = spec.home_address, .binding_id = 0});
-    dependencies_.gateway.unbind(
-        {.home_address = spec.slice_address, .binding_id = static_cast<uint16_t>(spec.id.index)});
+    HS_RETURN_IF_ERROR(slivers_.forget(id));
+    reached("forget");
+    return absl::OkStatus();
 }
 
 }  // namespace homeslice::sliver

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "noded/sliver/decision.h"
+#include "noded/sliver/health_checks.h"
 #include "noded/sliver/host.h"
 #include "noded/sliver/manager.h"
 #include "noded/sliver/slivers.h"
@@ -17,15 +18,17 @@ namespace homeslice::sliver {
 class Steps {
 public:
     // All outlive this.
-    Steps(Slivers& slivers, Host& host, Supervisor& supervisor, const Manager::Dependencies& dependencies)
-        : slivers_(slivers), host_(host), supervisor_(supervisor), dependencies_(dependencies) {}
+    Steps(Slivers& slivers, Host& host, Supervisor& supervisor, HealthChecks& health,
+          const Manager::Dependencies& dependencies)
+        : slivers_(slivers), host_(host), supervisor_(supervisor), health_(health), dependencies_(dependencies) {}
 
     // A worker's look (WorkQueue::Work).
     std::optional<std::chrono::milliseconds> reconcile(const SliverId& id);
 
-    // Keeps an eye on a living sliver, and registers its addresses.
+    // Waits for the end of a living sliver.
     absl::Status supervise(const SliverId& id, UniqueFd pidfd);
-    void bind(const SliverSpec& spec);
+    // Registers its addresses, checks its health.
+    void takeUp(const SliverSpec& spec);
 
 private:
     struct Next {
@@ -48,6 +51,8 @@ private:
     absl::Status finishStop(const SliverId& id);
     absl::Status markStopped(const SliverId& id);
     absl::Status update(const SliverId& id);
+    absl::Status freeze(const SliverId& id);
+    absl::Status thaw(const SliverId& id);
     absl::Status remove(const SliverId& id);
 
     // Takes the desired spec over and moves to `state`; gives the spec. Comes to nothing when the sliver is not desired
@@ -55,11 +60,17 @@ private:
     absl::StatusOr<SliverSpec> begin(const SliverId& id, State state);
     absl::StatusOr<Record> recordOf(const SliverId& id);
     absl::Status cleanup(const SliverId& id, const Record& record);
-    void unbind(const SliverSpec& spec);
+    // Undoes takeUp().
+    void leave(const SliverSpec& spec);
+    static uint32_t restartsOf(const Sliver& sliver);
+    void reached(const std::string& step) const {
+        if (dependencies_.at_step) dependencies_.at_step(step);
+    }
 
     Slivers& slivers_;
     Host& host_;
     Supervisor& supervisor_;
+    HealthChecks& health_;
     const Manager::Dependencies& dependencies_;
 };
 

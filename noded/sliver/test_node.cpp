@@ -93,7 +93,9 @@ absl::Status TestNode::build(const std::string& name) {
                .launcher_program = HS_LAUNCHER_PROGRAM,
                .init_program = HS_INIT_PROGRAM,
                .first_id = name == "b" ? 310'000'000U : 300'000'000U,
-               .id_ranges = 64};
+               .id_ranges = 64,
+               .volumes = {directory_ + "/volumes"}};
+    HS_RETURN_IF_ERROR(makeDirectories(config_.volumes.front()));
     HS_RETURN_IF_ERROR(makeDirectories(config_.state_directory));
     HS_RETURN_IF_ERROR(makeDirectories(config_.run_directory));
     HS_RETURN_IF_ERROR(packImage());
@@ -105,7 +107,8 @@ absl::Status TestNode::build(const std::string& name) {
 absl::Status TestNode::packImage() {
     const std::string rootfs = directory_ + "/rootfs";
     HS_RETURN_IF_ERROR(shell("mkdir -p " + rootfs + "/bin " + rootfs + "/etc " + rootfs + "/tmp " + rootfs + "/proc " +
-                             rootfs + "/dev " + rootfs + "/sys && cp \"$(command -v busybox)\" " + rootfs +
+                             rootfs + "/dev " + rootfs + "/sys " + rootfs + "/real && ln -s /real " + rootfs +
+                             "/alias && chmod 1777 " + rootfs + "/tmp && cp \"$(command -v busybox)\" " + rootfs +
                              "/bin/busybox && for c in $(busybox --list); do [ $c = busybox ] || ln -s busybox " +
                              rootfs + "/bin/$c; done && echo root:x:0:0::/:/bin/sh > " + rootfs + "/etc/passwd"));
     HS_RETURN_IF_ERROR(
@@ -138,6 +141,43 @@ absl::Status TestNode::killDuring(const std::vector<SliverSpec>& slivers, std::c
     return WIFSIGNALED(status) ? absl::OkStatus() : internalError("noded did not start");
 }
 
+absl::Status TestNode::killAt(const std::vector<SliverSpec>& slivers, const std::string& step, int nth) {
+    stop();
+    const pid_t noded = ::fork();
+    if (noded < 0) return errnoStatus(errno, "fork");
+    if (noded == 0) {
+        fatal_step_ = step;
+        steps_left_ = nth;
+        if (!restart().ok()) ::_exit(1);
+        desire(slivers);
+        constexpr unsigned kLongest = 20;  // seconds
+        ::sleep(kLongest);
+        ::_exit(0);
+    }
+    int status = 0;
+    if (::waitpid(noded, &status, 0) != noded) return errnoStatus(errno, "waitpid");
+    if (WIFSIGNALED(status)) return absl::OkStatus();
+    return WEXITSTATUS(status) == 0 ? notFound("it never came to " + step) : internalError("noded did not start");
+}
+
+void TestNode::atStep(const std::string& step) {
+    const std::lock_guard lock(mutex_);
+    steps_.push_back(step);
+    ++changes_;
+    changed_.notify_all();
+    if (step == fatal_step_ && --steps_left_ == 0) ::kill(::getpid(), SIGKILL);
+}
+
+std::vector<std::string> TestNode::steps() const {
+    const std::lock_guard lock(mutex_);
+    return steps_;
+}
+
+absl::Status TestNode::breakRecord(const SliverId& id) {
+    HS_RETURN_IF_ERROR(store_->put("slivers", id.toString(), "rubbish"));
+    return restart();
+}
+
 absl::Status TestNode::restartWithoutRecords() {
     stop();
     for (const char* suffix : {"", "-wal", "-shm"}) {
@@ -148,6 +188,10 @@ absl::Status TestNode::restartWithoutRecords() {
 
 absl::Status TestNode::restart() {
     stop();
+    {
+        const std::lock_guard lock(mutex_);
+        steps_.clear();
+    }
     HS_ASSIGN_OR_RETURN(store_, store::openSqliteStore(config_.state_directory + "/noded.db"));
     HS_ASSIGN_OR_RETURN(images_, image::Store::open(config_.state_directory + "/images"));
     HS_ASSIGN_OR_RETURN(manager_,
@@ -166,7 +210,8 @@ absl::Status TestNode::restart() {
                                                           const std::lock_guard lock(mutex_);
                                                           ++changes_;
                                                           changed_.notify_all();
-                                                      }}));
+                                                      },
+                                                  .at_step = [this](const std::string& step) { atStep(step); }}));
     return absl::OkStatus();
 }
 

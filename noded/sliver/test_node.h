@@ -33,6 +33,11 @@ public:
     absl::Status restartWithoutRecords();
     // noded ends, starts again in a process of its own, is given this picture, and is killed after `delay`.
     absl::Status killDuring(const std::vector<SliverSpec>& slivers, std::chrono::milliseconds delay);
+    // The same, killed by itself when `step` of this picture is done (AtStep), the `nth` time. NOT_FOUND when it never
+    // is.
+    absl::Status killAt(const std::vector<SliverSpec>& slivers, const std::string& step, int nth = 1);
+    // Every step from now on until the next restart, in order.
+    std::vector<std::string> steps() const;
     Manager& manager() { return *manager_; }
 
     // A sliver that idles unless given a command.
@@ -51,6 +56,12 @@ public:
     std::string cgroupOf(const SliverId& id) const { return config_.cgroup_parent + "/" + id.fileName(); }
     sys::Cgroups& cgroups() { return *cgroups_; }
     pid_t firstProcess(const SliverId& id) const;
+    const std::string& volume() const { return config_.volumes.front(); }  // a directory that slivers may be given
+    std::string sliverDirectory(const SliverId& id) const {
+        return config_.state_directory + "/slivers/" + id.fileName();
+    }
+    // Writes rubbish into a sliver's record; noded is restarted.
+    absl::Status breakRecord(const SliverId& id);
     // Where an importing node gets its disks.
     std::function<absl::Status(const SliverId&, const DiskSource&, int fd)> fetch_disk;
 
@@ -59,6 +70,7 @@ private:
     absl::Status build(const std::string& name);
     absl::Status packImage();
     void stop();
+    void atStep(const std::string& step);
     bool waitForChange(uint64_t seen, Monotonic::time_point deadline);
 
     class NullGateway;
@@ -72,7 +84,10 @@ private:
     std::unique_ptr<image::Store> images_;
     std::unique_ptr<sys::Cgroups> cgroups_;
     uint64_t revision_ = 0;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
+    std::vector<std::string> steps_;
+    std::string fatal_step_;  // in the process that is to be killed
+    int steps_left_ = 0;
     std::condition_variable changed_;
     uint64_t changes_ = 0;
     std::unique_ptr<Manager> manager_;
