@@ -34,11 +34,14 @@ TEST(Options, DefaultsFollowTheName) {
 }
 
 TEST(Options, TakesAll) {
-    const auto line = parseCommandLine(
-        with({"--care-of", "fd00:51ce::1", "--api-port", "7500", "--home-agent", "--cgroup-parent",
-              "homeslice-lab/node1", "--first-id", "100000000", "--id-ranges", "1000", "--log-level", "debug"}));
+    const auto line =
+        parseCommandLine(with({"--care-of", "fd00:51ce::1", "--api-port", "7500", "--home-agent", "--cgroup-parent",
+                               "homeslice-lab/node1", "--first-id", "100000000", "--id-ranges", "1000", "--log-level",
+                               "debug", "--volume", "/srv/a", "--volume", "/srv/b"}));
     ASSERT_TRUE(line.ok()) << line.status();
     const NodedOptions& options = line->options;
+    EXPECT_EQ(options.volumes, (std::vector<std::string>{"/srv/a", "/srv/b"}));
+    EXPECT_FALSE(parseCommandLine(with({"--volume", "srv"})).ok());
     EXPECT_EQ(options.care_of_address->toString(), "fd00:51ce::1");
     EXPECT_EQ(options.api_port, 7500);
     EXPECT_TRUE(options.home_agent);
