@@ -21,16 +21,12 @@ constexpr int64_t kStartedUs = 1'767'323'045'000'000;
 
 std::string bytesOf(const std::string& address) { return Ipv6Address::parse(address)->toBytes(); }
 
-v1::Slice sliceNamed(const std::string& name) {
+v1::Slice sliceNamed(const std::string& name, const v1::SliverTemplate& base) {
     v1::Slice slice;
     slice.set_name(name);
-    slice.mutable_base()->set_image("debian");
+    *slice.mutable_base() = base;
     slice.set_prefix("fd51:1ce:0:7::/64");
     slice.set_address(bytesOf("fd51:1ce:0:7::1"));
-    slice.mutable_base()->mutable_resources()->set_memory_bytes(128 << 20);
-    v1::ExposedPort* const port = slice.mutable_base()->add_exposed();
-    port->set_protocol(v1::PROTOCOL_TCP);
-    port->set_port(80);
     slice.set_lease_end_us(kStartedUs);
     return slice;
 }
@@ -47,6 +43,11 @@ v1::Node nodeNamed(const std::string& name) {
 }  // namespace
 
 FakeController::FakeController() {
+    base.set_image("debian");
+    base.mutable_resources()->set_memory_bytes(128 << 20);
+    v1::ExposedPort* const port = base.add_exposed();
+    port->set_protocol(v1::PROTOCOL_TCP);
+    port->set_port(80);
     char folder[] = "/tmp/hst-ctl.XXXXXX";
     folder_ = ::mkdtemp(folder);
     grpc::ServerBuilder builder;
@@ -142,19 +143,33 @@ grpc::Status FakeController::GetSlice(grpc::ServerContext*, const v1::GetSliceRe
     if (!slivers.contains(request->name())) {
         return {grpc::StatusCode::NOT_FOUND, "no slice '" + request->name() + "'"};
     }
-    *slice = sliceNamed(request->name());
+    *slice = sliceNamed(request->name(), base);
     return refusal;
 }
 
 grpc::Status FakeController::ListSlices(grpc::ServerContext*, const v1::ListSlicesRequest*,
                                         v1::ListSlicesResponse* response) {
-    for (const auto& [name, members] : slivers) *response->add_slices() = sliceNamed(name);
+    for (const auto& [name, members] : slivers) *response->add_slices() = sliceNamed(name, base);
     return refusal;
 }
 
 grpc::Status FakeController::RenewSlice(grpc::ServerContext*, const v1::RenewSliceRequest* request, v1::Slice* slice) {
     renewed = *request;
-    *slice = sliceNamed(request->name());
+    *slice = sliceNamed(request->name(), base);
+    return refusal;
+}
+
+grpc::Status FakeController::SetSlice(grpc::ServerContext*, const v1::SetSliceRequest* request,
+                                      v1::Operation* operation) {
+    changed = *request;
+    operation->set_id("op-1");
+    return refusal;
+}
+
+grpc::Status FakeController::SetFrozen(grpc::ServerContext*, const v1::SetFrozenRequest* request,
+                                       v1::Operation* operation) {
+    frozen = *request;
+    operation->set_id("op-1");
     return refusal;
 }
 

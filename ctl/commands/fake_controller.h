@@ -27,6 +27,7 @@ public:
     grpc::Status refusal;  // of every unary call
     std::vector<v1::Operation> operation_states;
     std::map<std::string, std::vector<v1::Sliver>> slivers;  // by slice
+    v1::SliverTemplate base;                                 // of every slice
     bool hold_operation = false;                             // does not end as long as the controller lives
     std::string log;
     // Runs in place of the command; writes to the stream and answers the exit status.
@@ -38,6 +39,8 @@ public:
     int creations = 0;
     v1::MoveSliverRequest moved;
     v1::RenewSliceRequest renewed;
+    v1::SetSliceRequest changed;
+    v1::SetFrozenRequest frozen;
     std::vector<v1::LogsRequest> logs_requests;
     std::string deleted;
     std::string imported_name;
@@ -59,6 +62,8 @@ private:
     grpc::Status GetSlice(grpc::ServerContext*, const v1::GetSliceRequest*, v1::Slice*) override;
     grpc::Status ListSlices(grpc::ServerContext*, const v1::ListSlicesRequest*, v1::ListSlicesResponse*) override;
     grpc::Status RenewSlice(grpc::ServerContext*, const v1::RenewSliceRequest*, v1::Slice*) override;
+    grpc::Status SetSlice(grpc::ServerContext*, const v1::SetSliceRequest*, v1::Operation*) override;
+    grpc::Status SetFrozen(grpc::ServerContext*, const v1::SetFrozenRequest*, v1::Operation*) override;
     grpc::Status DeleteSlice(grpc::ServerContext*, const v1::DeleteSliceRequest*, v1::Operation*) override;
     grpc::Status ListSlivers(grpc::ServerContext*, const v1::ListSliversRequest*, v1::ListSliversResponse*) override;
     grpc::Status GetSliver(grpc::ServerContext*, const v1::GetSliverRequest*, v1::Sliver*) override;

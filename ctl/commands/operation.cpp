@@ -51,6 +51,12 @@ void addWaitOptions(CLI::App& app, WaitOptions& options) {
         ->type_name("DURATION");
 }
 
+absl::Status printEnded(Context& context, const v1::Operation& ended) {
+    const bool tree = context.format() == OutputFormat::json || context.format() == OutputFormat::yaml;
+    if (tree) printTree(context.io(), context.format(), operationValue(ended));
+    return absl::OkStatus();
+}
+
 std::string sliversText(uint32_t count) { return fmt::format("{} sliver{}", count, count == 1 ? "" : "s"); }
 
 std::string elapsedText(const v1::Operation& operation) {

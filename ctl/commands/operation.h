@@ -34,6 +34,9 @@ struct OperationStory {
 // Answers the exit status. DEADLINE_EXCEEDED and CANCELLED leave the operation going on.
 absl::StatusOr<int> runOperation(Context& context, const WaitOptions& options, const OperationStory& story);
 
+// For operations that leave nothing to show: the operation itself, in the formats for programs.
+absl::Status printEnded(Context& context, const v1::Operation& ended);
+
 // "3 slivers", "1 sliver".
 std::string sliversText(uint32_t count);
 // How long the operation took, as people read it.

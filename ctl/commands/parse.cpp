@@ -3,73 +3,38 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <map>
 
 #include "base/names.h"
 #include "base/status.h"
+#include "ctl/commands/quantity.h"
 
 namespace homeslice::ctl {
 namespace {
 
 constexpr uint32_t kMaxIndex = 65535;
 
-// `number` above 0 in decimal digits, and whatever follows it.
-struct Quantity {
-    uint64_t number = 0;
-    std::string unit;
-};
-
-std::optional<Quantity> splitQuantity(const std::string& text) {
-    Quantity quantity;
-    const char* end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, quantity.number);
-    if (error != std::errc() || quantity.number == 0) return std::nullopt;
-    quantity.unit.assign(rest, end);
-    return quantity;
-}
-
-std::optional<uint64_t> scaled(const Quantity& quantity, uint64_t factor, uint64_t most) {
-    if (quantity.number > most / factor) return std::nullopt;
-    return quantity.number * factor;
-}
-
-absl::Status refuse(const std::string& option, const std::string& text, const std::string& accepted) {
-    return invalidArgument(option + " '" + text.substr(0, 60) + "' is not valid: use " + accepted);
-}
-
-std::optional<uint64_t> sizeFactor(std::string unit) {
-    const bool long_form = (unit.size() == 2 && unit.ends_with('B')) || (unit.size() == 3 && unit.ends_with("iB"));
-    if (long_form) unit.resize(1);
-    static const std::map<std::string, uint64_t> kFactors{
-        {"", 1},           {"B", 1},          {"K", 1ULL << 10}, {"k", 1ULL << 10}, {"M", 1ULL << 20},
-        {"m", 1ULL << 20}, {"G", 1ULL << 30}, {"g", 1ULL << 30}, {"T", 1ULL << 40}, {"t", 1ULL << 40}};
-    const auto found = kFactors.find(unit);
-    if (found == kFactors.end()) return std::nullopt;
-    return found->second;
-}
-
-std::vector<std::string> splitAt(const std::string& text, char separator) {
-    std::vector<std::string> parts;
-    size_t start = 0;
-    for (size_t end = 0; end != std::string::npos; start = end + 1) {
-        end = text.find(separator, start);
-        parts.push_back(text.substr(start, end == std::string::npos ? end : end - start));
-    }
-    return parts;
+// K, KB and KiB mean the same.
+const std::map<std::string, uint64_t>& sizeFactors() {
+    static const std::map<std::string, uint64_t> kFactors = [] {
+        std::map<std::string, uint64_t> factors{{"", 1}, {"B", 1}};
+        uint64_t factor = 1;
+        for (const char* letters : {"Kk", "Mm", "Gg", "Tt"}) {
+            factor <<= 10;
+            for (const char letter : std::string(letters)) {
+                for (const char* ending : {"", "B", "iB"}) factors[letter + std::string(ending)] = factor;
+            }
+        }
+        return factors;
+    }();
+    return kFactors;
 }
 
 std::optional<uint8_t> protocolNumber(const std::string& name) {
     if (name == "tcp") return uint8_t{IPPROTO_TCP};
     if (name == "udp") return uint8_t{IPPROTO_UDP};
     return std::nullopt;
-}
-
-std::optional<uint32_t> wholeNumber(const std::string& text, uint32_t most) {
-    const auto quantity = splitQuantity(text);
-    if (!quantity || !quantity->unit.empty() || quantity->number > most) return std::nullopt;
-    return static_cast<uint32_t>(quantity->number);
 }
 
 std::optional<PortSpec> parsePort(const std::string& text) {
@@ -83,21 +48,14 @@ std::optional<PortSpec> parsePort(const std::string& text) {
 }  // namespace
 
 absl::StatusOr<uint64_t> parseSize(const std::string& option, const std::string& text) {
-    const auto quantity = splitQuantity(text);
-    const auto factor = quantity ? sizeFactor(quantity->unit) : std::nullopt;
-    const auto bytes =
-        factor ? scaled(*quantity, *factor, uint64_t{std::numeric_limits<int64_t>::max()}) : std::nullopt;
+    const auto bytes = scaled(text, sizeFactors(), uint64_t{std::numeric_limits<int64_t>::max()});
     if (!bytes) return refuse(option, text, "a whole number above 0 with K, M, G or T, such as 512M or 2G");
     return *bytes;
 }
 
 absl::StatusOr<std::chrono::seconds> parseDuration(const std::string& option, const std::string& text) {
     static const std::map<std::string, uint64_t> kFactors{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
-    const auto quantity = splitQuantity(text);
-    const auto factor = quantity ? kFactors.find(quantity->unit) : kFactors.end();
-    const auto seconds = factor == kFactors.end()
-                             ? std::nullopt
-                             : scaled(*quantity, factor->second, std::numeric_limits<uint32_t>::max());
+    const auto seconds = scaled(text, kFactors, std::numeric_limits<uint32_t>::max());
     if (!seconds) return refuse(option, text, "a whole number above 0 with s, m, h or d, such as 90s or 7d");
     return std::chrono::seconds(*seconds);
 }

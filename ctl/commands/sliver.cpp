@@ -43,13 +43,45 @@ absl::StatusOr<int> move(Context& context, const MoveOptions& options) {
         .look = "slicectl sliver show " + nameOf(id),
         .start = [&](Client& client) { return client.moveSliver(id, options.to); },
         .outcome = [&](const v1::Operation& ended) { return "moved to " + options.to + " in " + elapsedText(ended); },
-        .print =
-            [&](Client&, const v1::Operation& ended) {
-                const bool tree = context.format() == OutputFormat::json || context.format() == OutputFormat::yaml;
-                if (tree) printTree(context.io(), context.format(), operationValue(ended));
-                return absl::OkStatus();
-            }};
+        .print = [&](Client&, const v1::Operation& ended) { return printEnded(context, ended); }};
     return runOperation(context, options.wait, story);
+}
+
+struct FreezeOptions {
+    bool frozen = false;
+    std::string target;
+    WaitOptions wait;
+};
+
+absl::StatusOr<int> setFrozen(Context& context, const FreezeOptions& options) {
+    HS_ASSIGN_OR_RETURN(const SliverRef ref, parseSliverRef(options.target));
+    const OperationStory story{
+        .label = (ref.index ? "sliver " : "slice ") + options.target,
+        .look = (ref.index ? "slicectl sliver show " : "slicectl slice show ") + options.target,
+        .start = [&](Client& client) { return client.setFrozen(idOf(ref), options.frozen); },
+        .outcome =
+            [&](const v1::Operation& ended) {
+                const bool one = ended.total() == 1;
+                const std::string does =
+                    options.frozen ? (one ? " stands still" : " stand still") : (one ? " goes on" : " go on");
+                return sliversText(ended.total()) + does + ", after " + elapsedText(ended);
+            },
+        .print = [&](Client&, const v1::Operation& ended) { return printEnded(context, ended); }};
+    return runOperation(context, options.wait, story);
+}
+
+void declareFreezeAndThaw(CLI::App& sliver, Context& context) {
+    for (const bool frozen : {true, false}) {
+        const std::string name = frozen ? "freeze" : "thaw";
+        CLI::App* const app = sliver.add_subcommand(
+            name, frozen ? "Let all processes of a sliver stand still, in memory as they are" : "Let them go on");
+        const auto options = std::make_shared<FreezeOptions>();
+        options->frozen = frozen;
+        app->add_option("SLICE[/INDEX]", options->target, "One sliver, or all of a slice")->required();
+        addWaitOptions(*app, options->wait);
+        app->footer("Example: slicectl sliver " + name + " web/2");
+        context.setAction(*app, CommandTail::none, [&context, options] { return setFrozen(context, *options); });
+    }
 }
 
 void declareMove(CLI::App& sliver, Context& context) {
@@ -81,6 +113,7 @@ void registerSliver(CLI::App& app, Context& context) {
     context.setAction(*show_sliver, CommandTail::none, [&context, name] { return show(context, *name); });
 
     declareMove(*sliver, context);
+    declareFreezeAndThaw(*sliver, context);
 }
 
 }  // namespace homeslice::ctl

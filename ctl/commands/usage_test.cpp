@@ -81,7 +81,7 @@ TEST_F(Usage, MistakesPointToTheHelp) {
         {{"slice", "create", "web", "--image"}, "(see slicectl slice create --help)\n"},
         {{"slice", "create", "web", "--color", "red"}, "(see slicectl slice create --help)\n"},
         {{"slice", "frob"},
-         "slicectl: unknown command 'frob'; there are: create, ls, show, renew, rm (see slicectl slice"},
+         "slicectl: unknown command 'frob'; there are: create, ls, show, set, renew, rm (see slicectl slice"},
         {{"frob"}, "slicectl: unknown command 'frob'; there are: slice,"},
         {{}, "slicectl: a command is missing; there are: slice,"},
         {{"slice", "ls", "extra"}, "extra"},
@@ -99,11 +99,27 @@ TEST_F(Usage, MistakesPointToTheHelp) {
 }
 
 TEST_F(Usage, HelpTeachesWithAnExample) {
-    const std::vector<std::vector<std::string>> commands{
-        {"slice", "create"}, {"slice", "ls"},     {"slice", "show"},   {"slice", "renew"}, {"slice", "rm"},
-        {"sliver", "ls"},    {"sliver", "show"},  {"sliver", "move"},  {"exec"},           {"logs"},
-        {"image", "build"},  {"image", "ls"},     {"image", "import"}, {"image", "rm"},    {"node", "ls"},
-        {"node", "show"},    {"node", "inspect"}, {"home", "ls"}};
+    const std::vector<std::vector<std::string>> commands{{"slice", "create"},
+                                                         {"slice", "ls"},
+                                                         {"slice", "show"},
+                                                         {"slice", "set"},
+                                                         {"slice", "renew"},
+                                                         {"slice", "rm"},
+                                                         {"sliver", "freeze"},
+                                                         {"sliver", "thaw"},
+                                                         {"sliver", "ls"},
+                                                         {"sliver", "show"},
+                                                         {"sliver", "move"},
+                                                         {"exec"},
+                                                         {"logs"},
+                                                         {"image", "build"},
+                                                         {"image", "ls"},
+                                                         {"image", "import"},
+                                                         {"image", "rm"},
+                                                         {"node", "ls"},
+                                                         {"node", "show"},
+                                                         {"node", "inspect"},
+                                                         {"home", "ls"}};
     for (std::vector<std::string> command : commands) {
         command.emplace_back("--help");
         const Outcome outcome = slicectl(controller_, command);

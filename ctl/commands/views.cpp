@@ -1,7 +1,10 @@
 #include "ctl/commands/views.h"
 
+#include <map>
+
 #include "base/clock.h"
 #include "base/ipv6.h"
+#include "ctl/commands/template_view.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -21,9 +24,8 @@ Value enumValue(const std::string& name, const std::string& prefix, int number) 
     return word;
 }
 
-std::string portText(const v1::ExposedPort& port) {
-    return std::to_string(port.port()) + (port.protocol() == v1::PROTOCOL_UDP ? "/udp" : "/tcp");
-}
+// No check is nothing to tell.
+std::string showHealth(const Value& health) { return health == "none" ? "-" : showPlain(health); }
 
 Value failureValue(const v1::OperationFailure& failure) {
     return {{"sliver", nameOf(failure.sliver())}, {"node", failure.node()}, {"reason", failure.reason()}};
@@ -82,22 +84,36 @@ const std::vector<Column>& imageColumns() {
 }
 
 Value sliceValue(const v1::Slice& slice) {
-    return {{"name", slice.name()},
-            {"image", slice.base().image()},
-            {"image_digest", slice.base().image_digest()},
-            {"prefix", slice.prefix()},
-            {"address", addressValue(slice.address())},
-            {"slivers", slice.slivers()},
-            {"slivers_running", slice.slivers_running()},
-            {"resources",
-             {{"cpu_millis", slice.base().resources().cpu_millis()},
-              {"memory_bytes", slice.base().resources().memory_bytes()},
-              {"pids", slice.base().resources().pids()}}},
-            {"exposed", listOf(slice.base().exposed(), portText)},
-            {"argv", listOf(slice.base().argv(), [](const std::string& word) { return word; })},
-            {"created", timeValue(slice.created_us())},
-            {"lease_end", timeValue(slice.lease_end_us())},
-            {"deleting", slice.deleting()}};
+    Value value{{"name", slice.name()},
+                {"prefix", slice.prefix()},
+                {"address", addressValue(slice.address())},
+                {"slivers", slice.slivers()},
+                {"slivers_running", slice.slivers_running()},
+                {"created", timeValue(slice.created_us())},
+                {"lease_end", timeValue(slice.lease_end_us())},
+                {"deleting", slice.deleting()}};
+    value.update(templateValue(slice.base()));
+    return value;
+}
+
+Value totalsValue(const v1::ListSliversResponse& slivers) {
+    uint64_t memory_bytes = 0;
+    uint64_t restarts = 0;
+    std::map<v1::SliverState, uint32_t> states;
+    uint32_t unhealthy = 0;
+    for (const v1::Sliver& sliver : slivers.slivers()) {
+        memory_bytes += sliver.memory_bytes();
+        restarts += sliver.restarts();
+        states[sliver.state()] += 1;
+        if (sliver.health() == v1::HEALTH_UNHEALTHY) unhealthy += 1;
+    }
+    return {{"running", states[v1::SLIVER_STATE_RUNNING]},
+            {"frozen", states[v1::SLIVER_STATE_FROZEN]},
+            {"exited", states[v1::SLIVER_STATE_EXITED]},
+            {"failed", states[v1::SLIVER_STATE_FAILED]},
+            {"unhealthy", unhealthy},
+            {"restarts", restarts},
+            {"memory_bytes", memory_bytes}};
 }
 
 const std::vector<Column>& sliceColumns() {
@@ -118,8 +134,25 @@ const std::vector<Column>& sliceColumns() {
     return kColumns;
 }
 
+const std::vector<Column>& sliceDetails() {
+    static const std::vector<Column> kDetails = [] {
+        std::vector<Column> details = sliceColumns();
+        for (const Column& column : templateDetails()) details.push_back(column);
+        details.push_back({.header = "frozen", .field = "/totals/frozen", .show = showLimit});
+        details.push_back({.header = "exited", .field = "/totals/exited", .show = showLimit});
+        details.push_back({.header = "failed", .field = "/totals/failed", .show = showLimit});
+        details.push_back({.header = "unhealthy", .field = "/totals/unhealthy", .show = showLimit});
+        details.push_back({.header = "restarts", .field = "/totals/restarts", .show = showLimit});
+        details.push_back({.header = "memory in use", .field = "/totals/memory_bytes", .show = showLimitBytes});
+        for (size_t i = sliceColumns().size(); i < details.size(); ++i) details[i].only_if_any = true;
+        return details;
+    }();
+    return kDetails;
+}
+
 Value sliverValue(const v1::Sliver& sliver) {
-    const bool exited = sliver.state() == v1::SLIVER_STATE_EXITED;
+    // One that was restarted tells how its command ended last.
+    const bool exited = sliver.state() == v1::SLIVER_STATE_EXITED || sliver.restarts() > 0;
     return {{"id", nameOf(sliver.id())},
             {"slice", sliver.id().slice()},
             {"index", sliver.id().index()},
@@ -131,20 +164,26 @@ Value sliverValue(const v1::Sliver& sliver) {
             {"exit_status", exited ? Value(sliver.exit_status()) : Value()},
             {"running_since", timeValue(sliver.running_since_us())},
             {"memory_bytes", sliver.memory_bytes()},
-            {"moving_from", sliver.moving_from()}};
+            {"moving_from", sliver.moving_from()},
+            {"health", enumValue(v1::Health_Name(sliver.health()), "HEALTH_", sliver.health())},
+            {"restarts", sliver.restarts()},
+            {"frozen", sliver.frozen()}};
 }
 
 const std::vector<Column>& sliverColumns() {
-    static const std::vector<Column> kColumns{{.header = "sliver", .field = "id"},
-                                              {.header = "node", .field = "node"},
-                                              {.header = "state", .field = "state"},
-                                              {.header = "home address", .field = "home_address"},
-                                              {.header = "memory", .field = "memory_bytes", .show = showBytes},
-                                              {.header = "running for", .field = "running_since", .show = showAge},
-                                              {.header = "generation", .field = "generation", .wide_only = true},
-                                              {.header = "exit status", .field = "exit_status", .wide_only = true},
-                                              {.header = "moving from", .field = "moving_from", .wide_only = true},
-                                              {.header = "reason", .field = "reason"}};
+    static const std::vector<Column> kColumns{
+        {.header = "sliver", .field = "id"},
+        {.header = "node", .field = "node"},
+        {.header = "state", .field = "state"},
+        {.header = "home address", .field = "home_address"},
+        {.header = "memory", .field = "memory_bytes", .show = showBytes},
+        {.header = "running for", .field = "running_since", .show = showAge},
+        {.header = "health", .field = "health", .show = showHealth, .wide_only = true},
+        {.header = "restarts", .field = "restarts", .wide_only = true},
+        {.header = "generation", .field = "generation", .wide_only = true},
+        {.header = "exit status", .field = "exit_status", .wide_only = true},
+        {.header = "moving from", .field = "moving_from", .wide_only = true},
+        {.header = "reason", .field = "reason"}};
     return kColumns;
 }
 

@@ -14,6 +14,8 @@ namespace homeslice::ctl {
 Value nodeValue(const v1::Node& node);
 Value imageValue(const v1::Image& image);
 Value sliceValue(const v1::Slice& slice);
+// Sums over a slice's slivers.
+Value totalsValue(const v1::ListSliversResponse& slivers);
 Value sliverValue(const v1::Sliver& sliver);
 Value bindingValue(const v1::HomeBinding& binding);
 Value operationValue(const v1::Operation& operation);
@@ -21,6 +23,8 @@ Value operationValue(const v1::Operation& operation);
 const std::vector<Column>& nodeColumns();
 const std::vector<Column>& imageColumns();
 const std::vector<Column>& sliceColumns();
+// For one slice, with its totals.
+const std::vector<Column>& sliceDetails();
 const std::vector<Column>& sliverColumns();
 const std::vector<Column>& bindingColumns();
 const std::vector<Column>& operationColumns();

@@ -74,6 +74,14 @@ TEST_F(Output, ObjectIsALineAField) {
     EXPECT_EQ(out_.str(), "name:    n1\nmemory:  128M\nkernel:  6.1\n");
 }
 
+TEST_F(Output, AnObjectsEmptyDetailsAreLeftOut) {
+    const std::vector<Column> columns{{.header = "name", .field = "name"},
+                                      {.header = "a long header", .field = "missing", .only_if_any = true},
+                                      {.header = "kernel", .field = "kernel", .only_if_any = true}};
+    printObject(io_, OutputFormat::table, columns, rows_[0]);
+    EXPECT_EQ(out_.str(), "name:    n1\nkernel:  6.1\n");
+}
+
 TEST_F(Output, CellsCannotMoveTheCursor) {
     Table table({"reason"});
     table.addRow({"a\033[2Jb\nc"});
@@ -96,6 +104,12 @@ TEST(Units, Bytes) {
     EXPECT_EQ(humanBytes(128ULL << 20), "128M");
     EXPECT_EQ(humanBytes(3ULL << 29), "1.5G");
     EXPECT_EQ(humanBytes(std::numeric_limits<uint64_t>::max()), "16E");
+}
+
+TEST(Units, BitRatesAreDecimal) {
+    EXPECT_EQ(humanBitRate(9600), "9.6K");
+    EXPECT_EQ(humanBitRate(100'000'000), "100M");
+    EXPECT_EQ(humanBitRate(2'500'000'000), "2.5G");
 }
 
 TEST(Units, Durations) {

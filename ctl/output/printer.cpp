@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/clock.h"
 #include "ctl/output/table.h"
@@ -88,6 +89,11 @@ std::string showLimitBytes(const Value& cell) { return cell == Value(0) ? kNothi
 
 std::string showLimit(const Value& cell) { return cell == Value(0) ? kNothing : showPlain(cell); }
 
+std::string showLimitBitRate(const Value& cell) {
+    if (cell == Value(0)) return kNothing;
+    return numberOrNothing(cell, [](const Value& v) { return humanBitRate(v.get<uint64_t>()); });
+}
+
 std::string showCpuMillis(const Value& cell) {
     if (cell == Value(0)) return kNothing;
     return numberOrNothing(cell, [](const Value& v) { return fmt::format("{:g}", v.get<double>() / 1000); });
@@ -134,11 +140,17 @@ void printList(const Io& io, OutputFormat format, const std::vector<Column>& col
 
 void printObject(const Io& io, OutputFormat format, const std::vector<Column>& columns, const Value& object) {
     if (isTree(format)) return printTree(io, format, object);
+    std::vector<std::pair<std::string, std::string>> lines;
     size_t width = 0;
-    for (const Column& column : columns) width = std::max(width, displayWidth(column.header));
     for (const Column& column : columns) {
-        const std::string padding(width - displayWidth(column.header) + 2, ' ');
-        io.out << column.header << ':' << padding << printable(cellOf(column, object)) << '\n';
+        const std::string cell = cellOf(column, object);
+        if (column.only_if_any && cell == kNothing) continue;
+        lines.emplace_back(column.header, cell);
+        width = std::max(width, displayWidth(column.header));
+    }
+    for (const auto& [header, cell] : lines) {
+        const std::string padding(width - displayWidth(header) + 2, ' ');
+        io.out << header << ':' << padding << printable(cell) << '\n';
     }
     io.out << std::flush;
 }

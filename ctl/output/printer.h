@@ -17,6 +17,7 @@ struct Column {
     std::string field;                                 // of the row; a JSON pointer when it starts with '/'
     std::string (*show)(const Value& cell) = nullptr;  // default: showPlain
     bool wide_only = false;                            // shown by -o wide (and always for a single object)
+    bool only_if_any = false;                          // of a single object: no line for nothing
 };
 
 // Text as it is, numbers in decimal, true and false as "yes" and "no", null and "" as "-", arrays joined by ",".
@@ -27,6 +28,8 @@ std::string showBytes(const Value& cell);
 std::string showLimitBytes(const Value& cell);
 // A limit that counts: 0 as "-" (none).
 std::string showLimit(const Value& cell);
+// A limit in bits a second as "100M"; 0 as "-" (none).
+std::string showLimitBitRate(const Value& cell);
 // Thousandths of a CPU as "1.5"; 0 as "-" (no limit).
 std::string showCpuMillis(const Value& cell);
 // An RFC 3339 time as the time since then, "5m"; or until then, "in 6d".

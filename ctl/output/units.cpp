@@ -7,18 +7,26 @@
 
 namespace homeslice::ctl {
 
-std::string humanBytes(uint64_t bytes) {
+namespace {
+
+std::string scaledDown(uint64_t number, double base) {
     constexpr const char* kUnits[] = {"", "K", "M", "G", "T", "P", "E"};
-    auto value = static_cast<double>(bytes);
+    auto value = static_cast<double>(number);
     size_t unit = 0;
-    while (value >= 1024 && unit + 1 < std::size(kUnits)) {
-        value /= 1024;
+    while (value >= base && unit + 1 < std::size(kUnits)) {
+        value /= base;
         ++unit;
     }
-    std::string number = fmt::format("{:.1f}", value);
-    if (number.ends_with(".0")) number.resize(number.size() - 2);
-    return number + kUnits[unit];
+    std::string text = fmt::format("{:.1f}", value);
+    if (text.ends_with(".0")) text.resize(text.size() - 2);
+    return text + kUnits[unit];
 }
+
+}  // namespace
+
+std::string humanBytes(uint64_t bytes) { return scaledDown(bytes, 1024); }
+
+std::string humanBitRate(uint64_t bits_per_second) { return scaledDown(bits_per_second, 1000); }
 
 std::string humanDuration(std::chrono::seconds duration) {
     const int64_t seconds = std::max<int64_t>(duration.count(), 0);

@@ -1,0 +1,49 @@
+#include <memory>
+
+#include "base/names.h"
+#include "base/status.h"
+#include "ctl/client/client.h"
+#include "ctl/commands/operation.h"
+#include "ctl/commands/resource_options.h"
+#include "ctl/commands/slice_parts.h"
+
+namespace homeslice::ctl {
+namespace {
+
+struct SetOptions {
+    std::string name;
+    ResourceOptions resources;
+    WaitOptions wait;
+};
+
+absl::StatusOr<int> set(Context& context, const SetOptions& options) {
+    HS_RETURN_IF_ERROR(checkName("slice name", options.name));
+    if (!options.resources.anyGiven()) return invalidArgument("say what to change, such as --memory 256M");
+    HS_ASSIGN_OR_RETURN(const v1::Resources resources, options.resources.value());
+    const OperationStory story{
+        .label = "slice " + options.name,
+        .look = "slicectl slice show " + options.name,
+        .start = [&](Client& client) { return client.setSlice(options.name, resources); },
+        .outcome =
+            [](const v1::Operation& ended) {
+                return "the new limits hold for " + sliversText(ended.total()) + ", after " + elapsedText(ended);
+            },
+        .print = [&](Client& client, const v1::Operation&) { return printSlice(context, client, options.name); }};
+    return runOperation(context, options.wait, story);
+}
+
+}  // namespace
+
+void declareSliceSet(CLI::App& slice, Context& context) {
+    CLI::App* const app = slice.add_subcommand("set", "Change the limits of a slice's slivers while they run");
+    const auto options = std::make_shared<SetOptions>();
+    app->add_option("NAME", options->name, "Name of the slice")->required();
+    addWaitOptions(*app, options->wait);
+    options->resources.declare(*app);
+    app->footer(
+        "What is not given stays as it is.\n\n"
+        "Example: slicectl slice set web --memory 256M --cpus none");
+    context.setAction(*app, CommandTail::none, [&context, options] { return set(context, *options); });
+}
+
+}  // namespace homeslice::ctl
