@@ -114,6 +114,7 @@ v1::SliverStatus toMessage(const sliver::SliverReport& report) {
     message.set_memory_bytes(report.memory_bytes);
     message.set_health(toMessage(report.health));
     message.set_restarts(report.restarts);
+    message.set_stale(report.stale);
     return message;
 }
 

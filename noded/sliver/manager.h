@@ -32,6 +32,7 @@ struct SliverReport {
     bool image_ready = false;
     uint64_t memory_bytes = 0;  // in use
     Health health = Health::none;
+    bool stale = false;     // not (yet) as desired; `reason` says what stands against it, if anything does
     uint32_t restarts = 0;  // by the restart policy, since it was last asked to start
 };
 

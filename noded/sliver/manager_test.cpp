@@ -223,9 +223,11 @@ TEST_F(ManagerTest, ResourcesChangeUnderWay) {
     desire({spec_});
     ASSERT_TRUE(eventually([&] { return report().reason == "not changed: update was made to fail"; }));
     EXPECT_EQ(report().state, State::running);
+    EXPECT_TRUE(report().stale);
     EXPECT_EQ(stored().spec.base.resources.pids, 0U);
     machine_.fail("");
     ASSERT_TRUE(eventually([&] { return report().reason.empty(); })) << "it is tried again";
+    EXPECT_FALSE(report().stale);
     EXPECT_EQ(stored().spec.base.resources.pids, 9U);
     EXPECT_EQ(machine_.count("start"), 1U);
 }

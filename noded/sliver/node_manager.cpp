@@ -59,7 +59,9 @@ private:
     struct Known {
         Record record;
         bool alive = false;
-        std::string image_digest;  // of what it is to be
+        bool stale = false;          // not (yet) as desired
+        bool change_failed = false;  // with stale: what `reason` is about
+        std::string image_digest;    // of what it is to be
         uint32_t failures = 0;
     };
     std::vector<Known> known() const;
@@ -94,6 +96,8 @@ std::vector<NodeManager::Known> NodeManager::known() const {
         all.push_back(
             {.record = sliver.record,
              .alive = sliver.pidfd.valid(),
+             .stale = sliver.desired && sliver.record.spec != *sliver.desired,
+             .change_failed = sliver.update_retry.failures > 0,
              .image_digest = sliver.desired ? sliver.desired->base.image_digest : sliver.record.spec.base.image_digest,
              .failures = sliver.retry.failures + sliver.update_retry.failures});
     });
@@ -112,7 +116,13 @@ SliverReport NodeManager::reportOf(const Known& known) const {
                         .image_ready = dependencies_.images.has(known.image_digest),
                         .memory_bytes = usage.memory_bytes,
                         .health = known.alive ? health_.health(record.spec.id) : Health::none,
+                        .stale = known.stale,
                         .restarts = record.restarts};
+    // A reason beside a change that is under way would be taken for its failure.
+    if (known.alive && known.stale) {
+        if (!known.change_failed) report.reason.clear();
+        return report;
+    }
     // The group is as old as the start: what was killed in it was killed in this life.
     if (usage.oom_kills > 0 && report.reason.empty()) {
         report.reason = describeOomKills(usage.oom_kills, record.spec.base.resources);
