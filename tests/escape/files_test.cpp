@@ -87,9 +87,9 @@ TEST_F(Files, TheSliversOwnCommandInheritsNothingElseEither) {
         3, {"sh", "-c", "for n in $(seq 3 63); do [ -e /proc/$$/fd/$n ] && echo open $n; done; echo in $(pwd)"});
     node_->desire({attacker_, neighbour_, third});
     ASSERT_TRUE(node_->reaches(third.id, sliver::State::exited)) << node_->manager().inspect();
-    const auto logs = node_->manager().logFiles(third.id);
-    ASSERT_TRUE(logs.ok() && !logs->empty());
-    EXPECT_THAT(readFile(logs->back()).value(), testing::MatchesRegex("[^ ]+ stdout F in /\n"));
+    const auto logs = node_->manager().logDirectory(third.id);
+    ASSERT_TRUE(logs.ok()) << logs.status();
+    EXPECT_THAT(readFile(*logs + "/log").value(), testing::MatchesRegex("[^ ]+ stdout F in /\n"));
     node_->desire({attacker_, neighbour_});
 }
 
