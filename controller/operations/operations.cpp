@@ -30,8 +30,10 @@ Arrival arrivalOf(OperationKind kind, const SliverProgress& sliver) {
             return arrivalIn(sliver.state, {running, frozen, exited}, {failed});
         case OperationKind::setSlice:
             if (!sliver.current) return Arrival::waiting;
+            // In what does not run there is nothing to change yet.
+            if (isAmong(sliver.state, {exited, stopped})) return Arrival::there;
             if (sliver.stale) return sliver.reason.empty() ? Arrival::waiting : Arrival::failed;
-            return arrivalIn(sliver.state, {running, frozen, exited, stopped}, {failed});
+            return arrivalIn(sliver.state, {running, frozen}, {failed});
         case OperationKind::freeze:
             if (!sliver.current) return Arrival::waiting;
             return arrivalIn(sliver.state, {frozen}, {exited, failed});

@@ -19,9 +19,15 @@ Step whileAlive(const Situation& now) {
     return now.record.spec == *now.desired ? Step::none : Step::update;
 }
 
+// New limits, or an order to stand still, are no reason to run a command again.
+bool needsAnotherRun(const Situation& now) {
+    return now.record.spec.generation != now.desired->generation || needsRestart(now.record.spec, *now.desired) ||
+           needsDisk(now.record, *now.desired);
+}
+
 Step towardsRunning(const Situation& now) {
     // A command that ended by itself is run again when its policy says so, or when something else is asked for.
-    const bool ended_as_desired = now.record.state == State::exited && now.record.spec == *now.desired;
+    const bool ended_as_desired = now.record.state == State::exited && !needsAnotherRun(now);
     return ended_as_desired && !mayRestart(now.record) ? Step::none : Step::start;
 }
 

@@ -49,6 +49,15 @@ TEST_F(DecisionTest, AnEndedCommandStaysEndedUntilSomethingElseIsDesired) {
     EXPECT_EQ(nextIn(State::exited), Step::start);
 }
 
+TEST_F(DecisionTest, AnEndedCommandIsNotRunAgainForNewLimitsOrAFreeze) {
+    desired_.base.resources.pids = 64;
+    EXPECT_EQ(nextIn(State::exited), Step::none);
+    desired_.run = DesiredRun::frozen;
+    EXPECT_EQ(nextIn(State::exited), Step::none);
+    desired_.base.argv = {"other"};
+    EXPECT_EQ(nextIn(State::exited), Step::start);
+}
+
 TEST_F(DecisionTest, CleansUpBeforeAnythingElse) {
     unclean_ = true;
     EXPECT_EQ(nextIn(State::exited), Step::clean_up);
