@@ -95,8 +95,7 @@ absl::StatusOr<Operation> readOperation(Statement& row) {
     operation.subject.slice = row.text();
     operation.subject.index = row.small();
     const uint32_t state = row.small();
-    if (kind > static_cast<uint32_t>(OperationKind::thaw) ||
-        state > static_cast<uint32_t>(OperationState::failed)) {
+    if (kind > static_cast<uint32_t>(OperationKind::thaw) || state > static_cast<uint32_t>(OperationState::failed)) {
         return dataLoss("operation " + operation.id + " is of an unknown kind or state");
     }
     operation.kind = static_cast<OperationKind>(kind);
