@@ -166,8 +166,9 @@ TEST_F(ControllerLinkTest, ManyChangesAreFewMessages) {
     startLink();
     ASSERT_TRUE(hears([](const auto&) { return true; }));
     const auto end = Monotonic::now() + std::chrono::milliseconds(500);
-    while (Monotonic::now() < end) changes_.raise();
-    controller_.seen.change([&] { EXPECT_LT(controller_.statuses.size(), 40U); });
+    size_t changes = 0;
+    for (; Monotonic::now() < end; ++changes) changes_.raise();
+    controller_.seen.change([&] { EXPECT_LT(controller_.statuses.size(), changes / 10); });
 }
 
 TEST_F(ControllerLinkTest, ComesBackAfterTheController) {

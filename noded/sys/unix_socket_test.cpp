@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "noded/sys/packed_strings.h"
+#include "noded/sys/seqpacket.h"
 
 namespace homeslice::sys {
 namespace {
@@ -69,7 +70,7 @@ TEST_F(UnixSocketTest, BoundsAreKept) {
     ASSERT_TRUE(sendMessage(near_.get(), "too long").ok());
     EXPECT_EQ(errnoOf(receiveMessage(far_.get(), 4, kPatience).status()), EMSGSIZE);
     EXPECT_TRUE(absl::IsDeadlineExceeded(receiveMessage(far_.get(), 4, milliseconds(1)).status()));
-    EXPECT_FALSE(sendMessage(near_.get(), "x", std::vector<int>(9, 0)).ok());
+    EXPECT_FALSE(sendMessage(near_.get(), "x", std::vector<int>(kMaxMessageFds + 1, 0)).ok());
     near_.reset();
     EXPECT_TRUE(absl::IsUnavailable(receiveMessage(far_.get(), 4, kPatience).status()));
     EXPECT_TRUE(absl::IsUnavailable(sendMessage(far_.get(), "x")));

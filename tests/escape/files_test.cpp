@@ -130,7 +130,7 @@ TEST_F(Files, OverwriteAnotherProgramAsAControl) {
     watch.argv = {kAttackerInside, "overwrite_executables", "20", kAttackerInside};
     const auto watching = node_->manager().exec(attacker_.id, std::move(watch));
     ASSERT_TRUE(watching.ok()) << watching.status();
-    for (int i = 0; i < 200; ++i) shell("/tmp/copy am_root; true");
+    shell("/tmp/copy overwrite_executables 1 " + std::string(kAttackerInside) + "; true");
     EXPECT_EQ((*watching)->wait().value_or(-1), 0);
 }
 

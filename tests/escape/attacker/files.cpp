@@ -79,24 +79,28 @@ bool isWritable(const std::string& path) {
 }
 
 // CVE-2019-5736, from beside: holds on to the executable of every process that it sees, and writes it when the process
-// has ended. overwrite_executables SECONDS SPARED: a path that is not to be looked at, the attacker's own.
+// has ended. overwrite_executables SECONDS SPARED: a path that is not to be looked at, the attacker's own. Its own
+// descriptors end with it.
 int overwriteExecutables(const Arguments& arguments) {
     struct stat spared {};
     if (::stat(arguments.at(1).c_str(), &spared) < 0) return errno;
+    std::map<ino_t, int> held = {{spared.st_ino, -1}};
     const std::time_t end = std::time(nullptr) + std::atoi(arguments.at(0).c_str());
     while (std::time(nullptr) < end) {
         DIR* directory = ::opendir("/proc");
         while (const dirent* entry = ::readdir(directory)) {
             const std::string process = std::string("/proc/") + entry->d_name;
             if (std::atoi(entry->d_name) == 0) continue;
-            const int held = ::open((process + "/exe").c_str(), O_PATH);
+            const int executable = ::open((process + "/exe").c_str(), O_PATH);
             struct stat about {};
-            const bool foreign = held >= 0 && ::fstat(held, &about) == 0 && about.st_ino != spared.st_ino;
-            const std::string again = "/proc/self/fd/" + std::to_string(held);
-            if (foreign && isWritable(again)) return 0;
-            if (held >= 0) ::close(held);
+            const bool known =
+                executable < 0 || ::fstat(executable, &about) < 0 || !held.emplace(about.st_ino, executable).second;
+            if (known && executable >= 0) ::close(executable);
         }
         ::closedir(directory);
+        for (const auto& [inode, executable] : held) {
+            if (executable >= 0 && isWritable("/proc/self/fd/" + std::to_string(executable))) return 0;
+        }
     }
     return EACCES;
 }
