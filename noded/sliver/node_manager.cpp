@@ -142,11 +142,9 @@ bool NodeManager::isRunning(const SliverId& id) const {
 }
 
 absl::StatusOr<Record> NodeManager::find(const SliverId& id) const {
-    absl::StatusOr<Record> found = notFound("no sliver " + id.toString() + " on this node");
-    slivers_.forEach([&](const Sliver& sliver) {
-        if (sliver.record.spec.id == id) found = sliver.record;
-    });
-    return found;
+    std::optional<Record> record = slivers_.record(id);
+    if (!record) return notFound("no sliver " + id.toString() + " on this node");
+    return std::move(*record);
 }
 
 absl::StatusOr<std::unique_ptr<init::RunningCommand>> NodeManager::exec(const SliverId& id, init::ExecRequest request) {

@@ -66,6 +66,12 @@ bool Slivers::with(const SliverId& id, const std::function<void(Sliver&)>& use) 
     return true;
 }
 
+std::optional<Record> Slivers::record(const SliverId& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = slivers_.find(id);
+    return found == slivers_.end() ? std::nullopt : std::optional<Record>(found->second.record);
+}
+
 void Slivers::forEach(const std::function<void(const Sliver&)>& use) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, sliver] : slivers_) use(sliver);

@@ -47,6 +47,7 @@ public:
 
     // Calls `use` with the sliver, under the lock. False when there is none.
     bool with(const SliverId& id, const std::function<void(Sliver&)>& use);
+    std::optional<Record> record(const SliverId& id) const;
     void forEach(const std::function<void(const Sliver&)>& use) const;
 
     // Changes a record under the lock, checks and logs the transition, then makes it durable. On a failure to write,
