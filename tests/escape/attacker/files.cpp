@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <ctime>
+#include <map>
 
 #include "attempt.h"
 
