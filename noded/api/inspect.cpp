@@ -70,7 +70,9 @@ json bindingCacheOf(mobility::HomeAgent& home_agent) {
 }  // namespace
 
 std::string inspect(const InspectedParts& parts) {
+    const auto [pool_size, pool_ready] = parts.manager.poolLevel();
     json dump = {{"slivers", sliversOf(parts.manager)},
+                 {"pool", {{"size", pool_size}, {"ready", pool_ready}}},
                  {"forwarder", countersOf(parts.forwarder)},
                  {"sliver_mtu", parts.forwarder.sliverMtu()},
                  {"bound_addresses", boundAddressesOf(parts.forwarder)},

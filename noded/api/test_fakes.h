@@ -51,6 +51,7 @@ public:
     absl::StatusOr<std::unique_ptr<init::RunningCommand>> exec(const SliverId& id, init::ExecRequest request) override;
     absl::StatusOr<std::string> logDirectory(const SliverId& id) const override;
     absl::Status exportDisk(const SliverId& id, uint64_t generation, int fd) override;
+    std::pair<uint32_t, uint32_t> poolLevel() const override { return {0, 0}; }
     std::string inspect() const override { return R"({"web/1":"running"})"; }
 
     mutable Eventually seen;  // guards what follows
@@ -65,6 +66,7 @@ public:
 class FakeForwarder final : public mobility::Forwarder {
 public:
     uint32_t sliverMtu() const override { return 1460; }
+    absl::Status closePort(const std::string& /*link_name*/) override { return absl::OkStatus(); }
     absl::Status addPort(const mobility::SliverPort& port) override;
     absl::Status removePort(const mobility::SliverPort& port) override;
     absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) override;

@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
+#include "noded/init/assignment.h"
+#include "noded/init/parked.h"
 #include "noded/init/protocol.h"
 #include "noded/init/setup_report.h"
 #include "noded/init/supervisor.h"
@@ -20,8 +23,12 @@ using namespace homeslice::init;
 
 constexpr int kBadStart = 125;
 
-void report(const SetupReport& message) {
+void send(const SetupReport& message) {
     homeslice::sys::sendParts(kSetupFd, &message, sizeof(message), nullptr, 0, nullptr, 0);
+}
+
+void report(const SetupReport& message) {
+    send(message);
     ::close(kSetupFd);
 }
 
@@ -64,6 +71,13 @@ bool parseOptions(int argc, char** argv, Supervisor::Options& options) {
 int main(int argc, char** argv) {
     ::prctl(PR_SET_NAME, "sliver-init");
     ::signal(SIGPIPE, SIG_IGN);
+    if (argc == 2 && std::strcmp(argv[1], kParked) == 0) {
+        send(readyReport());
+        if (const char* failed = awaitAssignment(kSetupFd, argc, argv); failed != nullptr) {
+            if (errno != 0) report(failureReport(errno, "sliver-init", failed));
+            return kBadStart;
+        }
+    }
     Supervisor::Options options;
     if (!parseOptions(argc, argv, options)) {
         report(failureReport(EINVAL, "sliver-init", kUsage));
@@ -78,6 +92,6 @@ int main(int argc, char** argv) {
         report(failureReport(errno, "sliver-init", failed_step));
         return kBadStart;
     }
-    report(readyReport());
+    send(readyReport());  // not closed: noded sees its end, which comes earlier than that of the process
     return supervisor.run();
 }

@@ -22,7 +22,7 @@
 
 namespace homeslice::init {
 
-inline constexpr int kSetupFd = 3;         // connected socket: takes a SetupReport, then it is closed
+inline constexpr int kSetupFd = 3;         // connected socket: takes a SetupReport; its end is that of sliver-init
 inline constexpr int kControlFd = 4;       // listening socket
 inline constexpr int kLogDirectoryFd = 5;  // O_PATH
 

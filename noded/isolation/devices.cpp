@@ -37,6 +37,7 @@ public:
     }
 
     absl::Status attach(Start&, const launcher::Child&) override { return absl::OkStatus(); }
+    absl::Status adopt(Start&, const launcher::Child&) override { return absl::OkStatus(); }
     absl::Status recover(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }
     absl::Status cleanup(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }
     absl::Status destroy(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }

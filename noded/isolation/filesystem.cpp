@@ -1,6 +1,12 @@
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -10,6 +16,7 @@
 #include "noded/isolation/isolators.h"
 #include "noded/isolation/volumes.h"
 #include "noded/sys/mount.h"
+#include "noded/sys/process.h"
 
 namespace homeslice::isolation {
 namespace {
@@ -32,6 +39,39 @@ const std::vector<std::string> kMaskedPaths = {
 const std::vector<std::string> kReadOnlyPaths = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
+
+// Through the overlay that is mounted inside, where nothing has run yet but sliver-init. Links are the image's own.
+absl::Status fillFile(int root, const std::string& path, const std::string& text) {
+    open_how how{};
+    how.flags = O_WRONLY | O_CLOEXEC;
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    const UniqueFd file(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
+    if (!file) return errnoStatus(errno, "open " + path + " of the sliver");
+    return writeAll(file.get(), text);
+}
+
+// The root of a process that lives, whatever its number belongs to a moment later.
+absl::StatusOr<UniqueFd> openRoot(const launcher::Child& child) {
+    HS_ASSIGN_OR_RETURN(UniqueFd root,
+                        openFile("/proc/" + std::to_string(child.identity.pid) + "/root", O_PATH | O_DIRECTORY));
+    HS_ASSIGN_OR_RETURN(const bool ended, sys::waitForEnd(child.pidfd.get(), std::chrono::milliseconds(0)));
+    if (ended) return unavailable("the environment that was made ahead has ended");
+    return root;
+}
+
+absl::Status renameHost(const launcher::Child& child, const std::string& hostname) {
+    HS_ASSIGN_OR_RETURN(const UniqueFd here, openFile("/proc/thread-self/ns/uts", O_RDONLY));
+    if (::setns(child.pidfd.get(), CLONE_NEWUTS) != 0) return errnoStatus(errno, "setns(uts)");
+    const int error = ::sethostname(hostname.data(), hostname.size()) == 0 ? 0 : errno;
+    if (::setns(here.get(), CLONE_NEWUTS) != 0) return errnoStatus(errno, "setns(uts, back)");
+    return error == 0 ? absl::OkStatus() : errnoStatus(error, "sethostname");
+}
+
+absl::Status renameDirectory(std::string& directory, const std::string& name) {
+    if (::rename(directory.c_str(), name.c_str()) != 0) return errnoStatus(errno, "rename to " + name);
+    directory = name;
+    return absl::OkStatus();
+}
 
 // The copy belongs to host root, whom no sliver's ids map: executable inside, but neither readable nor writable.
 absl::StatusOr<std::string> installInit(const IsolationConfig& config) {
@@ -59,7 +99,7 @@ public:
         HS_RETURN_IF_ERROR(makeDirectories(slivers_, 0700));
         HS_RETURN_IF_ERROR(makeSliverDirectories(runtime));
         HS_RETURN_IF_ERROR(mountDisk(start.spec, runtime));
-        HS_RETURN_IF_ERROR(makeFirstDisk(start.spec, runtime, start.image.rootfs));
+        HS_RETURN_IF_ERROR(makeFirstDisk(start.spec, runtime, start.image.rootfs, start.ahead));
         HS_RETURN_IF_ERROR(makeDirectories(sockets_, 0700));
         HS_RETURN_IF_ERROR(makeDirectories(runtime.socket_directory, 0700));
         HS_ASSIGN_OR_RETURN(start.plan.control_socket, init::listenControlSocket(runtime.controlSocket()));
@@ -83,6 +123,20 @@ public:
         for (const Volume& volume : start.spec.base.volumes) {
             HS_ASSIGN_OR_RETURN(UniqueFd mount, openVolume(volume, volumes_, child.user_namespace.get()));
             start.plan.volumes.push_back({.target = volume.target, .mount = std::move(mount)});
+        }
+        return absl::OkStatus();
+    }
+
+    absl::Status adopt(Start& start, const launcher::Child& child) override {
+        SliverRuntime& runtime = start.runtime;
+        SliverRuntime wanted;
+        place(start.spec, wanted);
+        HS_RETURN_IF_ERROR(renameDirectory(runtime.directory, wanted.directory));
+        HS_RETURN_IF_ERROR(renameDirectory(runtime.socket_directory, wanted.socket_directory));
+        HS_RETURN_IF_ERROR(renameHost(child, hostnameOf(start.spec)));
+        HS_ASSIGN_OR_RETURN(const UniqueFd root, openRoot(child));
+        for (const File& file : nameFiles(start.spec)) {
+            HS_RETURN_IF_ERROR_CTX(fillFile(root.get(), file.path, file.content), "file " + file.path);
         }
         return absl::OkStatus();
     }

@@ -46,10 +46,12 @@ std::string resolverFile(const Resolver& resolver) {
 }
 
 // The template's files come last: they may replace ours.
-std::vector<File> firstFiles(const SliverSpec& spec) {
-    std::vector<File> files = {{.path = "/etc/hostname", .content = hostnameOf(spec) + "\n"},
-                               {.path = "/etc/hosts", .content = hostsFile(spec)},
-                               {.path = "/etc/resolv.conf", .content = resolverFile(spec.base.resolver)}};
+std::vector<File> firstFiles(const SliverSpec& spec, bool ahead) {
+    std::vector<File> files = nameFiles(spec);
+    if (ahead) {
+        for (File& file : files) file.content.clear();
+    }
+    files.push_back({.path = "/etc/resolv.conf", .content = resolverFile(spec.base.resolver)});
     files.insert(files.end(), spec.base.files.begin(), spec.base.files.end());
     return files;
 }
@@ -161,7 +163,13 @@ std::string hostnameOf(const SliverSpec& spec) {
     return spec.id.slice + "-" + std::to_string(spec.id.index);
 }
 
-absl::Status makeFirstDisk(const SliverSpec& spec, const SliverRuntime& runtime, const std::string& image_rootfs) {
+std::vector<File> nameFiles(const SliverSpec& spec) {
+    return {{.path = "/etc/hostname", .content = hostnameOf(spec) + "\n"},
+            {.path = "/etc/hosts", .content = hostsFile(spec)}};
+}
+
+absl::Status makeFirstDisk(const SliverSpec& spec, const SliverRuntime& runtime, const std::string& image_rootfs,
+                           bool ahead) {
     const uint32_t root = runtime.ids.first;
     const std::string upper = runtime.upperDirectory();
     HS_RETURN_IF_ERROR(makeRootOwned(runtime.workDirectory(), root, 0700));
@@ -172,7 +180,7 @@ absl::Status makeFirstDisk(const SliverSpec& spec, const SliverRuntime& runtime,
     HS_RETURN_IF_ERROR(makeRootOwned(path, root, 0755));
     {
         HS_ASSIGN_OR_RETURN(const Draft draft, Draft::open(path, image_rootfs, root));
-        for (const File& file : firstFiles(spec)) HS_RETURN_IF_ERROR_CTX(draft.add(file), "file " + file.path);
+        for (const File& file : firstFiles(spec, ahead)) HS_RETURN_IF_ERROR_CTX(draft.add(file), "file " + file.path);
     }
     return ::rename(path.c_str(), upper.c_str()) == 0 ? absl::OkStatus() : errnoStatus(errno, "rename to " + upper);
 }

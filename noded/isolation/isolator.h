@@ -47,6 +47,7 @@ struct Start {
     const image::Image& image;
     launcher::CloneRequest& clone;  // filled by prepare()
     launcher::LaunchPlan& plan;     // filled by prepare() and attach()
+    bool ahead = false;             // for a sliver to come: `spec` has a name and nothing else
 };
 
 class Isolator {
@@ -57,6 +58,9 @@ public:
     virtual absl::Status prepare(Start& start) = 0;
     // Between clone and exec: what needs the child's namespaces.
     virtual absl::Status attach(Start& start, const launcher::Child& child) = 0;
+    // In place of prepare() and attach(), for an environment that was made ahead under another name and is to be
+    // `start.spec`'s: whatever depends on the spec. `start.runtime` is the environment's. May not be repeated.
+    virtual absl::Status adopt(Start& start, const launcher::Child& child) = 0;
     virtual absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) = 0;
     // While the sliver runs: `spec` has changed in what can be changed then (resources, exposed ports). After an error
     // some of it may hold; the call is repeated.

@@ -38,25 +38,33 @@ absl::Status configureHostLink(const std::string& link) {
 }
 
 // Neighbours are permanent on both sides: nothing has to be solicited, and a sliver cannot claim another's address.
-absl::Status bringUpHostEnd(sys::Netlink& host, const SliverSpec& spec, const SliverRuntime& runtime) {
+absl::Status bringUpHostEnd(sys::Netlink& host, const SliverRuntime& runtime) {
     HS_RETURN_IF_ERROR(configureHostLink(runtime.link_name));
     HS_ASSIGN_OR_RETURN(const sys::Link link, host.link(runtime.link_name));
     HS_RETURN_IF_ERROR(host.setUp(link.index));
-    HS_RETURN_IF_ERROR(host.addAddress(link.index, gatewayAddress(), kLinkLocalLength));
-    HS_RETURN_IF_ERROR(host.addNeighbour(link.index, spec.home_address, runtime.sliver_mac));
-    return host.addRoute(Ipv6Prefix(spec.home_address, kHostLength), link.index, std::nullopt);
+    return host.addAddress(link.index, gatewayAddress(), kLinkLocalLength);
 }
 
-absl::Status bringUpSliverEnd(sys::Netlink& inside, const SliverSpec& spec, const SliverRuntime& runtime) {
+absl::Status bringUpSliverEnd(sys::Netlink& inside, const SliverRuntime& runtime) {
     HS_ASSIGN_OR_RETURN(const sys::Link loopback, inside.link("lo"));
     HS_RETURN_IF_ERROR(inside.setUp(loopback.index));
     HS_ASSIGN_OR_RETURN(const sys::Link link, inside.link(kInnerLink));
     HS_RETURN_IF_ERROR(inside.setUp(link.index));
-    HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.home_address, kHostLength));
-    // Several slivers have this one: as the source of what a sliver begins, the answers would reach another.
-    HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.slice_address, kHostLength, /*deprecated=*/true));
     HS_RETURN_IF_ERROR(inside.addNeighbour(link.index, gatewayAddress(), runtime.host_mac));
     return inside.addRoute(Ipv6Prefix(), link.index, gatewayAddress());
+}
+
+absl::Status addressHostEnd(sys::Netlink& host, const SliverSpec& spec, const SliverRuntime& runtime) {
+    HS_ASSIGN_OR_RETURN(const sys::Link link, host.link(runtime.link_name));
+    HS_RETURN_IF_ERROR(host.addNeighbour(link.index, spec.home_address, runtime.sliver_mac));
+    return host.addRoute(Ipv6Prefix(spec.home_address, kHostLength), link.index, std::nullopt);
+}
+
+absl::Status addressSliverEnd(sys::Netlink& inside, const SliverSpec& spec) {
+    HS_ASSIGN_OR_RETURN(const sys::Link link, inside.link(kInnerLink));
+    HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.home_address, kHostLength));
+    // Several slivers have this one: as the source of what a sliver begins, the answers would reach another.
+    return inside.addAddress(link.index, spec.slice_address, kHostLength, /*deprecated=*/true);
 }
 
 class NetworkIsolator : public Isolator {
@@ -84,10 +92,17 @@ public:
                                          .peer_netns_fd = child.network_namespace.get(),
                                          .mtu = forwarder_.sliverMtu()}));
         // Before the link is up: no packet passes a port without its programs.
-        HS_RETURN_IF_ERROR(forwarder_.addPort(portOf(start.spec, runtime)));
-        HS_RETURN_IF_ERROR(bringUpHostEnd(host, start.spec, runtime));
+        HS_RETURN_IF_ERROR(forwarder_.closePort(runtime.link_name));
         HS_ASSIGN_OR_RETURN(sys::Netlink inside, sys::Netlink::openIn(child.network_namespace.get()));
-        return bringUpSliverEnd(inside, start.spec, runtime);
+        HS_RETURN_IF_ERROR(bringUpHostEnd(host, runtime));
+        HS_RETURN_IF_ERROR(bringUpSliverEnd(inside, runtime));
+        return start.ahead ? absl::OkStatus() : address(host, inside, start.spec, runtime);
+    }
+
+    absl::Status adopt(Start& start, const launcher::Child& child) override {
+        HS_ASSIGN_OR_RETURN(sys::Netlink host, sys::Netlink::open());
+        HS_ASSIGN_OR_RETURN(sys::Netlink inside, sys::Netlink::openIn(child.network_namespace.get()));
+        return address(host, inside, start.spec, start.runtime);
     }
 
     absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) override {
@@ -108,6 +123,13 @@ public:
     absl::Status destroy(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }
 
 private:
+    absl::Status address(sys::Netlink& host, sys::Netlink& inside, const SliverSpec& spec,
+                         const SliverRuntime& runtime) {
+        HS_RETURN_IF_ERROR(addressSliverEnd(inside, spec));
+        HS_RETURN_IF_ERROR(addressHostEnd(host, spec, runtime));
+        return forwarder_.addPort(portOf(spec, runtime));
+    }
+
     mobility::Forwarder& forwarder_;
 };
 

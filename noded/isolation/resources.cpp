@@ -30,8 +30,10 @@ public:
 
     absl::Status attach(Start&, const launcher::Child&) override { return absl::OkStatus(); }
 
+    absl::Status adopt(Start& start, const launcher::Child&) override { return update(start.spec, start.runtime); }
+
     absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) override {
-        runtime.cgroup = groupOf(spec);
+        if (runtime.cgroup.empty()) runtime.cgroup = groupOf(spec);
         HS_RETURN_IF_ERROR(cgroups_.usage(runtime.cgroup).status());
         return balancer_.change(runtime.cgroup, cpuShareOf(spec));
     }
@@ -43,10 +45,13 @@ public:
     }
 
     absl::Status cleanup(const SliverSpec& spec, SliverRuntime& runtime) override {
-        runtime.cgroup = groupOf(spec);
+        if (runtime.cgroup.empty()) runtime.cgroup = groupOf(spec);
         HS_RETURN_IF_ERROR(cgroups_.killAll(runtime.cgroup));
         balancer_.remove(runtime.cgroup);
-        return cgroups_.deleteGroup(runtime.cgroup);
+        HS_RETURN_IF_ERROR(cgroups_.deleteGroup(runtime.cgroup));
+        // One that was made ahead had another name; the next start's has the sliver's.
+        runtime.cgroup = groupOf(spec);
+        return absl::OkStatus();
     }
 
     absl::Status destroy(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }

@@ -52,6 +52,8 @@ public:
         return setRate(inside, kInnerLink, limits.network_egress_bps);
     }
 
+    absl::Status adopt(Start& start, const launcher::Child& child) override { return attach(start, child); }
+
     absl::Status recover(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }
 
     absl::Status update(const SliverSpec& spec, SliverRuntime& runtime) override {

@@ -34,13 +34,11 @@ public:
         }
         start.clone.ids = start.runtime.ids;
         HS_ASSIGN_OR_RETURN(start.plan.kept_capabilities, sys::parseCapabilities(kKeptCapabilities));
-        HS_ASSIGN_OR_RETURN(const ImageUser user, resolveImageUser(start.image.rootfs, start.image.config.user));
-        start.plan.uid = user.uid;
-        start.plan.gid = user.gid;
-        return absl::OkStatus();
+        return findUser(start);
     }
 
     absl::Status attach(Start&, const launcher::Child&) override { return absl::OkStatus(); }
+    absl::Status adopt(Start& start, const launcher::Child&) override { return findUser(start); }
     absl::Status recover(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }
     // The disk is owned by the range: it stays the sliver's as long as the disk is.
     absl::Status cleanup(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }
@@ -52,6 +50,13 @@ public:
     }
 
 private:
+    static absl::Status findUser(Start& start) {
+        HS_ASSIGN_OR_RETURN(const ImageUser user, resolveImageUser(start.image.rootfs, start.image.config.user));
+        start.plan.uid = user.uid;
+        start.plan.gid = user.gid;
+        return absl::OkStatus();
+    }
+
     IdPool& ids_;
 };
 

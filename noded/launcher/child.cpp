@@ -9,6 +9,7 @@
 #include <cinttypes>
 #include <cstring>
 
+#include "noded/init/assignment.h"
 #include "noded/init/protocol.h"
 #include "noded/launcher/steps.h"
 
@@ -66,6 +67,16 @@ void arrangeDescriptors(Setup& setup, Plan& plan) {
     setup.fail("execveat", name);
 }
 
+[[noreturn]] void executeParkedInit(const Setup& setup) {
+    char name[] = "sliver-init";
+    char parked[] = "parked";
+    static_assert(sizeof(parked) == sizeof(init::kParked));
+    char* const argv[] = {name, parked, nullptr};
+    char* const environment[] = {nullptr};
+    ::execveat(kInitProgramFd, "", argv, environment, AT_EMPTY_PATH);
+    setup.fail("execveat", name);
+}
+
 }  // namespace
 
 // The order matters: what needs the host's files comes before the change of root, what needs privileges before they go,
@@ -96,6 +107,7 @@ void runChild(UniqueFd socket) {
     dropCapabilities(setup, plan.kept_capabilities);
     forbidNewPrivileges(setup);
     loadSeccomp(setup, plan.seccomp_program, plan.seccomp_size);
+    if (plan.parked) executeParkedInit(setup);
     executeInit(setup, plan);
 }
 

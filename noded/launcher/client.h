@@ -39,7 +39,8 @@ struct Child {
     UniqueFd pidfd;
     UniqueFd user_namespace;
     UniqueFd network_namespace;
-    UniqueFd setup;  // socket to the waiting child
+    UniqueFd setup;  // socket to the waiting child; once it is launched, nothing but its end comes from there:
+                     // sliver-init is ending, and the kernel takes its namespaces down, after which the pidfd tells too
 };
 
 // A detached mount for a directory of the sliver's.
@@ -96,5 +97,11 @@ public:
 // read inside. The log directory must be writable for the sliver's root, the filter must allow execveat and what
 // sliver-init and spawned commands do before exec.
 absl::Status finish(Child& child, LaunchPlan plan);
+
+// finish() in two halves, for a sliver to come. park() returns when sliver-init waits, isolated; what the plan says of
+// the command (argv, env, working_directory, uid, gid) is not looked at. assign() gives it the command, and nothing
+// else of the plan is looked at. Both fail as finish() does. A parked child ends with its Child.
+absl::Status park(Child& child, LaunchPlan plan);
+absl::Status assign(Child& child, const LaunchPlan& plan);
 
 }  // namespace homeslice::launcher

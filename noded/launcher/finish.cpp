@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "noded/init/assignment.h"
 #include "noded/init/log_format.h"
 #include "noded/init/setup_report.h"
 #include "noded/launcher/client.h"
@@ -44,8 +45,15 @@ absl::Status checkInitProgram(int program) {
     return failedPrecondition("sliver-init must not be readable for others: chmod 0711");
 }
 
-absl::StatusOr<std::string> packPlan(const LaunchPlan& plan) {
+uint64_t logBytesOf(const LaunchPlan& plan) { return plan.log_bytes > 0 ? plan.log_bytes : init::kDefaultLogBytes; }
+
+uint32_t logFilesOf(const LaunchPlan& plan) {
+    return plan.log_files > 0 ? std::min(plan.log_files, init::kMaxLogFiles) : init::kDefaultLogFiles;
+}
+
+absl::StatusOr<std::string> packPlan(const LaunchPlan& plan, bool parked) {
     PlanHeader header;
+    header.parked = parked ? 1 : 0;
     header.kept_capabilities = plan.kept_capabilities;
     header.uid = plan.uid;
     header.gid = plan.gid;
@@ -55,8 +63,8 @@ absl::StatusOr<std::string> packPlan(const LaunchPlan& plan) {
     header.argument_count = static_cast<uint32_t>(plan.argv.size());
     header.environment_count = static_cast<uint32_t>(plan.env.size());
     header.volume_count = static_cast<uint32_t>(plan.volumes.size());
-    header.log_bytes = plan.log_bytes > 0 ? plan.log_bytes : init::kDefaultLogBytes;
-    header.log_files = plan.log_files > 0 ? std::min(plan.log_files, init::kMaxLogFiles) : init::kDefaultLogFiles;
+    header.log_bytes = logBytesOf(plan);
+    header.log_files = logFilesOf(plan);
     std::string data(reinterpret_cast<const char*>(&header), sizeof(header));
     data += plan.seccomp_program;
 
@@ -78,11 +86,16 @@ absl::StatusOr<std::string> packPlan(const LaunchPlan& plan) {
     return data;
 }
 
-absl::Status sendPlan(int setup, const LaunchPlan& plan) {
-    HS_ASSIGN_OR_RETURN(const std::string data, packPlan(plan));
-    const UniqueFd file(::memfd_create("plan", MFD_CLOEXEC));
+absl::StatusOr<UniqueFd> fileOf(const std::string& data) {
+    UniqueFd file(::memfd_create("plan", MFD_CLOEXEC));
     if (!file) return errnoStatus(errno, "memfd_create");
     HS_RETURN_IF_ERROR(writeAll(file.get(), data));
+    return file;
+}
+
+absl::Status sendPlan(int setup, const LaunchPlan& plan, bool parked) {
+    HS_ASSIGN_OR_RETURN(const std::string data, packPlan(plan, parked));
+    HS_ASSIGN_OR_RETURN(const UniqueFd file, fileOf(data));
     PlanMessage message;
     message.size = static_cast<uint32_t>(data.size());
     const std::string bytes(reinterpret_cast<const char*>(&message), sizeof(message));
@@ -106,10 +119,35 @@ absl::Status awaitReady(int setup) {
     return errnoStatus(report.error, report.step + (subject.empty() ? "" : "(" + subject + ")"));
 }
 
-absl::Status handOver(const Child& child, const LaunchPlan& plan) {
+// sliver-init's command line (init/protocol.h) and environment.
+absl::Status sendAssignment(int setup, const LaunchPlan& plan) {
+    std::vector<std::string> strings = {std::to_string(plan.uid),
+                                        std::to_string(plan.gid),
+                                        plan.user,
+                                        plan.working_directory.empty() ? "/" : plan.working_directory,
+                                        std::to_string(logBytesOf(plan)),
+                                        std::to_string(logFilesOf(plan))};
+    strings.insert(strings.end(), plan.argv.begin(), plan.argv.end());
+    init::Assignment assignment;
+    assignment.argument_count = static_cast<uint32_t>(strings.size());
+    assignment.environment_count = static_cast<uint32_t>(plan.env.size());
+    strings.insert(strings.end(), plan.env.begin(), plan.env.end());
+    if (strings.size() > init::kMaxAssignedStrings) return invalidArgument("too many strings in the plan");
+    std::string data;
+    for (const std::string& text : strings) {
+        if (!sys::isPackable(text)) return invalidArgument("NUL in a string of the plan");
+        sys::packString(data, text);
+    }
+    if (data.size() > init::kMaxAssignmentSize) return invalidArgument("arguments and environment are too long");
+    assignment.size = static_cast<uint32_t>(data.size());
+    HS_ASSIGN_OR_RETURN(const UniqueFd file, fileOf(data));
+    return sys::sendMessage(setup, {reinterpret_cast<const char*>(&assignment), sizeof(assignment)}, {file.get()});
+}
+
+absl::Status handOver(const Child& child, const LaunchPlan& plan, bool parked) {
     HS_RETURN_IF_ERROR(checkPlan(plan));
     HS_RETURN_IF_ERROR(checkInitProgram(plan.init_program.get()));
-    HS_RETURN_IF_ERROR(sendPlan(child.setup.get(), plan));
+    HS_RETURN_IF_ERROR(sendPlan(child.setup.get(), plan, parked));
     return awaitReady(child.setup.get());
 }
 
@@ -119,14 +157,28 @@ absl::Status endChild(const Child& child) {
     return ended ? absl::OkStatus() : deadlineExceeded("a child that failed to start does not end");
 }
 
+absl::Status endFailed(Child& child, const absl::Status& failure) {
+    child.setup.reset();
+    const absl::Status ended = endChild(child);
+    return ended.ok() ? failure : withContext(failure, messageOf(ended));
+}
+
 }  // namespace
 
 absl::Status finish(Child& child, LaunchPlan plan) {
-    absl::Status result = handOver(child, plan);
-    child.setup.reset();
-    if (result.ok()) return result;
-    const absl::Status ended = endChild(child);
-    return ended.ok() ? result : withContext(result, messageOf(ended));
+    const absl::Status result = handOver(child, plan, false);
+    return result.ok() ? result : endFailed(child, result);
+}
+
+absl::Status park(Child& child, LaunchPlan plan) {
+    const absl::Status result = handOver(child, plan, true);
+    return result.ok() ? result : endFailed(child, result);
+}
+
+absl::Status assign(Child& child, const LaunchPlan& plan) {
+    absl::Status result = sendAssignment(child.setup.get(), plan);
+    if (result.ok()) result = awaitReady(child.setup.get());
+    return result.ok() ? result : endFailed(child, result);
 }
 
 }  // namespace homeslice::launcher

@@ -63,6 +63,7 @@ void parse(const Setup& setup, char* data, size_t size, size_t volume_count, Pla
     plan.gid = header.gid;
     plan.log_bytes = header.log_bytes;
     plan.log_files = header.log_files;
+    plan.parked = header.parked != 0;
     plan.seccomp_program = data;
     plan.seccomp_size = header.seccomp_size;
 

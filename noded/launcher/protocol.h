@@ -99,7 +99,7 @@ struct PlanHeader {
     uint32_t log_files = 0;
     uint64_t log_bytes = 0;
     uint32_t volume_count = 0;
-    uint32_t reserved = 0;
+    uint32_t parked = 0;  // 1: sliver-init is to wait for an assignment (init/assignment.h)
 };
 static_assert(sizeof(PlanHeader) == 56);
 

@@ -35,6 +35,7 @@ struct Plan {
     uint64_t kept_capabilities = 0;
     uint32_t uid = 0;
     uint32_t gid = 0;
+    bool parked = false;
     void* seccomp_program = nullptr;
     size_t seccomp_size = 0;
     char* hostname = nullptr;

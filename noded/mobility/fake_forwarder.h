@@ -11,6 +11,7 @@ namespace homeslice::mobility {
 class FakeForwarder final : public Forwarder {
 public:
     uint32_t sliverMtu() const override { return 1460; }
+    absl::Status closePort(const std::string& /*link_name*/) override { return absl::OkStatus(); }
     absl::Status addPort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
     absl::Status removePort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
     absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) override {

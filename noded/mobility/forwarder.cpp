@@ -54,6 +54,7 @@ public:
           sliver_mtu_(uplink.mtu - HS_TUNNEL_OVERHEAD) {}
 
     uint32_t sliverMtu() const override { return sliver_mtu_; }
+    absl::Status closePort(const std::string& link_name) override;
     absl::Status addPort(const SliverPort& port) override;
     absl::Status removePort(const SliverPort& port) override;
     absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) override;
@@ -75,14 +76,23 @@ private:
     std::mutex mutex_;  // guards all below, and every change to a map
     sys::Netlink netlink_;
     PortTable ports_;
+    std::set<int> closed_;  // links that have the programs and are no ports yet
     const uint32_t sliver_mtu_;
 };
+
+absl::Status BpfForwarder::closePort(const std::string& link_name) {
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const sys::Link link, netlink_.link(link_name));
+    HS_RETURN_IF_ERROR(programs_.attachPort(link.index));
+    closed_.insert(link.index);
+    return absl::OkStatus();
+}
 
 absl::Status BpfForwarder::addPort(const SliverPort& port) {
     const std::lock_guard lock(mutex_);
     HS_ASSIGN_OR_RETURN(const sys::Link link, netlink_.link(port.link_name));
     HS_RETURN_IF_ERROR_CTX(ports_.add(port, static_cast<uint32_t>(link.index)), "port " + port.link_name);
-    HS_RETURN_IF_ERROR(programs_.attachPort(link.index));
+    if (closed_.erase(link.index) == 0) HS_RETURN_IF_ERROR(programs_.attachPort(link.index));
     return ports_.letIn(port, static_cast<uint32_t>(link.index));
 }
 

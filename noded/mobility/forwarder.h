@@ -17,8 +17,8 @@
 
 #include "base/ipv6.h"
 #include "noded/mobility/binding.h"
-#include "spec/sliver_spec.h"
 #include "noded/sys/netlink.h"
+#include "spec/sliver_spec.h"
 
 namespace homeslice::mobility {
 
@@ -37,7 +37,7 @@ struct SliverPort {
     Ipv6Address home_address;
     Ipv6Address slice_address;
     std::vector<ExposedPort> exposed;  // reachable from outside the slice; ICMPv6 and answers always pass
-    bool queued = false;  // what it receives goes through the host end's queue, which limits its bandwidth
+    bool queued = false;               // what it receives goes through the host end's queue, which limits its bandwidth
 };
 
 struct ForwarderCounters {
@@ -72,6 +72,8 @@ public:
     // The sliver MTU: that of the uplink less 40.
     virtual uint32_t sliverMtu() const = 0;
 
+    // Attaches the port's programs to a link that is no port yet: they drop everything until addPort().
+    virtual absl::Status closePort(const std::string& link_name) = 0;
     // Attaches the port's programs and lets packets in. Safe to repeat. The first 64 slivers of a slice share what
     // arrives here for the slice's address.
     virtual absl::Status addPort(const SliverPort& port) = 0;

@@ -58,7 +58,7 @@ public:
         const std::lock_guard lock(mutex_);
         const sys::ProcessIdentity identity{.pid = ++last_pid_, .start_time = 1, .boot_id = "boot"};
         processes_[identity.pid] = UniqueFd(::eventfd(0, EFD_CLOEXEC));
-        return {.process = identity, .pidfd = pidfdOf(identity.pid)};
+        return {.process = identity, .pidfd = pidfdOf(identity.pid), .lifeline = UniqueFd()};
     }
     absl::StatusOr<UniqueFd> find(pid_t pid) {
         const std::lock_guard lock(mutex_);

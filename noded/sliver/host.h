@@ -21,6 +21,13 @@ namespace homeslice::sliver {
 struct Started {
     sys::ProcessIdentity process;
     UniqueFd pidfd;
+    UniqueFd lifeline;  // at end of file sooner than the pidfd tells; invalid: none
+};
+
+// Environments made ahead, for slivers to come.
+struct PoolLevel {
+    uint32_t size = 0;  // as many are wanted
+    uint32_t ready = 0;
 };
 
 // Threads: any, one at a time per sliver. All but start() and importDisk() may be repeated.
@@ -66,6 +73,7 @@ public:
                                     const std::function<absl::Status(int fd)>& write) = 0;
     // Writes the disk of a stopped sliver to `fd` (migration/disk.h).
     virtual absl::Status exportDisk(const SliverSpec& spec, const isolation::SliverRuntime& runtime, int fd) = 0;
+    virtual PoolLevel poolLevel() const { return {}; }
     virtual absl::Status removeOrphans(const isolation::KnownSlivers& known) = 0;
 };
 

@@ -17,6 +17,12 @@ namespace {
 // The launcher reports a wait status a moment after the pidfd told of the end.
 constexpr std::chrono::seconds kExitReport{1};
 
+// What one that was made ahead cannot take in any more: its mounts are made, and its files have their names.
+bool needsOwnEnvironment(const SliverTemplate& wanted) {
+    return !wanted.volumes.empty() || !wanted.files.empty() || wanted.resolver != Resolver() ||
+           wanted.resources.disk_bytes != 0 || wanted.resources.disk_medium != Resources().disk_medium;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Host>> LocalHost::open(const ManagerConfig& config, mobility::Forwarder& forwarder,
@@ -26,9 +32,17 @@ absl::StatusOr<std::unique_ptr<Host>> LocalHost::open(const ManagerConfig& confi
     HS_ASSIGN_OR_RETURN(auto isolators,
                         isolation::makeIsolators(host->isolation_config_, host->ids_, *host->cgroups_, forwarder));
     host->starter_ = std::make_unique<Starter>(
-        std::move(isolators), [raw = host.get()](const launcher::CloneRequest& request) { return raw->clone(request); },
-        launcher::finish, at_step);
+        std::move(isolators),
+        Starter::Launching{
+            .clone = [raw = host.get()](const launcher::CloneRequest& request) { return raw->clone(request); },
+            .finish = launcher::finish,
+            .park = launcher::park,
+            .assign = launcher::assign},
+        at_step);
     HS_RETURN_IF_ERROR_CTX(host->connectLauncher(), "launcher");
+    host->pool_ = std::make_unique<Pool>(
+        config.pool, [raw = host.get()](const image::Image& image) { return raw->prepareAhead(image); },
+        [raw = host.get()](Prepared prepared) { raw->starter_->discard(std::move(prepared)); });
     return host;
 }
 
@@ -82,7 +96,20 @@ isolation::SliverRuntime LocalHost::rediscover(const SliverId& id) const {
 
 absl::StatusOr<Started> LocalHost::start(const SliverSpec& spec, isolation::SliverRuntime& runtime,
                                          const image::Image& image, const std::function<absl::Status()>& persist) {
-    return starter_->start(spec, runtime, image, persist);
+    // A disk that is here has its own owner.
+    if (runtime.ids.count != 0 || needsOwnEnvironment(spec.base)) return starter_->start(spec, runtime, image, persist);
+    std::optional<Prepared> prepared = pool_->take(image);
+    if (!prepared) return starter_->start(spec, runtime, image, persist);
+    return starter_->adopt(std::move(*prepared), spec, runtime, image, persist);
+}
+
+// No slice has such a name, and no other environment as long as this one's ids are held.
+absl::StatusOr<Prepared> LocalHost::prepareAhead(const image::Image& image) {
+    isolation::SliverRuntime runtime;
+    HS_ASSIGN_OR_RETURN(runtime.ids, ids_.allocate());
+    SliverSpec name;
+    name.id = {.slice = "@pool", .index = runtime.ids.first / isolation::kIdRangeSize};
+    return starter_->prepareAhead(name, runtime, image);
 }
 
 absl::StatusOr<UniqueFd> LocalHost::find(const sys::ProcessIdentity& process) { return sys::openProcess(process); }

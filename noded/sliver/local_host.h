@@ -11,6 +11,7 @@
 #include "noded/mobility/forwarder.h"
 #include "noded/sliver/host.h"
 #include "noded/sliver/manager.h"
+#include "noded/sliver/pool.h"
 #include "noded/sliver/starter.h"
 #include "noded/sys/cgroup.h"
 
@@ -26,6 +27,7 @@ public:
     isolation::SliverRuntime rediscover(const SliverId& id) const override;
     absl::StatusOr<Started> start(const SliverSpec& spec, isolation::SliverRuntime& runtime, const image::Image& image,
                                   const std::function<absl::Status()>& persist) override;
+    PoolLevel poolLevel() const override { return {.size = pool_->size(), .ready = pool_->ready()}; }
     absl::StatusOr<UniqueFd> find(const sys::ProcessIdentity& process) override;
     absl::Status recover(const SliverSpec& spec, isolation::SliverRuntime& runtime) override;
     absl::Status update(const SliverSpec& before, const SliverSpec& spec, isolation::SliverRuntime& runtime) override;
@@ -46,6 +48,7 @@ private:
     LocalHost(const ManagerConfig& config, std::unique_ptr<sys::Cgroups> cgroups);
 
     absl::Status connectLauncher();
+    absl::StatusOr<Prepared> prepareAhead(const image::Image& image);
     absl::StatusOr<launcher::Child> clone(const launcher::CloneRequest& request);
     void noteExit(const sys::ProcessIdentity& process, int wait_status);
     std::optional<int> waitStatus(const sys::ProcessIdentity& process);
@@ -65,7 +68,8 @@ private:
     std::map<pid_t, Exit> exits_;  // by pid: at most as many as there are pids
 
     std::mutex launcher_mutex_;
-    std::shared_ptr<launcher::Launcher> launcher_;  // last: its thread calls noteExit()
+    std::shared_ptr<launcher::Launcher> launcher_;  // its thread calls noteExit()
+    std::unique_ptr<Pool> pool_;                    // last: its thread uses all the others
 };
 
 }  // namespace homeslice::sliver

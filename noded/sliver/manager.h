@@ -92,6 +92,8 @@ public:
     virtual absl::StatusOr<std::string> logDirectory(const SliverId& id) const = 0;
     // Writes the disk of a stopped sliver to `fd`. FAILED_PRECONDITION unless it is stopped here with this generation.
     virtual absl::Status exportDisk(const SliverId& id, uint64_t generation, int fd) = 0;
+    // Environments made ahead: {wanted, there}.
+    virtual std::pair<uint32_t, uint32_t> poolLevel() const = 0;
     // What the manager believes and what the kernel says of each sliver, JSON.
     virtual std::string inspect() const = 0;
 };

@@ -54,6 +54,10 @@ public:
     absl::StatusOr<std::string> logDirectory(const SliverId& id) const override;
     absl::Status exportDisk(const SliverId& id, uint64_t generation, int fd) override;
     std::string inspect() const override;
+    std::pair<uint32_t, uint32_t> poolLevel() const override {
+        const PoolLevel level = host_->poolLevel();
+        return {level.size, level.ready};
+    }
 
 private:
     struct Known {
@@ -83,8 +87,10 @@ private:
 // The news may be of an earlier process than the one that lives now.
 void NodeManager::onEnd(const SliverId& id) {
     slivers_.with(id, [](Sliver& sliver) {
-        if (sliver.pidfd.valid() && sys::waitForEnd(sliver.pidfd.get(), std::chrono::milliseconds(0)).value_or(true)) {
+        const int watched = sliver.lifeline.valid() ? sliver.lifeline.get() : sliver.pidfd.get();
+        if (sliver.pidfd.valid() && sys::waitForEnd(watched, std::chrono::milliseconds(0)).value_or(true)) {
             sliver.pidfd.reset();
+            sliver.lifeline.reset();
         }
     });
     queue_.add(id);

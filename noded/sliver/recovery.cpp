@@ -31,7 +31,7 @@ absl::Status readopt(const Record& record, UniqueFd pidfd, Host& host, Steps& st
     recovered.Update(host.freeze(runtime, record.state == State::frozen));
     // It lives, and is not disturbed for what can be mended: its packets may still pass.
     if (!recovered.ok()) logError("sliver {}: {}", record.spec.id.toString(), messageOf(recovered));
-    HS_RETURN_IF_ERROR(steps.supervise(record.spec.id, std::move(pidfd)));
+    HS_RETURN_IF_ERROR(steps.supervise(record.spec.id, std::move(pidfd), UniqueFd()));
     if (record.state != State::stopping) steps.takeUp(record.spec);
     logInfo("sliver {}: {} since before; found again as process {}", record.spec.id.toString(), toString(record.state),
             record.process.pid);
@@ -61,6 +61,9 @@ isolation::KnownSlivers knownOf(const std::vector<Record>& records) {
     isolation::KnownSlivers known;
     for (const Record& record : records) {
         known.file_names.insert(record.spec.id.fileName());
+        // The group of a sliver whose environment was made ahead keeps the name that it had then.
+        const size_t slash = record.runtime.cgroup.rfind('/');
+        if (slash != std::string::npos) known.file_names.insert(record.runtime.cgroup.substr(slash + 1));
         known.link_names.insert(record.runtime.link_name);
     }
     return known;

@@ -22,6 +22,7 @@ struct Sliver {
     Record record;
     std::optional<SliverSpec> desired;  // absent: it is to go
     UniqueFd pidfd;                     // valid while its first process lives
+    UniqueFd lifeline;                  // of Started; may be invalid
     Monotonic::time_point state_since = Monotonic::now();
     Monotonic::time_point stop_deadline{};  // with stopping: when patience ends
     Retry retry;                            // of what brings it to the desired state

@@ -61,12 +61,12 @@ absl::StatusOr<Started> Starter::tryStart(isolation::Start& start, const std::fu
     HS_RETURN_IF_ERROR(prepare(start));
     HS_RETURN_IF_ERROR(persist());
     reached("remember the start");
-    HS_ASSIGN_OR_RETURN_CTX(launcher::Child child, clone_(start.clone), "clone");
+    HS_ASSIGN_OR_RETURN_CTX(launcher::Child child, launching_.clone(start.clone), "clone");
     reached("clone");
     HS_RETURN_IF_ERROR(attach(start, child));
-    HS_RETURN_IF_ERROR_CTX(finish_(child, std::move(start.plan)), "launch");
+    HS_RETURN_IF_ERROR_CTX(launching_.finish(child, std::move(start.plan)), "launch");
     reached("launch");
-    return Started{.process = child.identity, .pidfd = std::move(child.pidfd)};
+    return Started{.process = child.identity, .pidfd = std::move(child.pidfd), .lifeline = std::move(child.setup)};
 }
 
 absl::StatusOr<Started> Starter::start(const SliverSpec& spec, isolation::SliverRuntime& runtime,
@@ -77,9 +77,74 @@ absl::StatusOr<Started> Starter::start(const SliverSpec& spec, isolation::Sliver
     isolation::Start start{.spec = spec, .runtime = runtime, .image = image, .clone = clone, .plan = plan};
     absl::StatusOr<Started> started = tryStart(start, persist);
     if (started.ok()) return started;
+    undo(spec, runtime);
+    return started.status();
+}
+
+void Starter::undo(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
     if (const absl::Status undone = cleanup(spec, runtime); !undone.ok()) {
         logError("sliver {}: undo a failed start: {}", spec.id.toString(), messageOf(undone));
     }
+}
+
+absl::StatusOr<launcher::Child> Starter::tryPrepareAhead(isolation::Start& start) {
+    HS_RETURN_IF_ERROR(prepare(start));
+    HS_ASSIGN_OR_RETURN_CTX(launcher::Child child, launching_.clone(start.clone), "clone");
+    HS_RETURN_IF_ERROR(attach(start, child));
+    HS_RETURN_IF_ERROR_CTX(launching_.park(child, std::move(start.plan)), "launch");
+    return child;
+}
+
+absl::StatusOr<Prepared> Starter::prepareAhead(const SliverSpec& name, const isolation::SliverRuntime& runtime,
+                                               const image::Image& image) {
+    launcher::CloneRequest clone{
+        .key = name.id.toString(), .ids = {}, .cgroup_v1_directories = {}, .cgroup_v2_directory = {}};
+    launcher::LaunchPlan plan;
+    Prepared prepared{.name = name, .image_digest = image.digest, .runtime = runtime, .child = {}};
+    isolation::Start start{
+        .spec = name, .runtime = prepared.runtime, .image = image, .clone = clone, .plan = plan, .ahead = true};
+    absl::StatusOr<launcher::Child> child = tryPrepareAhead(start);
+    if (child.ok()) {
+        prepared.child = std::move(*child);
+        return prepared;
+    }
+    discard(std::move(prepared));
+    return child.status();
+}
+
+void Starter::discard(Prepared prepared) {
+    undo(prepared.name, prepared.runtime);
+    if (const absl::Status gone = destroy(prepared.name, prepared.runtime); !gone.ok()) {
+        logError("{}: {}", prepared.name.id.toString(), messageOf(gone));
+    }
+}
+
+// The names are remembered before they are changed: those of a start that is cut short are found by them.
+absl::StatusOr<Started> Starter::tryAdopt(Prepared& prepared, isolation::Start& start,
+                                          const std::function<absl::Status()>& persist) {
+    fillCommand(start.spec.base, start.image.config, start.plan);
+    HS_RETURN_IF_ERROR(persist());
+    reached("remember the start");
+    for (const auto& isolator : isolators_) {
+        HS_RETURN_IF_ERROR_CTX(isolator->adopt(start, prepared.child), isolator->name());
+        reached("adopt " + isolator->name());
+    }
+    HS_RETURN_IF_ERROR_CTX(launching_.assign(prepared.child, start.plan), "launch");
+    reached("launch");
+    return Started{.process = prepared.child.identity,
+                   .pidfd = std::move(prepared.child.pidfd),
+                   .lifeline = std::move(prepared.child.setup)};
+}
+
+absl::StatusOr<Started> Starter::adopt(Prepared prepared, const SliverSpec& spec, isolation::SliverRuntime& runtime,
+                                       const image::Image& image, const std::function<absl::Status()>& persist) {
+    launcher::CloneRequest clone;
+    launcher::LaunchPlan plan;
+    runtime = prepared.runtime;
+    isolation::Start start{.spec = spec, .runtime = runtime, .image = image, .clone = clone, .plan = plan};
+    absl::StatusOr<Started> started = tryAdopt(prepared, start, persist);
+    if (started.ok()) return started;
+    undo(spec, runtime);
     return started.status();
 }
 

@@ -14,21 +14,44 @@
 
 namespace homeslice::sliver {
 
+// Made ahead, for a sliver to come. Ends with its child, and leaves what `runtime` names.
+struct Prepared {
+    SliverSpec name;  // whose name it has until then
+    std::string image_digest;
+    isolation::SliverRuntime runtime;
+    launcher::Child child;
+};
+
 class Starter {
 public:
     using Isolators = std::vector<std::unique_ptr<isolation::Isolator>>;
     using Clone = std::function<absl::StatusOr<launcher::Child>(const launcher::CloneRequest&)>;
     using Finish = std::function<absl::Status(launcher::Child&, launcher::LaunchPlan)>;
 
-    Starter(Isolators isolators, Clone clone, Finish finish, AtStep at_step = nullptr)
-        : isolators_(std::move(isolators)),
-          clone_(std::move(clone)),
-          finish_(std::move(finish)),
-          at_step_(std::move(at_step)) {}
+    using Assign = std::function<absl::Status(launcher::Child&, const launcher::LaunchPlan&)>;
+    struct Launching {
+        Clone clone;
+        Finish finish;
+        Finish park;
+        Assign assign;
+    };
+
+    Starter(Isolators isolators, Launching launching, AtStep at_step = nullptr)
+        : isolators_(std::move(isolators)), launching_(std::move(launching)), at_step_(std::move(at_step)) {}
 
     // The contracts of Host's functions of these names.
     absl::StatusOr<Started> start(const SliverSpec& spec, isolation::SliverRuntime& runtime, const image::Image& image,
                                   const std::function<absl::Status()>& persist);
+
+    // An environment for a sliver to come, under a name that no sliver has; `runtime` holds its ids. After a failure
+    // nothing is left of it.
+    absl::StatusOr<Prepared> prepareAhead(const SliverSpec& name, const isolation::SliverRuntime& runtime,
+                                          const image::Image& image);
+    // start() with what was made ahead of the same image. Only for a sliver without a disk here.
+    absl::StatusOr<Started> adopt(Prepared prepared, const SliverSpec& spec, isolation::SliverRuntime& runtime,
+                                  const image::Image& image, const std::function<absl::Status()>& persist);
+    void discard(Prepared prepared);
+
     absl::Status recover(const SliverSpec& spec, isolation::SliverRuntime& runtime);
     absl::Status update(const SliverSpec& before, const SliverSpec& spec, isolation::SliverRuntime& runtime);
     absl::Status cleanup(const SliverSpec& spec, isolation::SliverRuntime& runtime);
@@ -36,6 +59,10 @@ public:
 
 private:
     absl::StatusOr<Started> tryStart(isolation::Start& start, const std::function<absl::Status()>& persist);
+    absl::StatusOr<Started> tryAdopt(Prepared& prepared, isolation::Start& start,
+                                     const std::function<absl::Status()>& persist);
+    absl::StatusOr<launcher::Child> tryPrepareAhead(isolation::Start& start);
+    void undo(const SliverSpec& spec, isolation::SliverRuntime& runtime);
     absl::Status prepare(isolation::Start& start);
     absl::Status attach(isolation::Start& start, const launcher::Child& child);
     void reached(const std::string& step) const {
@@ -43,8 +70,7 @@ private:
     }
 
     const Isolators isolators_;
-    const Clone clone_;
-    const Finish finish_;
+    const Launching launching_;
     const AtStep at_step_;
 };
 

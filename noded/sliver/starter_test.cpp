@@ -20,6 +20,7 @@ public:
     std::string name() const override { return name_; }
     absl::Status prepare(isolation::Start&) override { return note("prepare"); }
     absl::Status attach(isolation::Start&, const launcher::Child&) override { return note("attach"); }
+    absl::Status adopt(isolation::Start&, const launcher::Child&) override { return note("adopt"); }
     absl::Status recover(const SliverSpec&, isolation::SliverRuntime&) override { return note("recover"); }
     absl::Status update(const SliverSpec&, isolation::SliverRuntime&) override { return note("update"); }
     absl::Status cleanup(const SliverSpec&, isolation::SliverRuntime&) override { return note("cleanup"); }
@@ -41,20 +42,28 @@ protected:
         Starter::Isolators isolators;
         for (const char* name : {"a", "b"})
             isolators.push_back(std::make_unique<RecordingIsolator>(name, log_, failing_));
-        return Starter(
-            std::move(isolators),
-            [this](const launcher::CloneRequest& request) -> absl::StatusOr<launcher::Child> {
-                log_.push_back("clone " + request.key);
-                if (failing_ == "clone") return unavailable("no");
-                launcher::Child child;
-                child.identity.pid = 42;
-                return child;
-            },
-            [this](launcher::Child&, launcher::LaunchPlan plan) -> absl::Status {
-                log_.push_back("finish");
-                plan_ = std::move(plan);
-                return failing_ == "finish" ? internalError("no") : absl::OkStatus();
-            });
+        return Starter(std::move(isolators),
+                       {.clone = [this](const launcher::CloneRequest& request) -> absl::StatusOr<launcher::Child> {
+                            log_.push_back("clone " + request.key);
+                            if (failing_ == "clone") return unavailable("no");
+                            launcher::Child child;
+                            child.identity.pid = 42;
+                            return child;
+                        },
+                        .finish = [this](launcher::Child&, launcher::LaunchPlan plan) -> absl::Status {
+                            log_.push_back("finish");
+                            plan_ = std::move(plan);
+                            return failing_ == "finish" ? internalError("no") : absl::OkStatus();
+                        },
+                        .park = [this](launcher::Child&, launcher::LaunchPlan) -> absl::Status {
+                            log_.push_back("park");
+                            return failing_ == "park" ? internalError("no") : absl::OkStatus();
+                        },
+                        .assign = [this](launcher::Child&, const launcher::LaunchPlan& plan) -> absl::Status {
+                            log_.push_back("assign");
+                            assigned_ = plan.argv;
+                            return failing_ == "assign" ? internalError("no") : absl::OkStatus();
+                        }});
     }
 
     absl::StatusOr<Started> start() {
@@ -71,7 +80,47 @@ protected:
     isolation::SliverRuntime runtime_;
     image::Image image_;
     launcher::LaunchPlan plan_;
+    std::vector<std::string> assigned_;
 };
+
+TEST_F(StarterTest, MakesAheadWithoutARecordAndAdoptsWithOne) {
+    Starter starter = makeStarter();
+    spec_.id = {.slice = "web", .index = 1};
+    auto prepared = starter.prepareAhead(spec_, {}, image_);
+    ASSERT_TRUE(prepared.ok()) << prepared.status();
+    EXPECT_THAT(log_, ElementsAre("prepare a", "prepare b", "clone web/1", "attach a", "attach b", "park"));
+    log_.clear();
+    spec_.base.argv = {"true"};
+    const auto started = starter.adopt(std::move(*prepared), spec_, runtime_, image_, [this] {
+        log_.emplace_back("persist");
+        return absl::OkStatus();
+    });
+    ASSERT_TRUE(started.ok()) << started.status();
+    EXPECT_EQ(started->process.pid, 42);
+    EXPECT_THAT(log_, ElementsAre("persist", "adopt a", "adopt b", "assign"));
+    EXPECT_THAT(assigned_, ElementsAre("true"));
+}
+
+TEST_F(StarterTest, UndoesWhatWasMadeAhead) {
+    for (const std::string& step : Log{"prepare b", "clone", "attach b", "park"}) {
+        log_.clear();
+        failing_ = step;
+        EXPECT_FALSE(makeStarter().prepareAhead(spec_, {}, image_).ok()) << step;
+        ASSERT_GE(log_.size(), 4U);
+        EXPECT_EQ(Log(log_.end() - 4, log_.end()), (Log{"cleanup b", "cleanup a", "destroy b", "destroy a"})) << step;
+    }
+    failing_.clear();
+    for (const std::string& step : Log{"adopt b", "assign"}) {
+        Starter starter = makeStarter();
+        auto prepared = starter.prepareAhead(spec_, {}, image_);
+        ASSERT_TRUE(prepared.ok());
+        failing_ = step;
+        EXPECT_FALSE(
+            starter.adopt(std::move(*prepared), spec_, runtime_, image_, [] { return absl::OkStatus(); }).ok());
+        EXPECT_EQ(Log(log_.end() - 2, log_.end()), (Log{"cleanup b", "cleanup a"})) << step;
+        failing_.clear();
+    }
+}
 
 TEST_F(StarterTest, PersistsBetweenPreparingAndTheProcess) {
     const auto started = start();

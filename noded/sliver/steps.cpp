@@ -194,13 +194,14 @@ absl::Status Steps::launch(const SliverSpec& spec, const image::Image& image) {
         return started.status();
     }
     absl::Status settled = slivers_.commit(spec.id, [&](Sliver& sliver) {
+        sliver.record.runtime = runtime;
         sliver.record.state = State::running;
         sliver.record.process = started->process;
         sliver.record.running_since_us = toUnixMicros(Utc::now());
         return absl::OkStatus();
     });
     reached("remember the process");
-    if (settled.ok()) settled = supervise(spec.id, std::move(started->pidfd));
+    if (settled.ok()) settled = supervise(spec.id, std::move(started->pidfd), std::move(started->lifeline));
     if (settled.ok()) return settled;
     // What noded could not find again after its death must not run.
     settled.Update(host_.cleanup(spec, runtime));
@@ -208,11 +209,14 @@ absl::Status Steps::launch(const SliverSpec& spec, const image::Image& image) {
     return settled;
 }
 
-absl::Status Steps::supervise(const SliverId& id, UniqueFd pidfd) {
+absl::Status Steps::supervise(const SliverId& id, UniqueFd pidfd, UniqueFd lifeline) {
     // In this order: the end may be told at once.
-    const int raw = pidfd.get();
-    slivers_.with(id, [&](Sliver& sliver) { sliver.pidfd = std::move(pidfd); });
-    return supervisor_.watch(id, raw);
+    const int watched = lifeline.valid() ? lifeline.get() : pidfd.get();
+    slivers_.with(id, [&](Sliver& sliver) {
+        sliver.pidfd = std::move(pidfd);
+        sliver.lifeline = std::move(lifeline);
+    });
+    return supervisor_.watch(id, watched);
 }
 
 absl::Status Steps::prepareImage(const SliverId& id) {

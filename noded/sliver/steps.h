@@ -26,7 +26,7 @@ public:
     std::optional<std::chrono::milliseconds> reconcile(const SliverId& id);
 
     // Waits for the end of a living sliver.
-    absl::Status supervise(const SliverId& id, UniqueFd pidfd);
+    absl::Status supervise(const SliverId& id, UniqueFd pidfd, UniqueFd lifeline);
     // Registers its addresses, checks its health.
     void takeUp(const SliverSpec& spec);
 

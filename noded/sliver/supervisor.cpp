@@ -39,8 +39,8 @@ Supervisor::~Supervisor() {
     thread_.join();
 }
 
-absl::Status Supervisor::watch(const SliverId& id, int pidfd) {
-    UniqueFd own(::fcntl(pidfd, F_DUPFD_CLOEXEC, 0));
+absl::Status Supervisor::watch(const SliverId& id, int fd) {
+    UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
     if (!own.valid()) return errnoStatus(errno, "fcntl(F_DUPFD_CLOEXEC)");
     const std::lock_guard lock(mutex_);
     const uint64_t token = next_token_++;

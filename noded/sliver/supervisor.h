@@ -1,4 +1,4 @@
-// Tells when a sliver's first process ends: one thread that waits on all their pidfds.
+// Tells when a sliver's first process ends: one thread that waits on all their pidfds or lifelines.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -22,8 +22,8 @@ public:
     static absl::StatusOr<std::unique_ptr<Supervisor>> create(OnEnd on_end);
     ~Supervisor();
 
-    // `pidfd` is duplicated. Any thread.
-    absl::Status watch(const SliverId& id, int pidfd);
+    // `fd` becomes readable at the end; it is duplicated. Any thread.
+    absl::Status watch(const SliverId& id, int fd);
 
 private:
     Supervisor(OnEnd on_end, UniqueFd epoll, UniqueFd wake);

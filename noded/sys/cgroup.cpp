@@ -44,11 +44,6 @@ absl::Status libraryStatus(int code, const std::string& what) {
     return internalError(what + ": libcgroup: " + cgroup_strerror(code));
 }
 
-struct FreeGroup {
-    void operator()(cgroup* group) const { cgroup_free(&group); }
-};
-using Group = std::unique_ptr<cgroup, FreeGroup>;
-
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 // libcgroup finds hierarchies by their controllers; the v2 tree of a hybrid host may have none.
@@ -163,17 +158,8 @@ std::vector<std::string> Cgroups::directories(const std::string& group) const {
 
 absl::Status Cgroups::createGroup(const std::string& group, const CgroupLimits& limits) {
     HS_RETURN_IF_ERROR(makeV2Group(group));
-    {
-        const std::lock_guard lock(libraryLock());
-        const Group handle(cgroup_new_cgroup(group.c_str()));
-        if (handle == nullptr) return internalError("cgroup_new_cgroup(" + group + ")");
-        for (const auto& [name, controller] : controllers_) {
-            if (cgroup_add_controller(handle.get(), name.c_str()) == nullptr)
-                return internalError("cgroup_add_controller(" + name + ")");
-        }
-        // Ownership stays root's: asking for it costs a chown for each control file.
-        HS_RETURN_IF_ERROR(libraryStatus(cgroup_create_cgroup(handle.get(), 1), "cgroup_create_cgroup(" + group + ")"));
-    }
+    // Not by libcgroup: it takes a millisecond for it, and one group at a time.
+    for (const std::string& directory : v1Directories(group)) HS_RETURN_IF_ERROR(makeDirectories(directory));
     HS_RETURN_IF_ERROR(inheritCpuset(group));
     return applyLimits(group, limits, GroupAge::fresh);
 }
@@ -241,19 +227,12 @@ absl::Status Cgroups::inheritCpuset(const std::string& group) const {
 
 // True when it is gone, false when something is still in it.
 absl::StatusOr<bool> Cgroups::tryDelete(const std::string& group) const {
-    const std::lock_guard lock(libraryLock());
-    const Group handle(cgroup_new_cgroup(group.c_str()));
-    if (handle == nullptr) return internalError("cgroup_new_cgroup(" + group + ")");
-    for (const auto& [name, controller] : controllers_) {
-        if (exists(controller.mount + "/" + group)) cgroup_add_controller(handle.get(), name.c_str());
+    for (const std::string& directory : directories(group)) {
+        if (::rmdir(directory.c_str()) == 0 || errno == ENOENT) continue;
+        if (errno == EBUSY || errno == ENOTEMPTY) return false;
+        return errnoStatus(errno, "rmdir(" + directory + ")");
     }
-    // Without this flag libcgroup would move what runs in the group to its parent, out of its limits.
-    const int code = cgroup_delete_cgroup_ext(handle.get(), CGFLAG_DELETE_EMPTY_ONLY);
-    if (code == ECGNONEMPTY || (code == ECGOTHER && cgroup_get_last_errno() == EBUSY)) return false;
-    HS_RETURN_IF_ERROR(libraryStatus(code, "cgroup_delete_cgroup(" + group + ")"));
-    if (v2_mount_.empty() || ::rmdir(v2Directory(group).c_str()) == 0 || errno == ENOENT) return true;
-    if (errno == EBUSY) return false;
-    return errnoStatus(errno, "rmdir(" + v2Directory(group) + ")");
+    return true;
 }
 
 absl::Status Cgroups::deleteGroup(const std::string& group) {

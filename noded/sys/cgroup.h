@@ -2,9 +2,10 @@
 //
 // A group is a name such as "homeslice/node1/web.2"; it stands for the directory of that name below every hierarchy
 // that counts: those of the controllers cpu, cpuacct, cpuset, memory, pids, freezer, devices and blkio (io on v2), and
-// the v2 tree also when it has no controllers, for cgroup.kill and cgroup.events. libcgroup finds the hierarchies,
-// creates and deletes; it is not thread safe, so one lock serialises it. Limits are written directly, because the order
-// matters and errors have to name the file. Threads: any; one group by one thread at a time.
+// the v2 tree also when it has no controllers, for cgroup.kill and cgroup.events. libcgroup finds the hierarchies; it
+// is not thread safe, so one lock serialises it. Groups are made and removed, and limits written, directly: that takes
+// a fraction of the time, the order matters, and errors have to name the file. Threads: any; one group by one thread at
+// a time.
 #pragma once
 
 #include <absl/status/statusor.h>

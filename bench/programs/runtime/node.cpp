@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "memory.h"
 #include "noded/sys/cgroup.h"
+#include "noded/sys/mount.h"
 #include "noded/sys/netlink.h"
 
 namespace homeslice::bench {
@@ -137,6 +138,7 @@ void Node::killAll() {
         ::kill(noded_, SIGKILL);
         ::waitpid(noded_, nullptr, 0);
     }
+    sys::detachMount(config_.directory + "/run/bpf").IgnoreError();  // in the way of the directory's removal
     const auto cgroups = sys::Cgroups::open();
     if (!cgroups.ok()) return;
     const std::string parent = kCgroup + "/" + config_.name;
