@@ -387,8 +387,9 @@ TEST_F(FetchDiskTest, BringsTheSourcesError) {
 
 TEST_F(FetchDiskTest, GivesUpOnASilentSource) {
     std::promise<void> let_go;
-    manager_.export_disk = [&](int) {
-        let_go.get_future().wait();
+    // The exporter may outlive the test's own variables.
+    manager_.export_disk = [may_go = let_go.get_future().share()](int) {
+        may_go.wait();
         return absl::OkStatus();
     };
     EXPECT_TRUE(absl::IsDeadlineExceeded(fetch(path_, 7)));
@@ -396,16 +397,16 @@ TEST_F(FetchDiskTest, GivesUpOnASilentSource) {
 }
 
 TEST_F(FetchDiskTest, StopEndsTransfers) {
-    std::promise<void> begun;
+    const auto begun = std::make_shared<std::promise<void>>();
     std::promise<void> let_go;
-    manager_.export_disk = [&](int) {
-        begun.set_value();
-        let_go.get_future().wait();
+    manager_.export_disk = [begun, may_go = let_go.get_future().share()](int) {
+        begun->set_value();
+        may_go.wait();
         return absl::OkStatus();
     };
     fetcher_ = Fetcher::create("unix:/nonexistent");
     auto fetching = std::async(std::launch::async, [&] { return fetch(path_, 7); });
-    begun.get_future().wait();
+    begun->get_future().wait();
     fetcher_->stop();
     EXPECT_TRUE(absl::IsAborted(fetching.get()));
     EXPECT_TRUE(absl::IsAborted(fetch(path_, 7)));

@@ -38,14 +38,14 @@ std::vector<std::string> entries(const std::string& directory) {
     return paths;
 }
 
-// Command lines of all processes that call themselves `name`.
-std::vector<std::string> processesNamed(const std::string& name) {
+// Command lines of the processes that call themselves `name` and are in a control group below `parent`.
+std::vector<std::string> processesNamed(const std::string& name, const std::string& parent) {
     std::vector<std::string> found;
     for (const std::string& path : entries("/proc")) {
         std::string command = readFile(path + "/cmdline").value_or("");
         std::replace(command.begin(), command.end(), '\0', ' ');
         if (path != "/proc/self" && path != "/proc/thread-self" && command.starts_with(name) &&
-            path != "/proc/" + std::to_string(::getpid())) {
+            readFile(path + "/cgroup").value_or("").find("/" + parent + "/") != std::string::npos) {
             found.push_back("process " + command);
         }
     }
@@ -291,7 +291,7 @@ pid_t TestNode::firstProcess(const SliverId& id) const {
 }
 
 std::vector<std::string> TestNode::footprint() const {
-    std::vector<std::string> all = processesNamed("sliver-init");
+    std::vector<std::string> all = processesNamed("sliver-init", config_.cgroup_parent);
     for (const std::string& group : cgroups_->children(config_.cgroup_parent)) all.push_back("group " + group);
     for (const std::string& path : entries(config_.state_directory + "/slivers")) all.push_back(path);
     for (const std::string& path : entries(config_.run_directory + "/slivers")) all.push_back(path);
