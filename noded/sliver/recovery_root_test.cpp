@@ -50,6 +50,7 @@ protected:
     }
 
     std::vector<Moment> momentsOfCreate(const SliverSpec& spec) {
+        node_->recordSteps();
         EXPECT_EQ(node_->restart(), absl::OkStatus());
         node_->desire({spec});
         EXPECT_TRUE(node_->eventually([&] {

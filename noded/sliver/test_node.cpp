@@ -162,7 +162,7 @@ absl::Status TestNode::killAt(const std::vector<SliverSpec>& slivers, const std:
 
 void TestNode::atStep(const std::string& step) {
     const std::lock_guard lock(mutex_);
-    steps_.push_back(step);
+    if (steps_) steps_->push_back(step);
     ++changes_;
     changed_.notify_all();
     if (step == fatal_step_ && --steps_left_ == 0) ::kill(::getpid(), SIGKILL);
@@ -170,7 +170,12 @@ void TestNode::atStep(const std::string& step) {
 
 std::vector<std::string> TestNode::steps() const {
     const std::lock_guard lock(mutex_);
-    return steps_;
+    return steps_.value_or(std::vector<std::string>{});
+}
+
+void TestNode::recordSteps() {
+    const std::lock_guard lock(mutex_);
+    steps_.emplace();
 }
 
 absl::Status TestNode::breakRecord(const SliverId& id) {
@@ -190,7 +195,7 @@ absl::Status TestNode::restart() {
     stop();
     {
         const std::lock_guard lock(mutex_);
-        steps_.clear();
+        if (steps_) steps_->clear();
     }
     HS_ASSIGN_OR_RETURN(store_, store::openSqliteStore(config_.state_directory + "/noded.db"));
     HS_ASSIGN_OR_RETURN(images_, image::Store::open(config_.state_directory + "/images"));

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ public:
     // The same, killed by itself when `step` of this picture is done (AtStep), the `nth` time. NOT_FOUND when it never
     // is.
     absl::Status killAt(const std::vector<SliverSpec>& slivers, const std::string& step, int nth = 1);
-    // Every step from now on until the next restart, in order.
+    // From now on steps are written down; from the beginning at each restart.
+    void recordSteps();
     std::vector<std::string> steps() const;
     Manager& manager() { return *manager_; }
 
@@ -85,8 +87,8 @@ private:
     std::unique_ptr<sys::Cgroups> cgroups_;
     uint64_t revision_ = 0;
     mutable std::mutex mutex_;
-    std::vector<std::string> steps_;
-    std::string fatal_step_;  // in the process that is to be killed
+    std::optional<std::vector<std::string>> steps_;  // if they are written down
+    std::string fatal_step_;                         // in the process that is to be killed
     int steps_left_ = 0;
     std::condition_variable changed_;
     uint64_t changes_ = 0;
