@@ -22,7 +22,9 @@ protected:
         return slicectl({"exec", id, "--", "sh", "-c", script});
     }
     // How many processes of the sliver sleep: by their words, for busybox has one name for all.
-    static std::string sleepers(const std::string& id) { return in(id, "pgrep -f '^(/bin/)?[s]leep 100' | wc -l").out; }
+    static std::string sleepers(const std::string& id) {
+        return in(id, "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done | grep -c '^sleep 100'").out;
+    }
 };
 
 TEST_F(InteractiveTest, AShellOnATerminal) {
