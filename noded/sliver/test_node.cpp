@@ -304,7 +304,9 @@ std::vector<std::string> TestNode::footprint() const {
     for (const struct if_nameindex* link = links; link->if_index != 0; ++link) all.emplace_back(link->if_name);
     ::if_freenameindex(links);
     std::istringstream mounts(readFile("/proc/self/mountinfo").value_or(""));
-    for (std::string line; std::getline(mounts, line);) all.push_back("mount " + line);
+    for (std::string line; std::getline(mounts, line);) {
+        if (line.find(directory_) != std::string::npos) all.push_back("mount " + line);
+    }
     std::sort(all.begin(), all.end());
     return all;
 }
