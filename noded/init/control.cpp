@@ -220,8 +220,9 @@ void Control::close(Connection& connection) {
     connection.socket.reset();
     connection.execution.reset();
     if (connection.pid > 0) {
-        signalCommand(connection.pid, SIGKILL);
+        // In this order: with its leader a session loses the terminal, which then tells of no group any more.
         if (connection.terminal) killForeground(connection.terminal.get());
+        signalCommand(connection.pid, SIGKILL);
     }
     connection.terminal.reset();
 }
