@@ -1,7 +1,9 @@
 #include "noded/init/control.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,10 +22,21 @@ void signalCommand(pid_t pid, int signal) {
     if (::kill(-pid, signal) < 0 && errno == ESRCH) ::kill(pid, signal);
 }
 
-// A shell gives each of its jobs a group.
-void killForeground(int terminal) {
-    const pid_t group = ::tcgetpgrp(terminal);
-    if (group > 1) ::kill(-group, SIGKILL);
+// Every process of the session that the command leads, in whatever group: a shell gives each of its jobs one of its
+// own. Looks again until none is left, for they fork meanwhile.
+void killSession(pid_t leader) {
+    constexpr int kMaxRounds = 16;
+    bool found = true;
+    for (int round = 0; found && round < kMaxRounds; ++round) {
+        found = false;
+        DIR* processes = ::opendir("/proc");
+        if (processes == nullptr) return;
+        while (const dirent* entry = ::readdir(processes)) {
+            const auto pid = static_cast<pid_t>(::strtol(entry->d_name, nullptr, 10));
+            if (pid > 1 && ::getsid(pid) == leader && ::kill(pid, SIGKILL) == 0) found = true;
+        }
+        ::closedir(processes);
+    }
 }
 
 // The descriptors of a command that close with the call: the ends that it takes, whatever becomes of it.
@@ -220,9 +233,8 @@ void Control::close(Connection& connection) {
     connection.socket.reset();
     connection.execution.reset();
     if (connection.pid > 0) {
-        // In this order: with its leader a session loses the terminal, which then tells of no group any more.
-        if (connection.terminal) killForeground(connection.terminal.get());
         signalCommand(connection.pid, SIGKILL);
+        killSession(connection.pid);
     }
     connection.terminal.reset();
 }
