@@ -17,11 +17,6 @@
 namespace homeslice::init {
 namespace {
 
-// The command leads a group from its first steps on; before these it is alone.
-void signalCommand(pid_t pid, int signal) {
-    if (::kill(-pid, signal) < 0 && errno == ESRCH) ::kill(pid, signal);
-}
-
 // Every process of the session that the command leads, in whatever group: a shell gives each of its jobs one of its
 // own. Looks again until none is left, for they fork meanwhile.
 void killSession(pid_t leader) {
@@ -37,6 +32,13 @@ void killSession(pid_t leader) {
         }
         ::closedir(processes);
     }
+}
+
+// The command leads a session and a group from its first steps on; before these it is alone. SIGKILL is for everything
+// that it has started.
+void signalCommand(pid_t pid, int signal) {
+    if (::kill(-pid, signal) < 0 && errno == ESRCH) ::kill(pid, signal);
+    if (signal == SIGKILL) killSession(pid);
 }
 
 // The descriptors of a command that close with the call: the ends that it takes, whatever becomes of it.
@@ -232,10 +234,7 @@ void Control::reply(Connection& connection, uint32_t kind, int32_t value, int fd
 void Control::close(Connection& connection) {
     connection.socket.reset();
     connection.execution.reset();
-    if (connection.pid > 0) {
-        signalCommand(connection.pid, SIGKILL);
-        killSession(connection.pid);
-    }
+    if (connection.pid > 0) signalCommand(connection.pid, SIGKILL);
     connection.terminal.reset();
 }
 
