@@ -106,11 +106,10 @@ absl::Status TestNode::build(const std::string& name) {
 
 absl::Status TestNode::packImage() {
     const std::string rootfs = directory_ + "/rootfs";
-    HS_RETURN_IF_ERROR(shell("mkdir -p " + rootfs + "/bin " + rootfs + "/etc " + rootfs + "/tmp " + rootfs + "/proc " +
-                             rootfs + "/dev " + rootfs + "/sys " + rootfs + "/real && ln -s /real " + rootfs +
-                             "/alias && chmod 1777 " + rootfs + "/tmp && cp \"$(command -v busybox)\" " + rootfs +
-                             "/bin/busybox && for c in $(busybox --list); do [ $c = busybox ] || ln -s busybox " +
-                             rootfs + "/bin/$c; done && echo root:x:0:0::/:/bin/sh > " + rootfs + "/etc/passwd"));
+    HS_RETURN_IF_ERROR(shell("mkdir " + rootfs + " && cd " + rootfs +
+                             " && mkdir bin etc tmp proc dev sys real usr && chmod 1777 tmp && ln -s /real alias"
+                             " && echo root:x:0:0::/:/bin/sh > etc/passwd && cp \"$(command -v busybox)\" bin/busybox"
+                             " && ln -s ../bin usr/bin && busybox --install -s bin"));
     HS_RETURN_IF_ERROR(
         shell("tar -C " + rootfs + " --owner=0 --group=0 --numeric-owner -cf " + directory_ + "/rootfs.tar ."));
     archive_ = directory_ + "/image.tar";
@@ -179,6 +178,7 @@ void TestNode::recordSteps() {
 }
 
 absl::Status TestNode::breakRecord(const SliverId& id) {
+    manager_.reset();  // which may be about to write it
     HS_RETURN_IF_ERROR(store_->put("slivers", id.toString(), "rubbish"));
     return restart();
 }
