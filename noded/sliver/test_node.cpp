@@ -75,9 +75,10 @@ absl::Status TestNode::enterNetwork() {
     return entered;
 }
 
-absl::StatusOr<std::unique_ptr<TestNode>> TestNode::create(const std::string& name) {
+absl::StatusOr<std::unique_ptr<TestNode>> TestNode::create(const std::string& name, uint32_t pool) {
     std::unique_ptr<TestNode> node(new TestNode());
     HS_RETURN_IF_ERROR(node->build(name));
+    node->config_.pool = pool;
     HS_RETURN_IF_ERROR(node->restart());
     return node;
 }

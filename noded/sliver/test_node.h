@@ -25,7 +25,7 @@ public:
     // Moves the process to a network namespace of its own, once; before it has threads.
     static absl::Status enterNetwork();
 
-    static absl::StatusOr<std::unique_ptr<TestNode>> create(const std::string& name);
+    static absl::StatusOr<std::unique_ptr<TestNode>> create(const std::string& name, uint32_t pool = 0);
     ~TestNode();
 
     // noded ends and starts again; its slivers do not.

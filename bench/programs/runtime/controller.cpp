@@ -16,6 +16,7 @@ constexpr size_t kChunk = 256 << 10;
 constexpr uint32_t kCpuMillis = 1000;
 constexpr uint64_t kMemory = 64 << 20;
 constexpr uint32_t kPids = 100;
+constexpr uint32_t kShareAddress = 64;  // slivers of one slice that the data plane spreads packets over
 
 std::string homeAddress(uint64_t interface_id) {
     static const Ipv6Address slice = Ipv6Address::parse("fd51:1ce:0:1::").value();
@@ -93,7 +94,7 @@ v1::ControllerMessage Controller::pictureOf(const std::vector<uint32_t>& indices
         base.mutable_resources()->set_memory_bytes(kMemory);
         base.mutable_resources()->set_pids(kPids);
         sliver.set_home_address(homeAddress(0x10000 + index));
-        sliver.set_slice_address(homeAddress(1));
+        sliver.set_slice_address(homeAddress(1 + index / kShareAddress));
     }
     return message;
 }
