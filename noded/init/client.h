@@ -39,14 +39,14 @@ struct ExecRequest {
 };
 
 // A command that runs in a sliver as a child of its PID 1: same namespaces, cgroup, capabilities, seccomp filter.
-// Destroying the object before the command has ended kills its process group and its terminal's foreground group.
+// Destroying the object before the command has ended kills its process group and the rest of its session.
 class RunningCommand {
 public:
     virtual ~RunningCommand() = default;
     // Blocks until it ends. 0-255; 128+N after signal N; 126 not executable, 127 not found. UNAVAILABLE when the sliver
     // ended first. CANCELLED when the command is detached: nobody will know its end.
     virtual absl::StatusOr<int> wait() = 0;
-    // To the command's process group. Any thread.
+    // To the command's process group, SIGKILL to the rest of its session too. Any thread.
     virtual absl::Status kill(int signal) = 0;
     // Lets the command go on without this object: wait() ends. What it writes to its terminal is dropped from now on.
     // Nothing happens when it has ended. Any thread.

@@ -18,19 +18,21 @@ namespace homeslice::init {
 namespace {
 
 // Every process of the session that the command leads, in whatever group: a shell gives each of its jobs one of its
-// own. Looks again until none is left, for they fork meanwhile.
+// own. Looks again while there are more than before, for they fork meanwhile; those that have ended are still there.
 void killSession(pid_t leader) {
     constexpr int kMaxRounds = 16;
-    bool found = true;
-    for (int round = 0; found && round < kMaxRounds; ++round) {
-        found = false;
+    size_t before = 0;
+    for (int round = 0; round < kMaxRounds; ++round) {
         DIR* processes = ::opendir("/proc");
         if (processes == nullptr) return;
+        size_t count = 0;
         while (const dirent* entry = ::readdir(processes)) {
             const auto pid = static_cast<pid_t>(::strtol(entry->d_name, nullptr, 10));
-            if (pid > 1 && ::getsid(pid) == leader && ::kill(pid, SIGKILL) == 0) found = true;
+            if (pid > 1 && ::getsid(pid) == leader && ::kill(pid, SIGKILL) == 0) ++count;
         }
         ::closedir(processes);
+        if (count <= before) return;
+        before = count;
     }
 }
 
@@ -101,7 +103,10 @@ Control::Wish Control::onReadable(int index) {
         case Request::exec:
             return execute(connection, received);
         case Request::signal:
-            if (connection.pid > 0) signalCommand(connection.pid, received.request.signal_number);
+            if (connection.pid == 0) return {};
+            signalCommand(connection.pid, received.request.signal_number);
+            // Before its end is seen: after it nobody would know the session any more.
+            if (received.request.signal_number == SIGKILL) killSession(connection.pid);
             return {};
         case Request::detach:
             if (connection.pid > 0) return detach(connection);

@@ -8,12 +8,12 @@
 // Control socket: a connection carries one exec with its signals, or one stop.
 //   > exec   + descriptors   < started [+ descriptor: the terminal's master end], then exited when the command has
 //                              ended; or refused
-//   > signal                   to the exec's process group
+//   > signal                   to the exec's process group; SIGKILL as if the connection were closed
 //   > detach                 < detached: the command goes on without the connection, its terminal's output is dropped
 //   > stop
-// Closing the connection kills the exec's process group and, with a terminal, its foreground process group. An exec
-// that asks to be detached from the start is answered by `detached` once the command has been executed, or by `exited`
-// when it could not be.
+// Closing the connection kills the exec's process group and the rest of its session, a shell's jobs say. An exec that
+// asks to be detached from the start is answered by `detached` once the command has been executed, or by `exited` when
+// it could not be.
 #pragma once
 
 #include <cstddef>

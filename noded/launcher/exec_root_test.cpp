@@ -112,11 +112,15 @@ TEST_F(ExecTest, SizeInterruptAndEndOfInput) {
 
 TEST_F(ExecTest, GivingUpATerminalEndsTheForegroundJob) {
     start();
-    Session session = open({"sh", "-i"});
-    type(session, "trap '' HUP; (trap '' HUP; echo go; exec sleep 1000)\n");
-    ASSERT_TRUE(awaitText(session, "go\r\n")) << session.seen;
-    session.command.reset();
-    session.terminal.reset();
+    for (const bool killed : {false, true}) {
+        Session session = open({"sh", "-i"});
+        type(session, "trap '' HUP; (trap '' HUP; echo go; exec sleep 1000)\n");
+        ASSERT_TRUE(awaitText(session, "go\r\n")) << session.seen;
+        if (killed) {
+            EXPECT_TRUE(session.command->kill(SIGKILL).ok());
+            EXPECT_EQ(session.command->wait().value_or(-1), 137);
+        }
+    }
     EXPECT_EQ(
         shell("for i in 0 1 2 3 4 5 6 7 8 9; do grep -qs sleep /proc/[0-9]*/comm || exit 0; sleep 0.2; done; exit 1")
             .status,
