@@ -22,7 +22,7 @@ struct NodedOptions {
     uint16_t api_port = 7401;
     std::string controller;  // "host:port"
     bool home_agent = false;
-    uint32_t pool = 4;          // prepared environments for slivers to come
+    uint32_t pool = 0;          // prepared environments for slivers to come; 0: none
     std::string cgroup_parent;  // relative to the root of each hierarchy
     uint32_t first_id = 1'000'000;
     uint32_t id_ranges = 4096;
