@@ -81,7 +81,7 @@ TEST_F(LabOnDebianTest, AnAddressIsReachedThroughTheHomeAgentAndMoves) {
 TEST_F(LabOnDebianTest, NothingIsLeft) {
     createWeb("--nodes 2");
     HS_EXPECT_DONE(run("slicectl slice rm web"));
-    EXPECT_EQ(outputOf("find /sys/fs/cgroup/homeslice-lab -mindepth 2 -type d -not -name '@pool.*'"), "");
+    EXPECT_EQ(outputOf("find /sys/fs/cgroup/homeslice-lab -mindepth 2 -type d"), "");
     HS_EXPECT_DONE(run("slicectl lab down"));
     EXPECT_EQ(outputOf("ls -d /sys/fs/cgroup/homeslice-lab* /run/netns/hs-lab-* 2>/dev/null || true"), "");
     EXPECT_EQ(outputOf("grep homeslice /proc/self/mounts || true"), "");
