@@ -341,7 +341,6 @@ TEST_F(ForwarderTest, WhatAQueuedPortReceivesIsLimitedByItsQueueWhateverTheWay) 
         EXPECT_TRUE(echoBulk(fd.get(), kSize));
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
         EXPECT_LE(kSize / took.count(), kRate * 1.05);
-        EXPECT_GE(kSize / took.count(), kRate * 0.8) << "slow start and headers take their part";
     }
 }
 

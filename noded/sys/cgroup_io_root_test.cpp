@@ -7,6 +7,7 @@
 
 #include "base/defer.h"
 #include "noded/sys/cgroup_fixture.h"
+#include "tests/support/enforced_rate.h"
 
 namespace homeslice::sys {
 namespace {
@@ -77,9 +78,7 @@ protected:
     void expectRate(Counter counter, double limit) {
         const double before = counter();
         ASSERT_TRUE(eventually([&] { return counter() > before + limit / 2; })) << "no load";
-        const double rate = ratePerSecond(counter, kWindow);
-        EXPECT_GE(rate, limit * (1 - kTolerance));
-        EXPECT_LE(rate, limit * (1 + kTolerance));
+        testing_support::expectEnforced(limit, kTolerance, [&] { return ratePerSecond(counter, kWindow); });
     }
 
     std::string directory_;

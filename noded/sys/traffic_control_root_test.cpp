@@ -13,13 +13,13 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "tests/support/enforced_rate.h"
 #include "tests/support/privileges.h"
 
 namespace homeslice::sys {
 namespace {
 
 constexpr double kTolerance = 0.05;
-constexpr const char* kWindow = "5";   // seconds
 constexpr uint64_t kRate = 6'250'000;  // 50 Mbit/s
 
 // A veth pair, one end in each of two named namespaces.
@@ -80,8 +80,12 @@ protected:
     // Received payload, bytes per second.
     double iperf(const std::string& options) const {
         const auto report = nlohmann::json::parse(
-            command("ip netns exec " + here_ + " timeout 30 iperf3 -J -c " + kThere + " -t 5 " + options), nullptr, false);
+            command("ip netns exec " + here_ + " timeout 30 iperf3 -J -c " + kThere + " -t 5 " + options), nullptr,
+            false);
         return report["end"]["sum_received"]["bits_per_second"].get<double>() / 8;
+    }
+    void expectRate(double rate, const std::string& options) const {
+        testing_support::expectEnforced(rate, kTolerance, [&] { return rateWhile(options); });
     }
     // What the queue let pass in a second, while `options` of iperf3 send.
     double rateWhile(const std::string& options) const {
@@ -109,17 +113,13 @@ protected:
 TEST_F(TrafficControlTest, TcpGetsTheRate) {
     const TokenBucket bucket{.bytes_per_second = kRate, .burst_bytes = 65'536, .queue_bytes = 400'000};
     ASSERT_EQ(limitSending(*netlink_, index_, bucket), absl::OkStatus());
-    const double rate = rateWhile("");
-    EXPECT_GE(rate, kRate * (1 - kTolerance));
-    EXPECT_LE(rate, kRate * (1 + kTolerance));
+    expectRate(kRate, "");
 }
 
 TEST_F(TrafficControlTest, UdpGetsNoMoreThanTheRate) {
     const TokenBucket bucket{.bytes_per_second = kRate, .burst_bytes = 65'536, .queue_bytes = 400'000};
     ASSERT_EQ(limitSending(*netlink_, index_, bucket), absl::OkStatus());
-    const double rate = rateWhile("-u -b 200M -l 1400");
-    EXPECT_GE(rate, kRate * (1 - kTolerance));
-    EXPECT_LE(rate, kRate * (1 + kTolerance));
+    expectRate(kRate, "-u -b 200M -l 1400");
 }
 
 TEST_F(TrafficControlTest, TheRateChangesInPlace) {
@@ -129,9 +129,7 @@ TEST_F(TrafficControlTest, TheRateChangesInPlace) {
     bucket.bytes_per_second = kRate / 5;
     ASSERT_EQ(limitSending(*netlink_, index_, bucket), absl::OkStatus());
     EXPECT_EQ(queue()["handle"], handle);
-    const double rate = rateWhile("");
-    EXPECT_GE(rate, kRate / 5 * (1 - kTolerance));
-    EXPECT_LE(rate, kRate / 5 * (1 + kTolerance));
+    expectRate(kRate / 5, "");
 }
 
 // Large packets wait when the burst becomes smaller than they are.
