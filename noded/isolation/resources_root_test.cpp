@@ -159,6 +159,13 @@ TEST_F(ResourcesTest, ALimitThatCannotBeKeptAbortsTheStart) {
 // A sliver's link by hand, and iperf3 inside.
 class BandwidthTest : public ResourcesTest {
 protected:
+    void TearDown() override {
+        // The kernel takes the other end's namespace down when it pleases, and the link with it.
+        if (auto host = sys::Netlink::open(); host.ok()) EXPECT_EQ(host->deleteLink(kOuterLink), absl::OkStatus());
+        ResourcesTest::TearDown();
+    }
+
+    static constexpr const char* kOuterLink = "hst-port";
     static constexpr const char* kHere = "fd00:7c::1";
     static constexpr const char* kInside = "fd00:7c::2";
     static constexpr uint8_t kLength = 64;
@@ -166,7 +173,7 @@ protected:
     Sliver& plug(const Resources& limits) {
         Sliver& sliver = makeSliver(limits);
         EXPECT_EQ(prepared_, absl::OkStatus());
-        sliver.runtime.link_name = "hst-port";
+        sliver.runtime.link_name = kOuterLink;
         sliver.runtime.sliver_mac = sys::randomMac();
         const pid_t server = spawn(sliver.runtime.cgroup, [] {
             if (::unshare(CLONE_NEWNET) == 0) ::execlp("iperf3", "iperf3", "-s", "--logfile", "/dev/null", nullptr);
