@@ -161,7 +161,9 @@ class BandwidthTest : public ResourcesTest {
 protected:
     void TearDown() override {
         // The kernel takes the other end's namespace down when it pleases, and the link with it.
-        if (auto host = sys::Netlink::open(); host.ok()) EXPECT_EQ(host->deleteLink(kOuterLink), absl::OkStatus());
+        if (auto host = sys::Netlink::open(); host.ok()) {
+            EXPECT_EQ(host->deleteLink(kOuterLink), absl::OkStatus());
+        }
         ResourcesTest::TearDown();
     }
 
