@@ -139,8 +139,7 @@ absl::Status FakeManager::exportDisk(const SliverId& id, uint64_t generation, in
 
 absl::Status FakeForwarder::addPort(const mobility::SliverPort& /*port*/) { return absl::OkStatus(); }
 absl::Status FakeForwarder::removePort(const mobility::SliverPort& /*port*/) { return absl::OkStatus(); }
-absl::Status FakeForwarder::setCareOf(const Ipv6Address& /*home_address*/,
-                                      const std::vector<Ipv6Address>& /*care_of*/) {
+absl::Status FakeForwarder::setCareOf(const Ipv6Address& /*home_address*/, const mobility::CareOfSet& /*care_of*/) {
     return absl::OkStatus();
 }
 

@@ -68,7 +68,7 @@ private:
     std::condition_variable changed_;  // a registration changed
     std::map<HomeAgentAddress, Session> sessions_;
     std::map<BindingKey, Entry> entries_;
-    std::map<Ipv6Address, std::vector<Ipv6Address>> optimized_;  // what the forwarder was told
+    std::map<Ipv6Address, CareOfSet> optimized_;  // what the forwarder was told
     bool stopping_ = false;
     std::thread sender_;
 };
@@ -312,19 +312,20 @@ absl::Status RegisteringGateway::waitRegistered(const BindingKey& key, uint64_t 
 void RegisteringGateway::optimize(const Ipv6Address& home_address) {
     std::vector<const CareOfView*> views;
     for (const auto& [home_agent, session] : sessions_) views.push_back(&session.view);
-    std::vector<Ipv6Address> wanted;
+    CareOfSet wanted;
     for (const Binding& binding : mergedBindings(views, home_address)) {
         const auto local = entries_.find(binding.key);
         const bool is_local = local != entries_.end() && !local->second.leaving;
-        if (!is_local && binding.care_of_address != config_.care_of_address) wanted.push_back(binding.care_of_address);
+        if (!is_local && binding.care_of_address != config_.care_of_address)
+            wanted.members.push_back(memberOf(binding));
     }
     const auto told = optimized_.find(home_address);
-    if (told == optimized_.end() ? wanted.empty() : told->second == wanted) return;
+    if (told == optimized_.end() ? wanted.members.empty() : told->second == wanted) return;
     if (const absl::Status status = forwarder_.setCareOf(home_address, wanted); !status.ok()) {
         logWarning("no direct path to {}: {}", home_address.toString(), messageOf(status));
         return;
     }
-    if (wanted.empty())
+    if (wanted.members.empty())
         optimized_.erase(home_address);
     else
         optimized_[home_address] = std::move(wanted);

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "noded/mobility/fake_forwarder.h"
+#include "noded/mobility/test_care_of.h"
 
 namespace homeslice::mobility {
 namespace {
@@ -168,39 +169,39 @@ TEST_F(AccessGatewayTest, OneOfTwoHomeAgentsIsEnough) {
 TEST_F(AccessGatewayTest, RouteOptimizationFollowsEventsButForLocalSlivers) {
     using Kind = BindingEvent::Kind;
     wire().tell(Kind::bound, kKey, kOther);
-    EXPECT_THAT(forwarder_.careOf(kHome), ElementsAre(kOther));
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kOther));
     gateway_->bind(kKey, 2);
-    EXPECT_THAT(forwarder_.careOf(kHome), IsEmpty());
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
     wire().tell(Kind::bound, kKey, kNode);
-    EXPECT_THAT(forwarder_.careOf(kHome), IsEmpty());
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
     gateway_->unbind(kKey);
-    EXPECT_THAT(forwarder_.careOf(kHome), IsEmpty());
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
     wire().tell(Kind::bound, kKey, kOther);
-    EXPECT_THAT(forwarder_.careOf(kHome), ElementsAre(kOther));
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kOther));
     wire().tell(Kind::unbound, kKey, {});
-    EXPECT_THAT(forwarder_.careOf(kHome), IsEmpty());
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
 }
 
 TEST_F(AccessGatewayTest, SliceAddressGoesToTheOtherNodesToo) {
     gateway_->bind({.home_address = kSlice, .binding_id = 1}, 1);
     wire().tell(BindingEvent::Kind::bound, {.home_address = kSlice, .binding_id = 1}, kNode);
     wire().tell(BindingEvent::Kind::bound, {.home_address = kSlice, .binding_id = 2}, kOther);
-    EXPECT_THAT(forwarder_.careOf(kSlice), ElementsAre(kOther));
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kSlice)), ElementsAre(kOther));
 }
 
 TEST_F(AccessGatewayTest, LeftoversOfAnEarlierLifeGoWithTheFirstSnapshot) {
-    ASSERT_TRUE(forwarder_.setCareOf(kHome, {kOther}).ok());
+    ASSERT_TRUE(forwarder_.setCareOf(kHome, careOf({kOther})).ok());
     wire().callbacks.watching();
     wire().tell(BindingEvent::Kind::bound, {.home_address = kSlice, .binding_id = 2}, kOther);
     wire().tell(BindingEvent::Kind::snapshot_end, {}, {});
-    EXPECT_THAT(forwarder_.careOf(kHome), IsEmpty());
-    EXPECT_THAT(forwarder_.careOf(kSlice), ElementsAre(kOther));
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kSlice)), ElementsAre(kOther));
 }
 
 TEST_F(AccessGatewayTest, EndLeavesTheDataPlaneAlone) {
     wire().tell(BindingEvent::Kind::bound, kKey, kOther);
     gateway_.reset();
-    EXPECT_THAT(forwarder_.careOf(kHome), ElementsAre(kOther));
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kOther));
 }
 
 }  // namespace

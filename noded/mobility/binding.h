@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/ipv6.h"
+#include "noded/mobility/care_of.h"
 
 namespace homeslice::mobility {
 
@@ -56,6 +57,10 @@ struct Binding {
     Monotonic::time_point expires;
     Utc::time_point registered;
 };
+
+constexpr CareOf memberOf(const Binding& binding) {
+    return {.address = binding.care_of_address, .binding_id = binding.key.binding_id};
+}
 
 struct BindingEvent {
     enum class Kind { bound, unbound, snapshot_end } kind = Kind::bound;

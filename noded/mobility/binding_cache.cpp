@@ -105,11 +105,11 @@ std::optional<Monotonic::time_point> BindingCache::nextExpiry() const {
     return deadlines_.top().time;
 }
 
-std::vector<Ipv6Address> BindingCache::careOf(const Ipv6Address& home_address) const {
-    std::vector<Ipv6Address> result;
+CareOfSet BindingCache::careOf(const Ipv6Address& home_address) const {
+    CareOfSet result;
     for (auto entry = entries_.lower_bound({.home_address = home_address, .binding_id = 0});
          entry != entries_.end() && entry->first.home_address == home_address; ++entry)
-        if (entry->second.binding.lifetime_s != 0) result.push_back(entry->second.binding.care_of_address);
+        if (entry->second.binding.lifetime_s != 0) result.members.push_back(memberOf(entry->second.binding));
     return result;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "noded/mobility/binding.h"
+#include "noded/mobility/care_of.h"
 
 namespace homeslice::mobility {
 
@@ -42,7 +43,7 @@ public:
     void erase(const BindingKey& key) { entries_.erase(key); }
 
     // Of all binding ids of `home_address`, in their order.
-    std::vector<Ipv6Address> careOf(const Ipv6Address& home_address) const;
+    CareOfSet careOf(const Ipv6Address& home_address) const;
     std::vector<Binding> list() const;
 
 private:

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "noded/mobility/test_care_of.h"
+
 namespace homeslice::mobility {
 namespace {
 
@@ -38,7 +40,7 @@ TEST_F(BindingCacheTest, GrantsAtMostItsOwnLifetime) {
     EXPECT_EQ(outcome.acknowledgement.lifetime_s, 60u);
     EXPECT_EQ(outcome.acknowledgement.refresh_s, 30u);
     EXPECT_TRUE(outcome.changed);
-    EXPECT_THAT(cache_.careOf(kHome), ElementsAre(kNode1));
+    EXPECT_THAT(addressesOf(cache_.careOf(kHome)), ElementsAre(kNode1));
 }
 
 TEST_F(BindingCacheTest, RefreshIsNoChangeAndMovesTheEnd) {
@@ -49,7 +51,7 @@ TEST_F(BindingCacheTest, RefreshIsNoChangeAndMovesTheEnd) {
     EXPECT_THAT(cache_.expire(now_).ended, IsEmpty());
     now_ += seconds(10);
     EXPECT_EQ(cache_.expire(now_).ended.size(), 1u);
-    EXPECT_THAT(cache_.careOf(kHome), IsEmpty());
+    EXPECT_THAT(addressesOf(cache_.careOf(kHome)), IsEmpty());
 }
 
 TEST_F(BindingCacheTest, SequenceIsComparedModulo65536) {
@@ -66,12 +68,12 @@ TEST_F(BindingCacheTest, SequenceIsComparedModulo65536) {
 TEST_F(BindingCacheTest, HigherGenerationTakesOverWhateverItsSequence) {
     apply(updateOf(kNode1, 900, 1));
     EXPECT_EQ(statusOf(updateOf(kNode2, 1, 2)), BindingStatus::accepted);
-    EXPECT_THAT(cache_.careOf(kHome), ElementsAre(kNode2));
+    EXPECT_THAT(addressesOf(cache_.careOf(kHome)), ElementsAre(kNode2));
     const auto stale = apply(updateOf(kNode1, 901, 1));
     EXPECT_EQ(stale.acknowledgement.status, BindingStatus::generation_stale);
     EXPECT_EQ(stale.acknowledgement.generation, 2u);
     EXPECT_EQ(statusOf(updateOf(kNode1, 902, 1, 0)), BindingStatus::generation_stale);  // its farewell harms nobody
-    EXPECT_THAT(cache_.careOf(kHome), ElementsAre(kNode2));
+    EXPECT_THAT(addressesOf(cache_.careOf(kHome)), ElementsAre(kNode2));
 }
 
 TEST_F(BindingCacheTest, GivenUpAddressStaysFenced) {
@@ -98,9 +100,9 @@ TEST_F(BindingCacheTest, SeveralCareOfAddressesOfOneHomeAddress) {
     apply(updateOf(kNode1, 1, 1, 40, 1));
     apply(updateOf(kNode2, 1, 1, 40, 2));
     apply(updateOf(kNode2, 1, 1, 40, 3));
-    EXPECT_THAT(cache_.careOf(kHome), ElementsAre(kNode1, kNode2, kNode2));
+    EXPECT_THAT(addressesOf(cache_.careOf(kHome)), ElementsAre(kNode1, kNode2, kNode2));
     apply(updateOf(kNode1, 2, 1, 0, 1));
-    EXPECT_THAT(cache_.careOf(kHome), ElementsAre(kNode2, kNode2));
+    EXPECT_THAT(addressesOf(cache_.careOf(kHome)), ElementsAre(kNode2, kNode2));
 }
 
 TEST_F(BindingCacheTest, IsBounded) {
@@ -113,7 +115,7 @@ TEST_F(BindingCacheTest, RestoredBindingLivesOneGreatestLifetime) {
     const Binding binding = apply(updateOf(kNode2, 7, 2)).binding;
     BindingCache reborn({.max_lifetime_s = 60});
     reborn.restore(binding, now_);
-    EXPECT_THAT(reborn.careOf(kHome), ElementsAre(kNode2));
+    EXPECT_THAT(addressesOf(reborn.careOf(kHome)), ElementsAre(kNode2));
     EXPECT_EQ(reborn.apply(updateOf(kNode1, 1, 1), now_, Utc::now()).acknowledgement.status,
               BindingStatus::generation_stale);
     EXPECT_THAT(reborn.expire(now_ + seconds(59)).ended, IsEmpty());

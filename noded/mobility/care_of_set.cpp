@@ -1,36 +1,25 @@
 #include "noded/mobility/care_of_set.h"
 
-#include <algorithm>
-#include <map>
-
 #include "noded/mobility/programs.h"
 
 namespace homeslice::mobility {
 namespace {
 
-// FNV-1a over the address and how many of it came before.
-uint32_t seedOf(const Ipv6Address& address, uint32_t occurrence) {
+// FNV-1a over the binding id: a sliver that moves keeps its flows.
+uint32_t seedOf(uint16_t binding_id) {
     uint32_t hash = 2166136261U;
-    for (const uint8_t byte : address.bytes()) hash = (hash ^ byte) * 16777619U;
-    for (int shift = 0; shift < 32; shift += 8) hash = (hash ^ ((occurrence >> shift) & 0xff)) * 16777619U;
+    for (const int shift : {0, 8}) hash = (hash ^ ((binding_id >> shift) & 0xff)) * 16777619U;
     return hash;
-}
-
-std::vector<Ipv6Address> firstDifferent(const std::vector<Ipv6Address>& care_of) {
-    std::vector<Ipv6Address> result;
-    for (const Ipv6Address& address : care_of)
-        if (std::find(result.begin(), result.end(), address) == result.end() && result.size() < HS_MAX_CARE_OF)
-            result.push_back(address);
-    return result;
 }
 
 }  // namespace
 
-hs_care_of_set makeCareOfSet(const std::vector<Ipv6Address>& care_of) {
+hs_care_of_set makeCareOfSet(const CareOfSet& care_of) {
     hs_care_of_set set{};
-    std::map<Ipv6Address, uint32_t> occurrences;
-    for (const Ipv6Address& address : care_of.size() > HS_MAX_CARE_OF ? firstDifferent(care_of) : care_of)
-        set.members[set.count++] = {.address = toWire(address), .seed = seedOf(address, occurrences[address]++)};
+    for (const CareOf& member : care_of.members) {
+        if (set.count == HS_MAX_CARE_OF) break;
+        set.members[set.count++] = {.address = toWire(member.address), .seed = seedOf(member.binding_id)};
+    }
     return set;
 }
 

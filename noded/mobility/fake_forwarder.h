@@ -14,10 +14,10 @@ public:
     absl::Status closePort(const std::string& /*link_name*/) override { return absl::OkStatus(); }
     absl::Status addPort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
     absl::Status removePort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
-    absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) override {
+    absl::Status setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) override {
         const std::lock_guard lock(mutex_);
         if (!answer_.ok()) return answer_;
-        if (care_of.empty())
+        if (care_of.members.empty())
             care_of_.erase(home_address);
         else
             care_of_[home_address] = care_of;
@@ -55,10 +55,10 @@ public:
         return BindingCounters{};
     }
 
-    std::vector<Ipv6Address> careOf(const Ipv6Address& home_address) {
+    CareOfSet careOf(const Ipv6Address& home_address) {
         const std::lock_guard lock(mutex_);
         const auto found = care_of_.find(home_address);
-        return found == care_of_.end() ? std::vector<Ipv6Address>() : found->second;
+        return found == care_of_.end() ? CareOfSet() : found->second;
     }
     // What setCareOf() says from now on.
     void answerWith(const absl::Status& status) {
@@ -69,7 +69,7 @@ public:
 private:
     std::mutex mutex_;
     absl::Status answer_;
-    std::map<Ipv6Address, std::vector<Ipv6Address>> care_of_;
+    std::map<Ipv6Address, CareOfSet> care_of_;
     std::map<BindingKey, Binding> saved_;
 };
 

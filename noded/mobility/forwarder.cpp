@@ -57,7 +57,7 @@ public:
     absl::Status closePort(const std::string& link_name) override;
     absl::Status addPort(const SliverPort& port) override;
     absl::Status removePort(const SliverPort& port) override;
-    absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) override;
+    absl::Status setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) override;
     absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() override;
     absl::Status setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) override;
     absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) override;
@@ -104,10 +104,10 @@ absl::Status BpfForwarder::removePort(const SliverPort& port) {
     return link.status().code() == absl::StatusCode::kNotFound ? absl::OkStatus() : link.status();
 }
 
-absl::Status BpfForwarder::setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) {
+absl::Status BpfForwarder::setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) {
     const std::lock_guard lock(mutex_);
     const hs_address key = toWire(home_address);
-    if (care_of.empty()) {
+    if (care_of.members.empty()) {
         HS_RETURN_IF_ERROR(programs_.bindings().erase(key));
         HS_RETURN_IF_ERROR(programs_.careOfSets().erase(key));
         return programs_.bindingCounters().erase(key);

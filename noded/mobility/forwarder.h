@@ -17,6 +17,7 @@
 
 #include "base/ipv6.h"
 #include "noded/mobility/binding.h"
+#include "noded/mobility/care_of.h"
 #include "noded/sys/netlink.h"
 #include "spec/sliver_spec.h"
 
@@ -81,10 +82,10 @@ public:
     virtual absl::Status removePort(const SliverPort& port) = 0;
 
     // The care-of addresses of a home address, for encapsulation here (home agent: for everything that arrives; access
-    // gateway: route optimization of what its slivers send). An empty list unbinds. Takes effect for the next packet.
-    // Flows spread over the list, and an address that is in it twice gets twice its share; of more than 64 entries the
-    // first 64 different ones count.
-    virtual absl::Status setCareOf(const Ipv6Address& home_address, const std::vector<Ipv6Address>& care_of) = 0;
+    // gateway: route optimization of what its slivers send), and how its flows spread over them. A set without members
+    // unbinds. Takes effect for the next packet. Members that are draining get no new flow; when all are, new flows
+    // find no one. Of more than HS_MAX_CARE_OF members the first ones count.
+    virtual absl::Status setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) = 0;
     // Every home address that has care-of addresses in the (pinned) map.
     virtual absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() = 0;
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "noded/mobility/home_agent.h"
+#include "noded/mobility/test_care_of.h"
 #include "noded/mobility/test_network.h"
 #include "noded/sys/traffic_control.h"
 #include "tests/support/privileges.h"
@@ -286,13 +287,13 @@ TEST_F(ForwarderTest, SenderThatKnowsTheOldPlaceStillGetsThrough) {
     const EchoServer server(sliver2_.host);
     // node1 believes that sliver 2 is at itself's neighbour, where it was never; the home agent knows better.
     bind(sliver2_.home, *node2_, 2);
-    ASSERT_TRUE(node1_->forwarder->setCareOf(sliver2_.home, {home_agent_->careOf()}).ok());
+    ASSERT_TRUE(node1_->forwarder->setCareOf(sliver2_.home, careOf({home_agent_->careOf()})).ok());
     EXPECT_EQ(tryEcho(sliver1_.host, sliver2_.home), 0);
     sliver2_.unplugFrom(*node2_);
     sliver2_.plugInto(*node1_);
     bind(sliver2_.home, *node1_, 3);
     // The client's packets still go to node2 when the home agent is told late: node2 hands them back, once.
-    ASSERT_TRUE(home_agent_->forwarder->setCareOf(sliver2_.home, {node1_->careOf()}).ok());
+    ASSERT_TRUE(home_agent_->forwarder->setCareOf(sliver2_.home, careOf({node1_->careOf()})).ok());
     ASSERT_TRUE(node2_->forwarder->setCareOf(sliver2_.home, {}).ok());
     EXPECT_EQ(tryEcho(*client_, sliver2_.home), 0);
 }
@@ -305,8 +306,8 @@ TEST_F(ForwarderTest, SliversTalkStraightOnceTheirNodesKnow) {
     const EchoServer server(sliver2_.host);
     EXPECT_EQ(tryEcho(sliver1_.host, sliver2_.home), 0);
     EXPECT_GT(encapsulatedByHomeAgent(), 0u);
-    ASSERT_TRUE(node1_->forwarder->setCareOf(sliver2_.home, {node2_->careOf()}).ok());
-    ASSERT_TRUE(node2_->forwarder->setCareOf(sliver1_.home, {node1_->careOf()}).ok());
+    ASSERT_TRUE(node1_->forwarder->setCareOf(sliver2_.home, careOf({node2_->careOf()})).ok());
+    ASSERT_TRUE(node2_->forwarder->setCareOf(sliver1_.home, careOf({node1_->careOf()})).ok());
     const uint64_t before = encapsulatedByHomeAgent();
     const UniqueFd fd = makeSocket(sliver1_.host, SOCK_STREAM);
     ASSERT_EQ(connectError(fd.get(), sliver2_.home, kEchoPort), 0);

@@ -96,7 +96,7 @@ void CachingHomeAgent::recover() {
     warnUnlessOk(bound.status(), "read the forwarded addresses");
     if (!bound.ok()) return;
     for (const Ipv6Address& address : *bound)
-        if (cache_.careOf(address).empty()) unconfirmed_.insert(address);
+        if (cache_.careOf(address).members.empty()) unconfirmed_.insert(address);
 }
 
 std::optional<BindingStatus> CachingHomeAgent::forbid(const Ipv6Address& sender, const BindingUpdate& update) const {

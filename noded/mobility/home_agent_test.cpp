@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "noded/mobility/fake_forwarder.h"
+#include "noded/mobility/test_care_of.h"
 
 namespace homeslice::mobility {
 namespace {
@@ -71,11 +72,11 @@ protected:
 TEST_F(HomeAgentTest, ForwardsToWhereTheBindingSays) {
     start();
     EXPECT_EQ(send(updateOf(kNode1, 1, 1)), BindingStatus::accepted);
-    EXPECT_THAT(forwarder_.careOf(kHome), ElementsAre(kNode1));
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kNode1));
     EXPECT_EQ(send(updateOf(kNode2, 1, 2)), BindingStatus::accepted);
-    EXPECT_THAT(forwarder_.careOf(kHome), ElementsAre(kNode2));
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kNode2));
     EXPECT_EQ(send(updateOf(kNode2, 2, 2, 0)), BindingStatus::accepted);
-    EXPECT_THAT(forwarder_.careOf(kHome), IsEmpty());
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
 }
 
 TEST_F(HomeAgentTest, RefusesOthersCareOfAndForeignHomeAddresses) {
@@ -116,7 +117,7 @@ TEST_F(HomeAgentTest, BindingsExpire) {
     send(updateOf(kNode1, 1, 1, 1));
     EXPECT_THAT(events_.waitFor(3),
                 ElementsAre(BindingEvent::Kind::snapshot_end, BindingEvent::Kind::bound, BindingEvent::Kind::unbound));
-    EXPECT_THAT(forwarder_.careOf(kHome), IsEmpty());
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
 }
 
 TEST_F(HomeAgentTest, RestartForgetsNoGeneration) {
@@ -124,21 +125,21 @@ TEST_F(HomeAgentTest, RestartForgetsNoGeneration) {
     send(updateOf(kNode2, 1, 2));
     start();
     EXPECT_EQ(send(updateOf(kNode1, 9, 1)), BindingStatus::generation_stale);
-    EXPECT_THAT(forwarder_.careOf(kHome), ElementsAre(kNode2));
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kNode2));
     EXPECT_EQ(send(updateOf(kNode2, 2, 2)), BindingStatus::accepted);
 }
 
 TEST_F(HomeAgentTest, WhatNobodyConfirmsAfterARestartEnds) {
     const Ipv6Address unknown = *Ipv6Address::parse("fd51:1ce:0:1::1:7");
-    ASSERT_TRUE(forwarder_.setCareOf(unknown, {kNode1}).ok());
+    ASSERT_TRUE(forwarder_.setCareOf(unknown, careOf({kNode1})).ok());
     start();
     send(updateOf(kNode2, 1, 2));
     start(1);
     home_agent_->watch(events_.watcher());
     EXPECT_EQ(events_.waitFor(3).back(), BindingEvent::Kind::unbound);
-    EXPECT_THAT(forwarder_.careOf(kHome), IsEmpty());
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
     home_agent_->list();  // after the expiry round that settles both
-    EXPECT_THAT(forwarder_.careOf(unknown), IsEmpty());
+    EXPECT_THAT(addressesOf(forwarder_.careOf(unknown)), IsEmpty());
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 
+#include "noded/mobility/test_care_of.h"
 #include "noded/mobility/test_network.h"
 #include "noded/mobility/test_packet.h"
 #include "tests/support/privileges.h"
@@ -154,7 +155,7 @@ protected:
 
 TEST_F(ProgramsTest, HomeAgentEncapsulatesByteForByte) {
     open(true);
-    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
     const Bytes payload = udp(1000, 2000);
     const auto result = fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, payload, {.traffic_class = 0x2a}));
     EXPECT_EQ(result.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
@@ -183,7 +184,7 @@ TEST_F(ProgramsTest, HomeAgentLeavesUnboundAndForeignToTheKernel) {
 
 TEST_F(ProgramsTest, HomeAgentLetsTheKernelAnswerTooBigAndHopLimit) {
     open(true);
-    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
     EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1412))).mark, 0u);  // 1460 bytes
     const auto big = fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1413)));
     EXPECT_EQ(big.action, static_cast<uint32_t>(TC_ACT_OK));
@@ -195,7 +196,7 @@ TEST_F(ProgramsTest, HomeAgentLetsTheKernelAnswerTooBigAndHopLimit) {
 
 TEST_F(ProgramsTest, SegmentsCountNotTheWholeBuffer) {
     open(true);
-    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
     const Bytes packet =
         ethernet(kUplinkMac, kRouterMac) + ipv6(kClient, kRemote, IPPROTO_TCP, tcp(1, 80, kAck) + Bytes(3000, 0));
     EXPECT_EQ(run("uplink_ingress", "up0", packet, 1400).mark, 0u);
@@ -204,7 +205,7 @@ TEST_F(ProgramsTest, SegmentsCountNotTheWholeBuffer) {
 
 TEST_F(ProgramsTest, FlowsSpreadOverCareOfAddressesAndStay) {
     open(true);
-    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kPeer3}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, careOf({kPeer, kPeer3})).ok());
     std::map<unsigned, Ipv6Address> chosen;
     for (unsigned port = 1000; port < 1200; ++port)
         chosen[port] = outerDestination(fromUplink(ipv6(kClient, kSlice, IPPROTO_TCP, tcp(port, 80, kSyn))).packet);
@@ -212,12 +213,12 @@ TEST_F(ProgramsTest, FlowsSpreadOverCareOfAddressesAndStay) {
     EXPECT_GT(on_peer, 60);
     EXPECT_LT(on_peer, 140);
     // A third one takes new flows only.
-    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kPeer3, kHomeAgent}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, careOf({kPeer, kPeer3, kHomeAgent})).ok());
     for (const auto& [port, care_of] : chosen)
         EXPECT_EQ(outerDestination(fromUplink(ipv6(kClient, kSlice, IPPROTO_TCP, tcp(port, 80, kAck))).packet),
                   care_of);
     // When one goes, the flows of the other stay.
-    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kHomeAgent}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, careOf({kPeer, kHomeAgent})).ok());
     for (const auto& [port, care_of] : chosen) {
         const auto now = outerDestination(fromUplink(ipv6(kClient, kSlice, IPPROTO_TCP, tcp(port, 80, kAck))).packet);
         if (care_of == kPeer) {
@@ -229,7 +230,7 @@ TEST_F(ProgramsTest, FlowsSpreadOverCareOfAddressesAndStay) {
 
 TEST_F(ProgramsTest, IcmpErrorsFollowTheFlowThatTheyQuote) {
     open(true);
-    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kPeer3}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, careOf({kPeer, kPeer3})).ok());
     const Ipv6Address router = address("2001:db8::1");
     for (unsigned port = 1000; port < 1050; ++port) {
         const auto forward = fromUplink(ipv6(kClient, kSlice, IPPROTO_TCP, tcp(port, 80, kSyn)));
@@ -241,7 +242,7 @@ TEST_F(ProgramsTest, IcmpErrorsFollowTheFlowThatTheyQuote) {
 
 TEST_F(ProgramsTest, FragmentsOfOnePacketMeet) {
     open(true);
-    ASSERT_TRUE(forwarder_->setCareOf(kSlice, {kPeer, kPeer3}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kSlice, careOf({kPeer, kPeer3})).ok());
     for (uint8_t host = 1; host < 30; ++host) {
         const Ipv6Address client = kClient.withInterfaceId(host);
         const auto first = fromUplink(ipv6(client, kSlice, 44, Bytes{17, 0, 0, 1, 0, 0, 0, 9} + udp(5, 6, 64)));
@@ -252,7 +253,7 @@ TEST_F(ProgramsTest, FragmentsOfOnePacketMeet) {
 
 TEST_F(ProgramsTest, PlainPacketsBetweenHomeAddressesAreForged) {
     open(true);
-    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
     EXPECT_EQ(fromUplink(ipv6(kLocal, kRemote, IPPROTO_TCP, tcp(1, 22, kSyn))).action,
               static_cast<uint32_t>(TC_ACT_SHOT));
     EXPECT_EQ(counters().dropped_spoofed_source, 1u);
@@ -260,7 +261,7 @@ TEST_F(ProgramsTest, PlainPacketsBetweenHomeAddressesAreForged) {
 
 TEST_F(ProgramsTest, HomeAgentSendsTunnelledPacketsOn) {
     open(true);
-    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer3}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer3})).ok());
     const Bytes inner = ipv6(kOtherSlice, kRemote, IPPROTO_UDP, udp(1, 2));
     const auto onward = fromUplink(tunnel(kPeer, inner));
     EXPECT_EQ(onward.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
@@ -399,7 +400,7 @@ TEST_F(ProgramsTest, LostSliverIsSoughtAtTheHomeAgentOnce) {
               static_cast<uint32_t>(TC_ACT_SHOT));
     EXPECT_EQ(counters().dropped_no_sliver, 1u);
     // Where the sliver went is known: straight there.
-    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer3}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer3})).ok());
     EXPECT_EQ(outerDestination(fromUplink(tunnel(kPeer, inner)).packet), kPeer3);
     EXPECT_EQ(fromUplink(tunnel(kPeer, ipv6(kClient, kClient, IPPROTO_TCP, tcp(1, 80, kAck)))).action,
               static_cast<uint32_t>(TC_ACT_SHOT));
@@ -491,7 +492,7 @@ TEST_F(ProgramsTest, SliverReachesSlivers) {
     EXPECT_EQ(outerSource(unknown.packet), kSelf);
     EXPECT_EQ(outerDestination(unknown.packet), kHomeAgent);
     EXPECT_EQ(inside(unknown.packet), ipv6(kLocal, kRemote, IPPROTO_TCP, payload, {.hop_limit = 63}));
-    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
     EXPECT_EQ(outerDestination(fromSliver(ipv6(kLocal, kRemote, IPPROTO_TCP, payload)).packet), kPeer);
     EXPECT_EQ(fromSliver(ipv6(kLocal, kRemote, IPPROTO_TCP, payload, {.hop_limit = 1})).mark,
               static_cast<uint32_t>(HS_KERNEL_MARK));
@@ -524,7 +525,7 @@ TEST_F(ProgramsTest, NodeItselfReachesSlivers) {
 
 TEST_F(ProgramsTest, PinnedMapsOutliveTheForwarder) {
     open(true);
-    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {kPeer}).ok());
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
     Binding binding;
     binding.key = {.home_address = kRemote, .binding_id = 3};
     binding.care_of_address = kPeer;
