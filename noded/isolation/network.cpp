@@ -24,6 +24,7 @@ mobility::SliverPort portOf(const SliverSpec& spec, const SliverRuntime& runtime
             .sliver_mac = runtime.sliver_mac,
             .home_address = spec.home_address,
             .slice_address = spec.slice_address,
+            .binding_id = static_cast<uint16_t>(spec.id.index),
             .exposed = spec.base.exposed,
             .queued = spec.base.resources.network_ingress_bps != 0};
 }

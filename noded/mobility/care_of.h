@@ -15,6 +15,8 @@ struct CareOf {
     uint16_t binding_id = 0;  // RFC 5648; 0: the address belongs to one sliver alone
     uint16_t weight = kDefaultWeight;
     bool draining = false;  // takes no new flow, goes on with those that it has
+    uint32_t load = 0;      // connections that it has open, as it says itself
+    uint16_t report = 0;    // differs from word to word of it: with a new one it is asked again what it has
 
     bool operator==(const CareOf&) const = default;
 };

@@ -1,13 +1,21 @@
-// The care-of addresses of one home address as the programs want them.
+// Those who share a home address, as the programs want them.
 #pragma once
+
+#include <vector>
 
 #include "noded/mobility/bpf/layout.h"
 #include "noded/mobility/care_of.h"
 
 namespace homeslice::mobility {
 
-// `care_of` has members; of more than HS_MAX_CARE_OF the first ones count. The result depends on nothing but the
-// members, so that all nodes choose alike.
-hs_care_of_set makeCareOfSet(const CareOfSet& care_of);
+// Of more than HS_MAX_MEMBERS the ones with the least ids count. The result depends on nothing but the members, so that
+// all nodes choose alike.
+hs_set makeSet(std::vector<hs_member> members, Balance balance);
+
+Balance balanceOf(const hs_set& set);
+hs_member wireMember(const CareOf& care_of);
+
+// One care-of address that nobody shares: the programs need no set, and remember no flow.
+bool isPlain(const CareOfSet& care_of);
 
 }  // namespace homeslice::mobility

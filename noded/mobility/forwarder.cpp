@@ -10,6 +10,7 @@
 #include "noded/mobility/care_of_set.h"
 #include "noded/mobility/port_table.h"
 #include "noded/mobility/programs.h"
+#include "noded/mobility/shared_sets.h"
 #include "noded/mobility/steering.h"
 
 namespace homeslice::mobility {
@@ -50,7 +51,8 @@ public:
         : config_(config),
           programs_(std::move(programs)),
           netlink_(std::move(netlink)),
-          ports_(programs_),
+          sets_(programs_),
+          ports_(programs_, sets_),
           sliver_mtu_(uplink.mtu - HS_TUNNEL_OVERHEAD) {}
 
     uint32_t sliverMtu() const override { return sliver_mtu_; }
@@ -75,6 +77,7 @@ private:
     Programs programs_;
     std::mutex mutex_;  // guards all below, and every change to a map
     sys::Netlink netlink_;
+    const SharedSets sets_;
     PortTable ports_;
     std::set<int> closed_;  // links that have the programs and are no ports yet
     const uint32_t sliver_mtu_;
@@ -107,17 +110,23 @@ absl::Status BpfForwarder::removePort(const SliverPort& port) {
 absl::Status BpfForwarder::setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) {
     const std::lock_guard lock(mutex_);
     const hs_address key = toWire(home_address);
+    const hs_set_key set_key{.home_address = key, .scope = HS_SCOPE_CARE_OF};
     if (care_of.members.empty()) {
         HS_RETURN_IF_ERROR(programs_.bindings().erase(key));
-        HS_RETURN_IF_ERROR(programs_.careOfSets().erase(key));
+        HS_RETURN_IF_ERROR(sets_.erase(set_key));
         return programs_.bindingCounters().erase(key);
     }
-    const hs_care_of_set set = makeCareOfSet(care_of);
     HS_RETURN_IF_ERROR(programs_.bindingCounters().putIfAbsent(key, {}));
+    const bool plain = isPlain(care_of);
     // The set is there before the binding points to it, and until no binding does.
-    if (set.count > 1) HS_RETURN_IF_ERROR(programs_.careOfSets().put(key, set));
-    HS_RETURN_IF_ERROR(programs_.bindings().put(key, {.count = set.count, .care_of = set.members[0].address}));
-    return set.count > 1 ? absl::OkStatus() : programs_.careOfSets().erase(key);
+    if (!plain) {
+        std::vector<hs_member> members;
+        for (const CareOf& member : care_of.members) members.push_back(wireMember(member));
+        HS_RETURN_IF_ERROR(sets_.put(set_key, std::move(members), care_of.balance));
+    }
+    const hs_address first = toWire(care_of.members[0].address);
+    HS_RETURN_IF_ERROR(programs_.bindings().put(key, {.shared = plain ? 0U : 1U, .care_of = first}));
+    return plain ? sets_.erase(set_key) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Ipv6Address>> BpfForwarder::boundAddresses() {

@@ -37,6 +37,10 @@ struct SliverPort {
     sys::MacAddress sliver_mac{};
     Ipv6Address home_address;
     Ipv6Address slice_address;
+    uint16_t binding_id = 0;           // under which it serves the slice's address
+    uint16_t weight = kDefaultWeight;  // its part in that
+    bool draining = false;             // takes no new flow to that
+    Balance balance = Balance::hash;   // among the slice's slivers on this node
     std::vector<ExposedPort> exposed;  // reachable from outside the slice; ICMPv6 and answers always pass
     bool queued = false;               // what it receives goes through the host end's queue, which limits its bandwidth
 };
@@ -75,8 +79,8 @@ public:
 
     // Attaches the port's programs to a link that is no port yet: they drop everything until addPort().
     virtual absl::Status closePort(const std::string& link_name) = 0;
-    // Attaches the port's programs and lets packets in. Safe to repeat. The first 64 slivers of a slice share what
-    // arrives here for the slice's address.
+    // Attaches the port's programs and lets packets in. Safe to repeat, also with another share. The slivers of a slice
+    // share what arrives here for the slice's address, HS_MAX_MEMBERS of them at most.
     virtual absl::Status addPort(const SliverPort& port) = 0;
     // Safe to repeat, also when the link has gone already.
     virtual absl::Status removePort(const SliverPort& port) = 0;
@@ -84,7 +88,7 @@ public:
     // The care-of addresses of a home address, for encapsulation here (home agent: for everything that arrives; access
     // gateway: route optimization of what its slivers send), and how its flows spread over them. A set without members
     // unbinds. Takes effect for the next packet. Members that are draining get no new flow; when all are, new flows
-    // find no one. Of more than HS_MAX_CARE_OF members the first ones count.
+    // find no one. Of more than HS_MAX_MEMBERS members the first ones count.
     virtual absl::Status setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) = 0;
     // Every home address that has care-of addresses in the (pinned) map.
     virtual absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() = 0;

@@ -191,6 +191,7 @@ private:
                      .sliver_mac = sys::randomMac(),
                      .home_address = {},
                      .slice_address = {},
+                     .binding_id = static_cast<uint16_t>(home.interfaceId()),
                      .exposed = {}};
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "noded/mobility/care_of_set.h"
 
 namespace homeslice::mobility {
 namespace {
@@ -27,11 +28,8 @@ hs_port toWire(const SliverPort& port) {
     return result;
 }
 
-hs_local without(const hs_local& local, uint32_t link) {
-    hs_local result{};
-    for (const uint32_t other : std::span(local.links, local.count))
-        if (other != link) result.links[result.count++] = other;
-    return result;
+hs_set_key sharersOf(const Ipv6Address& slice_address) {
+    return {.home_address = mobility::toWire(slice_address), .scope = HS_SCOPE_LOCAL};
 }
 
 }  // namespace
@@ -39,13 +37,13 @@ hs_local without(const hs_local& local, uint32_t link) {
 absl::Status PortTable::add(const SliverPort& port, uint32_t link) {
     // The sliver may have had another link, and the index may have belonged to another sliver, when noded last looked.
     if (const auto before = programs_.localSlivers().get(mobility::toWire(port.home_address));
-        before && before->count == 1 && before->links[0] != link)
-        HS_RETURN_IF_ERROR(forget(before->links[0], port.slice_address));
+        before && before->link != link)
+        HS_RETURN_IF_ERROR(forget(before->link, port.slice_address));
     if (const auto before = programs_.ports().get(link)) {
         const Ipv6Address home = fromWire(before->home_address);
         if (home != port.home_address) {
-            HS_RETURN_IF_ERROR(withdraw(home, link));
-            HS_RETURN_IF_ERROR(withdraw(fromWire(before->slice_address), link));
+            HS_RETURN_IF_ERROR(withdrawOwn(home, link));
+            HS_RETURN_IF_ERROR(withdrawShare(fromWire(before->slice_address), link));
         }
     }
     HS_RETURN_IF_ERROR(programs_.ports().put(link, toWire(port)));
@@ -65,37 +63,56 @@ absl::Status PortTable::setExposed(uint32_t link, const std::vector<ExposedPort>
 
 absl::Status PortTable::letIn(const SliverPort& port, uint32_t link) {
     const auto map = programs_.localSlivers();
-    HS_RETURN_IF_ERROR(map.put(mobility::toWire(port.home_address), {.count = 1, .links = {link}}));
+    HS_RETURN_IF_ERROR(map.put(mobility::toWire(port.home_address), {.link = link, .shared = 0}));
     if (port.slice_address.isUnspecified()) return absl::OkStatus();
-    hs_local sharers = map.get(mobility::toWire(port.slice_address)).value_or(hs_local{});
-    const std::span links(sharers.links, sharers.count);
-    if (std::find(links.begin(), links.end(), link) != links.end()) return absl::OkStatus();
-    if (sharers.count == HS_MAX_LOCAL) {
+    HS_RETURN_IF_ERROR(share(port, link));
+    return map.put(mobility::toWire(port.slice_address), {.link = 0, .shared = 1});
+}
+
+absl::Status PortTable::share(const SliverPort& port, uint32_t link) {
+    std::vector<hs_member> members = sets_.members(sharersOf(port.slice_address));
+    std::erase_if(members,
+                  [&](const hs_member& member) { return member.link == link || member.id == port.binding_id; });
+    if (members.size() == HS_MAX_MEMBERS) {
         logWarning("{} is served by {} slivers here; {} gets nothing of it", port.slice_address.toString(),
-                   sharers.count, port.link_name);
+                   members.size(), port.link_name);
         return absl::OkStatus();
     }
-    sharers.links[sharers.count++] = link;
-    return map.put(mobility::toWire(port.slice_address), sharers);
+    members.push_back({.care_of = {},
+                       .link = link,
+                       .id = port.binding_id,
+                       .weight = port.draining ? uint16_t{0} : port.weight,
+                       .report = 0,
+                       .load = 0});
+    return sets_.put(sharersOf(port.slice_address), std::move(members), port.balance);
 }
 
 absl::Status PortTable::remove(const SliverPort& port) {
     const auto local = programs_.localSlivers().get(mobility::toWire(port.home_address));
-    if (!local || local->count == 0) return absl::OkStatus();
-    HS_RETURN_IF_ERROR(withdraw(port.home_address, local->links[0]));
-    return forget(local->links[0], port.slice_address);
+    if (!local) return absl::OkStatus();
+    HS_RETURN_IF_ERROR(withdrawOwn(port.home_address, local->link));
+    return forget(local->link, port.slice_address);
 }
 
-absl::Status PortTable::withdraw(const Ipv6Address& address, uint32_t link) {
+absl::Status PortTable::withdrawOwn(const Ipv6Address& home_address, uint32_t link) {
     const auto map = programs_.localSlivers();
-    const auto local = map.get(mobility::toWire(address));
-    if (!local) return absl::OkStatus();
-    const hs_local rest = without(*local, link);
-    return rest.count == 0 ? map.erase(mobility::toWire(address)) : map.put(mobility::toWire(address), rest);
+    const auto local = map.get(mobility::toWire(home_address));
+    return local && local->link == link ? map.erase(mobility::toWire(home_address)) : absl::OkStatus();
+}
+
+absl::Status PortTable::withdrawShare(const Ipv6Address& slice_address, uint32_t link) {
+    const hs_set_key key = sharersOf(slice_address);
+    const auto before = programs_.sets().get(key);
+    if (!before) return absl::OkStatus();
+    std::vector<hs_member> rest = sets_.members(key);
+    std::erase_if(rest, [&](const hs_member& member) { return member.link == link; });
+    if (!rest.empty()) return sets_.put(key, std::move(rest), balanceOf(*before));
+    HS_RETURN_IF_ERROR(programs_.localSlivers().erase(key.home_address));
+    return sets_.erase(key);
 }
 
 absl::Status PortTable::forget(uint32_t link, const Ipv6Address& slice_address) {
-    HS_RETURN_IF_ERROR(withdraw(slice_address, link));
+    HS_RETURN_IF_ERROR(withdrawShare(slice_address, link));
     HS_RETURN_IF_ERROR(setExposed(link, {}));
     return programs_.ports().erase(link);
 }

@@ -7,13 +7,14 @@
 
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/programs.h"
+#include "noded/mobility/shared_sets.h"
 
 namespace homeslice::mobility {
 
-// Threads: one caller at a time. `programs` outlives the table.
+// Threads: one caller at a time. Both arguments outlive the table.
 class PortTable {
 public:
-    explicit PortTable(const Programs& programs) : programs_(programs) {}
+    PortTable(const Programs& programs, const SharedSets& sets) : programs_(programs), sets_(sets) {}
 
     // Everything that the port's programs look up. No packet is led to it yet.
     absl::Status add(const SliverPort& port, uint32_t link);
@@ -24,10 +25,13 @@ public:
 
 private:
     absl::Status setExposed(uint32_t link, const std::vector<ExposedPort>& exposed);
-    absl::Status withdraw(const Ipv6Address& address, uint32_t link);
+    absl::Status share(const SliverPort& port, uint32_t link);
+    absl::Status withdrawShare(const Ipv6Address& slice_address, uint32_t link);
+    absl::Status withdrawOwn(const Ipv6Address& home_address, uint32_t link);
     absl::Status forget(uint32_t link, const Ipv6Address& slice_address);
 
     const Programs& programs_;
+    const SharedSets& sets_;
 };
 
 }  // namespace homeslice::mobility

@@ -31,7 +31,7 @@ int logLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
 std::string layoutDirectory() { return "v" + std::to_string(HS_LAYOUT_VERSION); }
 
 void sizeMaps(const forwarder_bpf& skeleton, bool home_agent) {
-    if (home_agent) bpf_map__set_max_entries(skeleton.maps.care_of_flows, HS_FLOWS_HOME_AGENT);
+    if (home_agent) bpf_map__set_max_entries(skeleton.maps.flows, HS_FLOWS_HOME_AGENT);
 }
 
 absl::Status setPinPaths(const forwarder_bpf& skeleton, const std::string& directory) {
@@ -146,8 +146,9 @@ BpfMap<hs_address, hs_local> Programs::localSlivers() const {
 BpfMap<hs_address, hs_binding> Programs::bindings() const {
     return viewOf<hs_address, hs_binding>(skeleton_->maps.bindings);
 }
-BpfMap<hs_address, hs_care_of_set> Programs::careOfSets() const {
-    return viewOf<hs_address, hs_care_of_set>(skeleton_->maps.care_of_sets);
+BpfMap<hs_set_key, hs_set> Programs::sets() const { return viewOf<hs_set_key, hs_set>(skeleton_->maps.sets); }
+BpfMap<hs_set_key, hs_set_state> Programs::setStates() const {
+    return viewOf<hs_set_key, hs_set_state>(skeleton_->maps.set_states);
 }
 BpfMap<hs_address, hs_binding_counters> Programs::bindingCounters() const {
     return viewOf<hs_address, hs_binding_counters>(skeleton_->maps.binding_counters);

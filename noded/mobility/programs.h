@@ -33,7 +33,8 @@ public:
     BpfMap<hs_exposed, __u8> exposed() const;
     BpfMap<hs_address, hs_local> localSlivers() const;
     BpfMap<hs_address, hs_binding> bindings() const;
-    BpfMap<hs_address, hs_care_of_set> careOfSets() const;
+    BpfMap<hs_set_key, hs_set> sets() const;
+    BpfMap<hs_set_key, hs_set_state> setStates() const;
     BpfMap<hs_address, hs_binding_counters> bindingCounters() const;
     BpfMap<hs_saved_key, hs_saved_binding> savedBindings() const;
     // The sum over the processors.

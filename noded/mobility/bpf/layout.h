@@ -6,22 +6,23 @@
 
 #include <linux/types.h>
 
-#define HS_LAYOUT_VERSION 2
+#define HS_LAYOUT_VERSION 3
 
 enum {
     HS_TUNNEL_OVERHEAD = 40,  // one IPv6 header (RFC 2473)
     HS_TUNNEL_HOP_LIMIT = 64,
     HS_KERNEL_MARK = 0x4853,  // skb->mark of packets that the kernel shall answer with an ICMPv6 error
-    HS_MAX_CARE_OF = 64,      // care-of addresses that share the flows of one home address
-    HS_MAX_LOCAL = 64,        // slivers of one node that share the flows of one slice address
-    HS_MAX_PORTS = 4096,      // slivers of one node
-    HS_MAX_EXPOSED = 65536,   // exposed ports of all slivers of one node
+    HS_MAX_MEMBERS = 128,     // that share the flows of one home address
+    HS_MAX_TURNS = 512,
+    HS_MAX_PORTS = 4096,     // slivers of one node
+    HS_MAX_EXPOSED = 65536,  // exposed ports of all slivers of one node
     HS_MAX_PEERS = 16384,
     HS_MAX_GUARDED = 64,
     HS_MAX_BINDINGS = 1000000,
-    HS_MAX_CARE_OF_SETS = 65536,  // home addresses with more than one care-of address
+    HS_MAX_SETS = 65536,  // home addresses that several share
     HS_FLOWS_HOME_AGENT = 262144,
-    HS_FLOWS_ACCESS_GATEWAY = 16384,
+    HS_FLOWS_ACCESS_GATEWAY = 32768,
+    HS_FRAGMENTED = 4096,
     HS_UDP_FLOWS = 65536,
 };
 
@@ -75,24 +76,63 @@ struct hs_exposed {
 
 // Value of `local_slivers`, key: home address or slice address.
 struct hs_local {
-    __u32 count;
-    __u32 links[HS_MAX_LOCAL];  // interface indices
+    __u32 link;    // interface index
+    __u32 shared;  // several may have it: see `sets`
 };
 
-// Value of `bindings`, key: home address. With count above one `care_of_sets` holds them all.
+// Value of `bindings`, key: home address.
 struct hs_binding {
-    __u32 count;
+    __u32 shared;  // several may have it: see `sets`
     struct hs_address care_of;
 };
 
-struct hs_care_of {
-    struct hs_address address;
-    __u32 seed;  // its part in the rendezvous hash; differs between equal addresses, so that they weigh double
+enum hs_scope {
+    HS_SCOPE_CARE_OF,  // among care-of addresses
+    HS_SCOPE_LOCAL,    // among the slivers of this node
 };
 
-struct hs_care_of_set {
+// Key of `sets`.
+struct hs_set_key {
+    struct hs_address home_address;
+    __u32 scope;  // enum hs_scope
+};
+
+// One of those that share the flows of a home address.
+struct hs_member {
+    struct hs_address care_of;  // of HS_SCOPE_CARE_OF
+    __u32 link;                 // of HS_SCOPE_LOCAL: interface index
+    __u32 id;                   // binding id: the flows of a member are its own wherever it is
+    __u16 weight;               // its share of new flows; 0: none
+    __u16 report;               // tells one word of its load from the next
+    __u32 load;                 // connections that it had when it last said so
+};
+
+enum hs_balance {
+    HS_BALANCE_HASH,
+    HS_BALANCE_TURNS,
+    HS_BALANCE_LOAD,
+};
+
+// Value of `sets`.
+struct hs_set {
     __u32 count;
-    struct hs_care_of members[HS_MAX_CARE_OF];
+    __u32 balance;                // enum hs_balance
+    __u32 equal;                  // all that take new flows have the same weight
+    __u32 turns;                  // entries of `schedule`
+    __u8 schedule[HS_MAX_TURNS];  // places in `members`, in the order of their turns
+    struct hs_member members[HS_MAX_MEMBERS];
+};
+
+// Value of `set_states`, key: as of `sets`. Only for those whose balance needs it.
+struct hs_set_state {
+    __u64 turn;
+    __u32 given[HS_MAX_MEMBERS];  // flows since the member last told its load, by place
+};
+
+// Value of `flows`: whose the flow is.
+struct hs_chosen {
+    __u32 id;
+    __u32 place;  // where it was in `members`
 };
 
 // Value of `binding_counters`, key: home address.
@@ -102,14 +142,22 @@ struct hs_binding_counters {
 };
 
 // A flow as its packets towards the home address carry it. ICMPv6 echo: both ports are the identifier. Fragments: no
-// ports and protocol 0, so that all of a packet meet.
+// ports and protocol 0, so that all of a packet take one path.
 struct hs_flow {
     struct hs_address source;
     struct hs_address destination;
     __be16 source_port;
     __be16 destination_port;
     __u8 protocol;
-    __u8 reserved[3];
+    __u8 scope;  // enum hs_scope; only in the key of `flows`
+    __u8 reserved[2];
+};
+
+// Key of `fragmented`: the packets that come in fragments; the value is a hs_flow.
+struct hs_fragmented {
+    struct hs_address source;
+    struct hs_address destination;
+    __be32 identification;
 };
 
 // Key of `saved_bindings`, the home agent's memory across a restart of noded.
@@ -154,9 +202,13 @@ HS_STATIC_ASSERT(sizeof(struct hs_address) == 16);
 HS_STATIC_ASSERT(sizeof(struct hs_node) == 80);
 HS_STATIC_ASSERT(sizeof(struct hs_port) == 48);
 HS_STATIC_ASSERT(sizeof(struct hs_exposed) == 8);
-HS_STATIC_ASSERT(sizeof(struct hs_local) == 4 + 4 * HS_MAX_LOCAL);
+HS_STATIC_ASSERT(sizeof(struct hs_local) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_binding) == 20);
-HS_STATIC_ASSERT(sizeof(struct hs_care_of_set) == 4 + 20 * HS_MAX_CARE_OF);
+HS_STATIC_ASSERT(sizeof(struct hs_set_key) == 20);
+HS_STATIC_ASSERT(sizeof(struct hs_member) == 32);
+HS_STATIC_ASSERT(sizeof(struct hs_set) == 16 + HS_MAX_TURNS + 32 * HS_MAX_MEMBERS);
+HS_STATIC_ASSERT(sizeof(struct hs_set_state) == 8 + 4 * HS_MAX_MEMBERS);
+HS_STATIC_ASSERT(sizeof(struct hs_fragmented) == 36);
 HS_STATIC_ASSERT(sizeof(struct hs_binding_counters) == 16);
 HS_STATIC_ASSERT(sizeof(struct hs_flow) == 40);
 HS_STATIC_ASSERT(sizeof(struct hs_saved_key) == 20);

@@ -56,13 +56,6 @@ struct {
 } local_slivers SEC(".maps");
 
 struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, HS_FLOWS_ACCESS_GATEWAY);
-    __type(key, struct hs_flow);
-    __type(value, __u32);
-} local_flows SEC(".maps");
-
-struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(map_flags, BPF_F_NO_PREALLOC);
     __uint(max_entries, HS_MAX_BINDINGS);
@@ -73,17 +66,34 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(map_flags, BPF_F_NO_PREALLOC);
-    __uint(max_entries, HS_MAX_CARE_OF_SETS);
-    __type(key, struct hs_address);
-    __type(value, struct hs_care_of_set);
-} care_of_sets SEC(".maps");
+    __uint(max_entries, HS_MAX_SETS);
+    __type(key, struct hs_set_key);
+    __type(value, struct hs_set);
+} sets SEC(".maps");
 
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_SETS);
+    __type(key, struct hs_set_key);
+    __type(value, struct hs_set_state);
+} set_states SEC(".maps");
+
+// Whose a flow to a shared address is, as long as it lives.
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, HS_FLOWS_ACCESS_GATEWAY);
     __type(key, struct hs_flow);
-    __type(value, struct hs_address);
-} care_of_flows SEC(".maps");
+    __type(value, struct hs_chosen);
+} flows SEC(".maps");
+
+// The flow of a packet whose later fragments are still to come.
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, HS_FRAGMENTED);
+    __type(key, struct hs_fragmented);
+    __type(value, struct hs_flow);
+} fragmented SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);

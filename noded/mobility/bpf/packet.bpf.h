@@ -9,6 +9,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "noded/mobility/bpf/maps.bpf.h"
+#include "noded/mobility/bpf/rendezvous.h"
 
 enum {
     HEADER_HOP_BY_HOP = 0,
@@ -31,7 +32,7 @@ struct packet {
     struct hs_address source;
     struct hs_address destination;
     struct hs_flow flow;  // what the choice of a care-of address or sliver hangs on
-    __be16 source_port;
+    __be16 source_port;   // ICMPv6 echo: both ports are the identifier
     __be16 destination_port;
     __u8 protocol;
     __u8 hop_limit;
@@ -40,7 +41,8 @@ struct packet {
     __u8 icmp_type;
     __u8 fragment;
     __u8 later_fragment;  // has no transport header
-    __u8 reserved;
+    __u8 quotes;          // an ICMPv6 error: `flow` is that of the packet that it quotes
+    __be32 fragment_identification;
     __u32 header_length;  // IPv6 header to the end of the transport header; 0 for other than TCP and UDP
 };
 
@@ -70,16 +72,6 @@ static __always_inline __u8 trafficClass(const struct ipv6hdr* header) {
     return (header->priority << 4) | (header->flow_lbl[0] >> 4);
 }
 
-// murmur3's 32-bit finalizer, chained over the words.
-static __always_inline __u32 mix(__u32 hash, __u32 word) {
-    hash ^= word;
-    hash ^= hash >> 16;
-    hash *= 0x85ebca6b;
-    hash ^= hash >> 13;
-    hash *= 0xc2b2ae35;
-    return hash ^ (hash >> 16);
-}
-
 __noinline __u32 hashFlow(const struct hs_flow* flow) {
     const __u32* words = (const __u32*)flow;
     __u32 hash = 0;
@@ -89,19 +81,29 @@ __noinline __u32 hashFlow(const struct hs_flow* flow) {
     return hash;
 }
 
+static __always_inline int isLaterFragment(const __u8* header) { return header[2] != 0 || (header[3] & 0xf8) != 0; }
+
 // An ICMPv6 error belongs to the flow of the packet that it quotes, seen from the other side. Errors that quote less
 // than that are a flow of their own.
 static __always_inline void readQuotedFlow(struct __sk_buff* skb, __u32 offset, struct hs_flow* flow) {
     struct ipv6hdr quoted;
     __be16 ports[2] = {};
+    __u8 fragment[8];
     if (bpf_skb_load_bytes(skb, offset, &quoted, sizeof(quoted)) || quoted.version != 6) return;
     __builtin_memcpy(&flow->source, &quoted.daddr, sizeof(flow->source));
     __builtin_memcpy(&flow->destination, &quoted.saddr, sizeof(flow->destination));
-    flow->protocol = quoted.nexthdr;
-    if (quoted.nexthdr == IPPROTO_ICMPV6) {
-        if (!bpf_skb_load_bytes(skb, offset + sizeof(quoted) + 4, ports, sizeof(ports[0]))) ports[1] = ports[0];
-    } else if (quoted.nexthdr == IPPROTO_TCP || quoted.nexthdr == IPPROTO_UDP) {
-        bpf_skb_load_bytes(skb, offset + sizeof(quoted), ports, sizeof(ports));
+    offset += sizeof(quoted);
+    __u8 next = quoted.nexthdr;
+    if (next == HEADER_FRAGMENT && !bpf_skb_load_bytes(skb, offset, fragment, sizeof(fragment))) {
+        if (isLaterFragment(fragment)) return;
+        offset += sizeof(fragment);
+        next = fragment[0];
+    }
+    flow->protocol = next;
+    if (next == IPPROTO_ICMPV6) {
+        if (!bpf_skb_load_bytes(skb, offset + 4, ports, sizeof(ports[0]))) ports[1] = ports[0];
+    } else if (next == IPPROTO_TCP || next == IPPROTO_UDP) {
+        bpf_skb_load_bytes(skb, offset, ports, sizeof(ports));
     }
     flow->source_port = ports[1];
     flow->destination_port = ports[0];
@@ -124,12 +126,14 @@ __noinline int readTransport(struct __sk_buff* skb, __u32 start, __u32 offset, s
             if (bpf_skb_load_bytes(skb, offset, header, 8)) return -1;
             packet->icmp_type = header[0];
             if (packet->icmp_type < ICMPV6_FIRST_INFORMATIONAL) {
+                packet->quotes = 1;
                 readQuotedFlow(skb, offset + 8, &packet->flow);
-            } else if (packet->icmp_type <= ICMPV6_ECHO_REPLY_TYPE && !packet->fragment) {
-                __builtin_memcpy(&packet->flow.source_port, header + 4, 2);
-                packet->flow.destination_port = packet->flow.source_port;
+                return 0;
             }
-            return 0;
+            if (packet->icmp_type > ICMPV6_ECHO_REPLY_TYPE) return 0;
+            __builtin_memcpy(header, header + 4, 2);
+            __builtin_memcpy(header + 2, header, 2);
+            break;
         default:
             return 0;
     }
@@ -167,7 +171,8 @@ __noinline int readPacket(struct __sk_buff* skb, __u32 start, struct packet* pac
         if (bpf_skb_load_bytes(skb, offset, extension, sizeof(extension))) return -1;
         if (next == HEADER_FRAGMENT) {
             packet->fragment = 1;
-            packet->later_fragment = extension[2] != 0 || (extension[3] & 0xf8) != 0;
+            packet->later_fragment = isLaterFragment(extension);
+            __builtin_memcpy(&packet->fragment_identification, extension + 4, 4);
             offset += 8;
         } else {
             offset += (extension[1] + 1) * 8;

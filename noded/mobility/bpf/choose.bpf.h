@@ -1,0 +1,139 @@
+// Whose a flow is, of those that share a home address: by the set's balance for a flow that begins, by memory for one
+// that lives. So a set that changes moves no old flow.
+#pragma once
+
+#include "noded/mobility/bpf/packet.bpf.h"
+
+struct choice {
+    const struct hs_set* set;
+    const struct hs_set_state* state;  // null unless the balance is by load
+    __u32 hash;
+    __u32 known;  // the flow's member so far
+    __u32 found;
+    __u32 best;  // place in the set
+    __u32 best_draw;
+    __u64 best_cost;
+    __u64 best_weight;
+};
+
+// The steps of bpf_loop(); non-zero ends it. (A plain loop would be verified step by step, which takes seconds.)
+
+static long findKnown(__u32 i, struct choice* choice) {
+    if (i >= HS_MAX_MEMBERS) return 1;
+    if (choice->set->members[i].id != choice->known) return 0;
+    choice->best = i;
+    choice->found = 1;
+    return 1;
+}
+
+static __always_inline void takeIfBetter(struct choice* choice, __u32 i, __u64 cost, __u32 weight, __u32 draw) {
+    const __u64 ours = cost * choice->best_weight;
+    const __u64 best = choice->best_cost * weight;
+    if (choice->found && (ours > best || (ours == best && draw <= choice->best_draw))) return;
+    choice->best = i;
+    choice->best_cost = cost;
+    choice->best_weight = weight;
+    choice->best_draw = draw;
+    choice->found = 1;
+}
+
+static long drawForFlow(__u32 i, struct choice* choice) {
+    if (i >= HS_MAX_MEMBERS) return 1;
+    const struct hs_member* member = &choice->set->members[i];
+    if (!member->weight) return 0;
+    const __u32 draw = drawOf(choice->hash, member->id);
+    takeIfBetter(choice, i, choice->set->equal ? 0 : minusLog2(draw), member->weight, draw);
+    return 0;
+}
+
+static long weighLoad(__u32 i, struct choice* choice) {
+    if (i >= HS_MAX_MEMBERS || !choice->state) return 1;
+    const struct hs_member* member = &choice->set->members[i];
+    if (!member->weight) return 0;
+    const __u64 load = (__u64)member->load + choice->state->given[i] + 1;
+    takeIfBetter(choice, i, load, member->weight, drawOf(choice->hash, member->id));
+    return 0;
+}
+
+static __always_inline void takeTurn(struct choice* choice, struct hs_set_state* state) {
+    const __u32 turns = choice->set->turns;
+    if (!turns || turns > HS_MAX_TURNS) return;
+    const __u64 turn = __sync_fetch_and_add(&state->turn, 1) % turns;
+    if (turn >= HS_MAX_TURNS) return;
+    choice->best = choice->set->schedule[turn];
+    choice->found = 1;
+}
+
+// For a flow that begins. One that is only heard of (quoted, or a fragment of something unknown) takes nobody's turn.
+static __always_inline void chooseAnew(struct choice* choice, const struct hs_set_key* key, __u32 begins) {
+    struct hs_set_state* state = 0;
+    if (begins && choice->set->balance != HS_BALANCE_HASH) state = bpf_map_lookup_elem(&set_states, key);
+    if (!state) {
+        bpf_loop(choice->set->count, drawForFlow, choice, 0);
+    } else if (choice->set->balance == HS_BALANCE_TURNS) {
+        takeTurn(choice, state);
+    } else {
+        choice->state = state;
+        bpf_loop(choice->set->count, weighLoad, choice, 0);
+        if (choice->found && choice->best < HS_MAX_MEMBERS) __sync_fetch_and_add(&state->given[choice->best], 1);
+    }
+}
+
+// A first fragment tells later ones whose they are. True when the flow is known with its ports.
+static __always_inline int joinFragments(const struct packet* packet, struct hs_flow* flow) {
+    const struct hs_fragmented key = {.source = packet->source,
+                                      .destination = packet->destination,
+                                      .identification = packet->fragment_identification};
+    if (packet->later_fragment) {
+        const struct hs_flow* first = bpf_map_lookup_elem(&fragmented, &key);
+        if (first) *flow = *first;
+        return first != 0;
+    }
+    flow->protocol = packet->protocol;
+    flow->source_port = packet->source_port;
+    flow->destination_port = packet->destination_port;
+    bpf_map_update_elem(&fragmented, &key, flow, BPF_ANY);
+    return 1;
+}
+
+static __always_inline int opensConnection(const struct packet* packet) {
+    return packet->protocol == IPPROTO_TCP && !packet->later_fragment &&
+           (packet->tcp_flags & (TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT)) == TCP_FLAG_SYN_BIT;
+}
+
+// True when somebody has the flow, or can take it. All is copied: Linux 6.1 takes no memory of a caller's as the key or
+// value of a map.
+__noinline int chooseMember(const struct packet* packet, __u32 scope, struct hs_member* chosen) {
+    if (!packet || !chosen) return 0;
+    const struct hs_set_key set_key = {.home_address = packet->destination, .scope = scope};
+    struct hs_flow flow = packet->flow;
+    __u32 begins = !packet->quotes;
+    if (packet->fragment && !packet->quotes) begins = joinFragments(packet, &flow);
+    struct choice choice = {.set = bpf_map_lookup_elem(&sets, &set_key), .hash = hashFlow(&flow)};
+    if (!choice.set) return 0;
+
+    flow.scope = scope;
+    const struct hs_chosen* before = bpf_map_lookup_elem(&flows, &flow);
+    if (before) {
+        choice.known = before->id;
+        choice.best = before->place;
+        if (choice.best < HS_MAX_MEMBERS && choice.best < choice.set->count &&
+            choice.set->members[choice.best].id == choice.known)
+            choice.found = 1;
+        else
+            bpf_loop(choice.set->count, findKnown, &choice, 0);
+    }
+    // A connection that is opened anew is a new flow to a member that takes none.
+    if (choice.found && choice.best < HS_MAX_MEMBERS && !choice.set->members[choice.best].weight &&
+        opensConnection(packet))
+        choice.found = 0;
+    const __u32 remembered = choice.found && before && before->place == choice.best;
+    if (!choice.found) chooseAnew(&choice, &set_key, begins);
+    if (!choice.found || choice.best >= HS_MAX_MEMBERS) return 0;
+    *chosen = choice.set->members[choice.best];
+    if (!remembered && begins) {
+        const struct hs_chosen now = {.id = chosen->id, .place = choice.best};
+        bpf_map_update_elem(&flows, &flow, &now, BPF_ANY);
+    }
+    return 1;
+}
