@@ -28,7 +28,8 @@ json countersOf(mobility::Forwarder& forwarder) {
             {"dropped_not_exposed", counters->dropped_not_exposed},
             {"dropped_no_sliver", counters->dropped_no_sliver},
             {"dropped_malformed", counters->dropped_malformed},
-            {"packet_too_big", counters->packet_too_big}};
+            {"packet_too_big", counters->packet_too_big},
+            {"path_mtu_changes", counters->path_mtu_changes}};
 }
 
 json boundAddressesOf(mobility::Forwarder& forwarder) {

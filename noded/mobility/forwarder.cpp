@@ -138,7 +138,7 @@ absl::StatusOr<std::vector<Ipv6Address>> BpfForwarder::boundAddresses() {
 
 absl::Status BpfForwarder::forgetPrefix(const hs_node& node) {
     const Ipv6Prefix prefix(fromWire(node.home_prefix), lengthOf(node.home_prefix_mask));
-    HS_RETURN_IF_ERROR(unsteerHomePrefix(netlink_, prefix));
+    HS_RETURN_IF_ERROR(unsteerHomePrefix(netlink_, prefix, sliver_mtu_));
     return config_.home_agent ? netlink_.deleteRoute(prefix) : absl::OkStatus();
 }
 
@@ -157,7 +157,7 @@ absl::Status BpfForwarder::setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Add
     const bool moved = std::memcmp(&before.home_prefix, &node.home_prefix, 2 * sizeof(hs_address)) != 0;
     if (moved && (before.flags & HS_NODE_HAS_PREFIX) != 0) HS_RETURN_IF_ERROR(forgetPrefix(before));
     if (config_.home_agent) HS_RETURN_IF_ERROR(refuseUnbound(netlink_, prefix));
-    HS_RETURN_IF_ERROR(steerHomePrefix(netlink_, prefix));
+    HS_RETURN_IF_ERROR(steerHomePrefix(netlink_, prefix, sliver_mtu_));
     return programs_.node().put(kNode, node);
 }
 
@@ -241,7 +241,7 @@ absl::Status removeForwarder(const ForwarderConfig& config) {
     HS_ASSIGN_OR_RETURN(sys::Netlink netlink, sys::Netlink::open());
     if (const auto uplink = netlink.link(config.uplink); uplink.ok()) {
         HS_RETURN_IF_ERROR(detachPrograms(uplink->index));
-        HS_RETURN_IF_ERROR(removeRefusals(netlink));
+        HS_RETURN_IF_ERROR(removeRefusals(netlink, uplink->mtu - HS_TUNNEL_OVERHEAD));
     }
     return unpinMaps(config.pin_directory, "");
 }

@@ -57,6 +57,7 @@ struct ForwarderCounters {
     uint64_t dropped_no_sliver = 0;  // inner destination is not (or no longer) here
     uint64_t dropped_malformed = 0;  // truncated, not IPv6 inside, endless extension headers
     uint64_t packet_too_big = 0;     // handed to the kernel for an ICMPv6 Packet Too Big
+    uint64_t path_mtu_changes = 0;   // a router on the way to another node said so
 };
 
 // Forwarded to the care-of addresses of one home address.

@@ -177,7 +177,8 @@ absl::StatusOr<ForwarderCounters> Programs::counters() const {
                              .dropped_not_exposed = sums[HS_DROPPED_NOT_EXPOSED],
                              .dropped_no_sliver = sums[HS_DROPPED_NO_SLIVER],
                              .dropped_malformed = sums[HS_DROPPED_MALFORMED],
-                             .packet_too_big = sums[HS_PACKET_TOO_BIG]};
+                             .packet_too_big = sums[HS_PACKET_TOO_BIG],
+                             .path_mtu_changes = sums[HS_PATH_MTU_CHANGES]};
 }
 
 int Programs::programFd(const std::string& name) const {

@@ -48,10 +48,9 @@ TEST_F(ProgramsTest, HomeAgentLetsTheKernelAnswerTooBigAndHopLimit) {
     EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1412))).mark, 0u);  // 1460 bytes
     const auto big = fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1413)));
     EXPECT_EQ(big.action, static_cast<uint32_t>(TC_ACT_OK));
-    EXPECT_EQ(big.mark, static_cast<uint32_t>(HS_KERNEL_MARK));
+    EXPECT_EQ(big.mark, HS_KERNEL_MARK + 1460);
     EXPECT_EQ(counters().packet_too_big, 1u);
-    EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2), {.hop_limit = 1})).mark,
-              static_cast<uint32_t>(HS_KERNEL_MARK));
+    EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2), {.hop_limit = 1})).mark, HS_KERNEL_MARK + 1460);
 }
 
 TEST_F(ProgramsTest, SegmentsCountNotTheWholeBuffer) {
@@ -60,7 +59,7 @@ TEST_F(ProgramsTest, SegmentsCountNotTheWholeBuffer) {
     const Bytes packet =
         ethernet(kUplinkMac, kRouterMac) + ipv6(kClient, kRemote, IPPROTO_TCP, tcp(1, 80, kAck) + Bytes(3000, 0));
     EXPECT_EQ(run("uplink_ingress", "up0", packet, 1400).mark, 0u);
-    EXPECT_EQ(run("uplink_ingress", "up0", packet, 1401).mark, static_cast<uint32_t>(HS_KERNEL_MARK));
+    EXPECT_EQ(run("uplink_ingress", "up0", packet, 1401).mark, HS_KERNEL_MARK + 1460);
 }
 
 TEST_F(ProgramsTest, FlowsSpreadOverCareOfAddressesAndStay) {
@@ -354,10 +353,8 @@ TEST_F(ProgramsTest, SliverReachesSlivers) {
     EXPECT_EQ(inside(unknown.packet), ipv6(kLocal, kRemote, IPPROTO_TCP, payload, {.hop_limit = 63}));
     ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
     EXPECT_EQ(outerDestination(fromSliver(ipv6(kLocal, kRemote, IPPROTO_TCP, payload)).packet), kPeer);
-    EXPECT_EQ(fromSliver(ipv6(kLocal, kRemote, IPPROTO_TCP, payload, {.hop_limit = 1})).mark,
-              static_cast<uint32_t>(HS_KERNEL_MARK));
-    EXPECT_EQ(fromSliver(ipv6(kLocal, kRemote, IPPROTO_UDP, udp(1, 2, 1413))).mark,
-              static_cast<uint32_t>(HS_KERNEL_MARK));
+    EXPECT_EQ(fromSliver(ipv6(kLocal, kRemote, IPPROTO_TCP, payload, {.hop_limit = 1})).mark, HS_KERNEL_MARK + 1460);
+    EXPECT_EQ(fromSliver(ipv6(kLocal, kRemote, IPPROTO_UDP, udp(1, 2, 1413))).mark, HS_KERNEL_MARK + 1460);
 }
 
 TEST_F(ProgramsTest, KernelRoutedPacketsMeetThePolicyToo) {

@@ -1,15 +1,18 @@
 #include "noded/mobility/steering.h"
 
+#include <set>
+
 #include "base/file.h"
 #include "base/status.h"
 #include "noded/mobility/bpf/layout.h"
+#include "noded/mobility/bpf/mtu.h"
 
 namespace homeslice::mobility {
 namespace {
 
-constexpr uint32_t kTable = HS_KERNEL_MARK;
 constexpr uint32_t kMarkPriority = 4850;
 constexpr uint32_t kHomePriority = 4851;
+constexpr uint32_t kRefusalPriority = 48530;  // behind the main table: only marked packets get there
 constexpr uint32_t kUnreachableMetric = 256;
 
 // In the discard-only prefix (RFC 6666): no packet ever leaves for it. A gateway that is neither the destination nor a
@@ -23,12 +26,35 @@ Ipv6Address discardGateway() {
 
 constexpr sys::MacAddress kDiscardMac{0x02, 0, 0, 0, 0, 0x01};
 
+uint32_t tableOf(uint32_t mtu) { return HS_KERNEL_MARK | mtu; }
+
+// One rule stands before those of all other packets; it leads the marked ones to the rules that are for them.
 sys::RoutingRule markRule() {
-    return {.priority = kMarkPriority, .table = kTable, .mark = HS_KERNEL_MARK, .destination = {}, .input_link = ""};
+    return {.priority = kMarkPriority,
+            .mark = HS_KERNEL_MARK,
+            .mask = HS_KERNEL_MARK_MASK,
+            .go_on_at = kRefusalPriority,
+            .destination = {},
+            .input_link = ""};
 }
 
-sys::RoutingRule homeRule(const Ipv6Prefix& prefix) {
-    return {.priority = kHomePriority, .table = kTable, .mark = 0, .destination = prefix, .input_link = "lo"};
+sys::RoutingRule refusalRule(uint32_t mtu) {
+    return {.priority = kRefusalPriority,
+            .table = tableOf(mtu),
+            .mark = HS_KERNEL_MARK | mtu,
+            .destination = {},
+            .input_link = ""};
+}
+
+sys::RoutingRule homeRule(const Ipv6Prefix& prefix, uint32_t sliver_mtu) {
+    return {.priority = kHomePriority, .table = tableOf(sliver_mtu), .destination = prefix, .input_link = "lo"};
+}
+
+// Every value of namedMtu().
+std::set<uint32_t> namedMtus(uint32_t sliver_mtu) {
+    std::set<uint32_t> result{sliver_mtu};
+    for (uint32_t mtu = HS_LEAST_MTU; mtu < sliver_mtu; ++mtu) result.insert(namedMtu(mtu, sliver_mtu));
+    return result;
 }
 
 }  // namespace
@@ -45,25 +71,32 @@ absl::Status enableForwarding(const std::string& uplink) {
 
 absl::Status installRefusals(sys::Netlink& netlink, int uplink, uint32_t sliver_mtu) {
     HS_RETURN_IF_ERROR(netlink.addNeighbour(uplink, discardGateway(), kDiscardMac));
-    HS_RETURN_IF_ERROR(netlink.addRoute(Ipv6Prefix(), uplink, discardGateway(), sliver_mtu, true, kTable, true));
+    for (const uint32_t mtu : namedMtus(sliver_mtu)) {
+        HS_RETURN_IF_ERROR(netlink.addRoute(Ipv6Prefix(), uplink, discardGateway(), mtu, true, tableOf(mtu), true));
+        HS_RETURN_IF_ERROR(netlink.addRule(refusalRule(mtu)));
+    }
     return netlink.addRule(markRule());
 }
 
-absl::Status steerHomePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix) {
-    return netlink.addRule(homeRule(prefix));
+absl::Status steerHomePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix, uint32_t sliver_mtu) {
+    return netlink.addRule(homeRule(prefix, sliver_mtu));
 }
 
-absl::Status unsteerHomePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix) {
-    return netlink.deleteRule(homeRule(prefix));
+absl::Status unsteerHomePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix, uint32_t sliver_mtu) {
+    return netlink.deleteRule(homeRule(prefix, sliver_mtu));
 }
 
 absl::Status refuseUnbound(sys::Netlink& netlink, const Ipv6Prefix& prefix) {
     return netlink.addUnreachable(prefix, kUnreachableMetric);
 }
 
-absl::Status removeRefusals(sys::Netlink& netlink) {
+absl::Status removeRefusals(sys::Netlink& netlink, uint32_t sliver_mtu) {
     HS_RETURN_IF_ERROR(netlink.deleteRule(markRule()));
-    return netlink.deleteRoute(Ipv6Prefix(), kTable);
+    for (const uint32_t mtu : namedMtus(sliver_mtu)) {
+        HS_RETURN_IF_ERROR(netlink.deleteRule(refusalRule(mtu)));
+        HS_RETURN_IF_ERROR(netlink.deleteRoute(Ipv6Prefix(), tableOf(mtu)));
+    }
+    return absl::OkStatus();
 }
 
 }  // namespace homeslice::mobility

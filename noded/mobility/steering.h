@@ -16,10 +16,10 @@ namespace homeslice::mobility {
 absl::Status enableForwarding(const std::string& uplink);
 absl::Status installRefusals(sys::Netlink& netlink, int uplink, uint32_t sliver_mtu);
 // Leads what this node sends to `prefix` to the uplink's egress program.
-absl::Status steerHomePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix);
-absl::Status unsteerHomePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix);
+absl::Status steerHomePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix, uint32_t sliver_mtu);
+absl::Status unsteerHomePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix, uint32_t sliver_mtu);
 // The home agent's answer to packets for addresses without a binding.
 absl::Status refuseUnbound(sys::Netlink& netlink, const Ipv6Prefix& prefix);
-absl::Status removeRefusals(sys::Netlink& netlink);
+absl::Status removeRefusals(sys::Netlink& netlink, uint32_t sliver_mtu);
 
 }  // namespace homeslice::mobility

@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -60,6 +63,16 @@ void TestHost::addAddress(const std::string& link, const std::string& text, uint
 
 void TestHost::addRoute(const std::string& destination, const std::string& link, const std::string& gateway) {
     EXPECT_EQ(netlink_->addRoute(prefix(destination), index(link), address(gateway)), absl::OkStatus());
+}
+
+void TestHost::setMtu(const std::string& link, uint32_t mtu) const {
+    run([&] {
+        const UniqueFd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        ifreq request{};
+        link.copy(request.ifr_name, IFNAMSIZ - 1);
+        request.ifr_mtu = static_cast<int>(mtu);
+        EXPECT_EQ(::ioctl(fd.get(), SIOCSIFMTU, &request), 0) << errno;
+    });
 }
 
 void TestHost::makeRouter() const {

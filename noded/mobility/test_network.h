@@ -27,6 +27,7 @@ public:
                  const sys::MacAddress& peer_mac, uint32_t mtu);
     void addAddress(const std::string& link, const std::string& text, uint8_t length, bool deprecated = false);
     void addRoute(const std::string& destination, const std::string& link, const std::string& gateway);
+    void setMtu(const std::string& link, uint32_t mtu) const;
     // Routes between its links.
     void makeRouter() const;
 

@@ -114,11 +114,16 @@ absl::StatusOr<NlRule> makeRule(const RoutingRule& from) {
     if (!rule) return outOfMemory();
     rtnl_rule_set_family(rule.get(), AF_INET6);
     rtnl_rule_set_prio(rule.get(), from.priority);
-    rtnl_rule_set_table(rule.get(), from.table);
-    rtnl_rule_set_action(rule.get(), FR_ACT_TO_TBL);
+    if (from.go_on_at != 0) {
+        rtnl_rule_set_goto(rule.get(), from.go_on_at);
+        rtnl_rule_set_action(rule.get(), FR_ACT_GOTO);
+    } else {
+        rtnl_rule_set_table(rule.get(), from.table);
+        rtnl_rule_set_action(rule.get(), FR_ACT_TO_TBL);
+    }
     if (from.mark != 0) {
         rtnl_rule_set_mark(rule.get(), from.mark);
-        rtnl_rule_set_mask(rule.get(), 0xffffffff);
+        rtnl_rule_set_mask(rule.get(), from.mask);
     }
     if (from.destination.length() != 0) {
         const NlAddress to = addressOf(from.destination.address(), from.destination.length());

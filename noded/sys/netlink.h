@@ -40,9 +40,11 @@ struct VethPair {
 struct RoutingRule {
     uint32_t priority = 0;
     uint32_t table = 254;
-    uint32_t mark = 0;       // 0: any
-    Ipv6Prefix destination;  // length 0: any
-    std::string input_link;  // "lo": sent by this host itself; empty: any
+    uint32_t mark = 0;           // 0: any
+    uint32_t mask = 0xffffffff;  // of the mark
+    uint32_t go_on_at = 0;       // priority of the rule to go on at, instead of a table; 0: none
+    Ipv6Prefix destination;      // length 0: any
+    std::string input_link;      // "lo": sent by this host itself; empty: any
 };
 
 class Netlink {

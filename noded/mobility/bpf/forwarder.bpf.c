@@ -2,7 +2,7 @@
 #include "noded/mobility/bpf/deliver.bpf.h"
 #include "noded/mobility/bpf/guard.bpf.h"
 
-static __always_inline const struct hs_node* thisNode(void) {
+static __always_inline struct hs_node* thisNode(void) {
     const __u32 index = 0;
     return bpf_map_lookup_elem(&node, &index);
 }
@@ -16,8 +16,8 @@ static __always_inline int isHome(const struct hs_node* self, const struct hs_ad
     return differs == 0;
 }
 
-static __always_inline int isTooBig(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
-    if (packetLength(skb, packet) <= self->sliver_mtu) return 0;
+static __always_inline int isTooBig(struct __sk_buff* skb, const struct packet* packet, __u32 mtu) {
+    if (packetLength(skb, packet) <= mtu) return 0;
     add(HS_PACKET_TOO_BIG, 1);
     return 1;
 }
@@ -30,11 +30,16 @@ static __always_inline int relay(struct __sk_buff* skb, const struct packet* pac
     if (!home_agent && relayed) return drop(HS_DROPPED_NO_SLIVER);
     const int bound = chooseCareOf(packet, &care_of);
     if (home_agent && !bound) return TC_ACT_OK;  // the kernel's unreachable route answers
+    const int direct = bound && !sameAddress(&care_of, outer) && !sameAddress(&care_of, &self->care_of);
+    if (!direct) {
+        if (home_agent || !(self->flags & HS_NODE_HAS_HOME_AGENT)) return drop(HS_DROPPED_NO_SLIVER);
+        care_of = self->home_agent;
+    }
+    const __u32 mtu = tunnelMtu(self, &care_of);
+    if (isTooBig(skb, packet, mtu)) return letKernelRefuse(skb, mtu);
     setHopLimit(skb, packet->hop_limit - 1);
-    if (bound && !sameAddress(&care_of, outer) && !sameAddress(&care_of, &self->care_of))
-        return encapsulateToBinding(skb, packet, self, &care_of, home_agent ? relayed : 1);
-    if (home_agent || !(self->flags & HS_NODE_HAS_HOME_AGENT)) return drop(HS_DROPPED_NO_SLIVER);
-    return encapsulate(skb, packet, self, &self->home_agent, 1);
+    if (direct) return encapsulateToBinding(skb, packet, self, &care_of, home_agent ? relayed : 1);
+    return encapsulate(skb, packet, self, &care_of, 1);
 }
 
 static __always_inline int receiveTunnelled(struct __sk_buff* skb, const struct hs_node* self,
@@ -48,7 +53,7 @@ static __always_inline int receiveTunnelled(struct __sk_buff* skb, const struct 
 
     const __u32 link = chooseLocal(&packet);
     if (!link && !isHome(self, &packet.destination)) return drop(HS_DROPPED_NO_SLIVER);
-    if (packet.hop_limit <= 1) return letKernelRefuse(skb);
+    if (packet.hop_limit <= 1) return letKernelRefuse(skb, self->sliver_mtu);
     if (link) return deliver(skb, &packet, link);
     return relay(skb, &packet, self, &sender, outer->flow_lbl[0] & (HS_FLOW_LABEL_RELAYED >> 16));
 }
@@ -58,7 +63,8 @@ static __always_inline int forwardHome(struct __sk_buff* skb, const struct packe
     struct hs_address care_of;
     const __u32 link = chooseLocal(packet);
     if (!link && !chooseCareOf(packet, &care_of)) return TC_ACT_OK;  // the kernel's unreachable route answers
-    if (packet->hop_limit <= 1 || isTooBig(skb, packet, self)) return letKernelRefuse(skb);
+    const __u32 mtu = link ? self->sliver_mtu : tunnelMtu(self, &care_of);
+    if (packet->hop_limit <= 1 || isTooBig(skb, packet, mtu)) return letKernelRefuse(skb, mtu);
     if (link) return deliver(skb, packet, link);
     setHopLimit(skb, packet->hop_limit - 1);
     return encapsulateToBinding(skb, packet, self, &care_of, 0);
@@ -66,13 +72,15 @@ static __always_inline int forwardHome(struct __sk_buff* skb, const struct packe
 
 SEC("tc")
 int uplink_ingress(struct __sk_buff* skb) {
-    const struct hs_node* self = thisNode();
+    struct hs_node* self = thisNode();
     struct ipv6hdr header;
     struct packet packet;
     if (!self || skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_OK;
     if (bpf_skb_load_bytes(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
-    if (header.nexthdr == IPPROTO_IPV6 && sameAddress((const struct hs_address*)&header.daddr, &self->care_of))
-        return receiveTunnelled(skb, self, &header);
+    if (sameAddress((const struct hs_address*)&header.daddr, &self->care_of)) {
+        if (header.nexthdr == IPPROTO_IPV6) return receiveTunnelled(skb, self, &header);
+        if (header.nexthdr == IPPROTO_ICMPV6) learnPathMtu(skb, self);
+    }
 
     if (!isHome(self, (const struct hs_address*)&header.daddr)) return TC_ACT_OK;
     // Slivers reach each other by tunnel, so a plain packet between home addresses was forged.
@@ -100,7 +108,7 @@ int uplink_egress(struct __sk_buff* skb) {
         if (!port || setLinkLayer(skb, port)) return drop(HS_DROPPED_NO_SLIVER);
         return bpf_redirect(link, 0);  // port_egress looks at it
     }
-    if (isTooBig(skb, &packet, self)) return TC_ACT_SHOT;
+    if (isTooBig(skb, &packet, self->sliver_mtu)) return TC_ACT_SHOT;
     if (chooseCareOf(&packet, &care_of) && !sameAddress(&care_of, &self->care_of))
         return encapsulateToBinding(skb, &packet, self, &care_of, 0);
     if (self->flags & HS_NODE_HAS_HOME_AGENT) return encapsulate(skb, &packet, self, &self->home_agent, 0);
@@ -139,7 +147,7 @@ static __always_inline int isOwnSource(const struct hs_port* port, const struct 
 
 static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
     struct hs_address care_of;
-    if (packet->hop_limit <= 1) return letKernelRefuse(skb);
+    if (packet->hop_limit <= 1) return letKernelRefuse(skb, self->sliver_mtu);
     const __u32 link = chooseLocal(packet);
     if (link) {
         add(HS_LOCAL_PACKETS, 1);
@@ -147,10 +155,12 @@ static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* 
     }
     const int bound = chooseCareOf(packet, &care_of) && !sameAddress(&care_of, &self->care_of);
     if (!bound && !(self->flags & HS_NODE_HAS_HOME_AGENT)) return TC_ACT_OK;
-    if (isTooBig(skb, packet, self)) return letKernelRefuse(skb);
+    if (!bound) care_of = self->home_agent;
+    const __u32 mtu = tunnelMtu(self, &care_of);
+    if (isTooBig(skb, packet, mtu)) return letKernelRefuse(skb, mtu);
     setHopLimit(skb, packet->hop_limit - 1);
     if (bound) return encapsulateToBinding(skb, packet, self, &care_of, 0);
-    return encapsulate(skb, packet, self, &self->home_agent, 0);
+    return encapsulate(skb, packet, self, &care_of, 0);
 }
 
 // What a sliver sends.

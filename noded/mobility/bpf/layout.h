@@ -6,13 +6,13 @@
 
 #include <linux/types.h>
 
-#define HS_LAYOUT_VERSION 3
+#define HS_LAYOUT_VERSION 4
 
 enum {
     HS_TUNNEL_OVERHEAD = 40,  // one IPv6 header (RFC 2473)
     HS_TUNNEL_HOP_LIMIT = 64,
-    HS_KERNEL_MARK = 0x4853,  // skb->mark of packets that the kernel shall answer with an ICMPv6 error
-    HS_MAX_MEMBERS = 128,     // that share the flows of one home address
+    HS_PATH_MTUS = 4096,
+    HS_MAX_MEMBERS = 128,  // that share the flows of one home address
     HS_MAX_TURNS = 512,
     HS_MAX_PORTS = 4096,     // slivers of one node
     HS_MAX_EXPOSED = 65536,  // exposed ports of all slivers of one node
@@ -25,6 +25,10 @@ enum {
     HS_FRAGMENTED = 4096,
     HS_UDP_FLOWS = 65536,
 };
+
+// skb->mark of packets that the kernel shall answer with an ICMPv6 error; the low half is the MTU that it shall name.
+#define HS_KERNEL_MARK 0x48530000u
+#define HS_KERNEL_MARK_MASK 0xffff0000u
 
 // Flow label (RFC 6438): the low 19 bits spread flows over paths. The top bit is ours: an access gateway sets it when
 // it sends on what reached it for a sliver that has left; a second such node drops the packet, so it cannot circle.
@@ -50,7 +54,7 @@ struct hs_node {
     __u32 uplink;      // interface index
     __u32 sliver_mtu;  // the uplink's less the tunnel's overhead
     __u32 flags;       // HS_NODE_*
-    __u32 reserved;
+    __u32 narrow;      // `path_mtus` has something
 };
 
 enum {
@@ -64,6 +68,13 @@ struct hs_port {
     __u8 host_mac[6];
     __u8 sliver_mac[6];
     __u32 flags;  // HS_PORT_*
+};
+
+// Value of `path_mtus`, key: care-of address.
+struct hs_path_mtu {
+    __u64 learned_ns;  // monotonic
+    __u32 mtu;         // of the whole packet
+    __u32 reserved;
 };
 
 // Key of `exposed`.
@@ -189,6 +200,7 @@ enum hs_counter {
     HS_DROPPED_NO_SLIVER,
     HS_DROPPED_MALFORMED,
     HS_PACKET_TOO_BIG,
+    HS_PATH_MTU_CHANGES,
     HS_COUNTERS,
 };
 
@@ -200,6 +212,7 @@ enum hs_counter {
 
 HS_STATIC_ASSERT(sizeof(struct hs_address) == 16);
 HS_STATIC_ASSERT(sizeof(struct hs_node) == 80);
+HS_STATIC_ASSERT(sizeof(struct hs_path_mtu) == 16);
 HS_STATIC_ASSERT(sizeof(struct hs_port) == 48);
 HS_STATIC_ASSERT(sizeof(struct hs_exposed) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_local) == 8);

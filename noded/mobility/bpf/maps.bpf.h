@@ -22,6 +22,14 @@ struct {
     __type(value, __u8);
 } trusted_peers SEC(".maps");
 
+// Paths through which less goes than the uplink takes, as routers on them have said.
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, HS_PATH_MTUS);
+    __type(key, struct hs_address);
+    __type(value, struct hs_path_mtu);
+} path_mtus SEC(".maps");
+
 // Addresses that slivers begin nothing with, beside the peers': the controller's.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);

@@ -4,6 +4,7 @@
 #include <linux/pkt_cls.h>
 
 #include "noded/mobility/bpf/packet.bpf.h"
+#include "noded/mobility/bpf/path_mtu.bpf.h"
 
 enum {
     ECN_MASK = 0x03,
@@ -17,10 +18,10 @@ static __always_inline int drop(enum hs_counter reason) {
     return TC_ACT_SHOT;
 }
 
-// The mark leads the packet into a routing table (forwarder.cpp) whose only route is too narrow for it, so that the
-// kernel answers with Packet Too Big or Time Exceeded.
-static __always_inline int letKernelRefuse(struct __sk_buff* skb) {
-    skb->mark = HS_KERNEL_MARK;
+// The mark leads the packet into a routing table (steering.cpp) whose only route has that MTU, too narrow for it, so
+// that the kernel answers with Packet Too Big or Time Exceeded.
+static __always_inline int letKernelRefuse(struct __sk_buff* skb, __u32 mtu) {
+    skb->mark = HS_KERNEL_MARK | mtu;
     return TC_ACT_OK;
 }
 
