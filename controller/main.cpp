@@ -34,6 +34,7 @@ struct Options {
     std::string socket;
     std::string home_prefix;
     std::string default_lease = "7d";
+    std::string grace = "1d";
     std::string node_timeout = "5s";
     LogLevel log_level = LogLevel::info;
 };
@@ -46,6 +47,9 @@ void describe(CLI::App& app, Options& options) {
     app.add_option("--home-prefix", options.home_prefix, "IPv6 prefix of all home addresses, like fd51:1ce::/48")
         ->required();
     app.add_option("--default-lease", options.default_lease, "of a slice, like 12h or 7d")->capture_default_str();
+    app.add_option("--grace", options.grace,
+                   "from the end of a lease, when slivers are frozen, to the slice's deletion")
+        ->capture_default_str();
     app.add_option("--node-timeout", options.node_timeout, "silence after which a node is not ready")
         ->capture_default_str();
     const std::map<std::string, LogLevel> levels{{"debug", LogLevel::debug},
@@ -60,6 +64,7 @@ absl::StatusOr<Config> configOf(const Options& options) {
     Config config;
     HS_ASSIGN_OR_RETURN_CTX(config.home_prefix, Ipv6Prefix::parse(options.home_prefix), "--home-prefix");
     HS_ASSIGN_OR_RETURN_CTX(config.default_lease, parseDuration(options.default_lease), "--default-lease");
+    HS_ASSIGN_OR_RETURN_CTX(config.grace, parseDuration(options.grace), "--grace");
     HS_ASSIGN_OR_RETURN_CTX(config.node_timeout, parseDuration(options.node_timeout), "--node-timeout");
     if (config.default_lease > kMaxLease) return invalidArgument("--default-lease: at most 30d");
     return config;

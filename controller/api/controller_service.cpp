@@ -43,6 +43,14 @@ Unary* ControllerApi::InspectNode(Context* /*context*/, const v1::GetNodeRequest
     return inspectNode(controller_, clients_, request->name(), *response);
 }
 
+Unary* ControllerApi::SetNode(Context* context, const v1::SetNodeRequest* request, v1::Node* response) {
+    return answer(context, controller_.setNode(fromSetNode(*request)), response);
+}
+
+Unary* ControllerApi::DrainNode(Context* context, const v1::DrainNodeRequest* request, v1::Operation* response) {
+    return answer(context, controller_.drainNode(request->name(), request->request_id()), response);
+}
+
 grpc::ServerReadReactor<v1::ImportImageRequest>* ControllerApi::ImportImage(Context* /*context*/, v1::Image* response) {
     return importImage(controller_, images_, *response);
 }
@@ -62,6 +70,12 @@ Unary* ControllerApi::CreateSlice(Context* context, const v1::CreateSliceRequest
     const auto converted = fromCreateSlice(*request);
     if (!converted.ok()) return finish(context, converted.status());
     return answer(context, controller_.createSlice(*converted), response);
+}
+
+Unary* ControllerApi::PlanSlice(Context* context, const v1::CreateSliceRequest* request, v1::SlicePlan* response) {
+    const auto converted = fromCreateSlice(*request);
+    if (!converted.ok()) return finish(context, converted.status());
+    return answer(context, controller_.planSlice(*converted), response);
 }
 
 Unary* ControllerApi::ListSlices(Context* context, const v1::ListSlicesRequest* /*request*/,

@@ -19,6 +19,8 @@ public:
 
     Unary* ListNodes(Context* context, const v1::ListNodesRequest* request, v1::ListNodesResponse* response) override;
     Unary* GetNode(Context* context, const v1::GetNodeRequest* request, v1::Node* response) override;
+    Unary* SetNode(Context* context, const v1::SetNodeRequest* request, v1::Node* response) override;
+    Unary* DrainNode(Context* context, const v1::DrainNodeRequest* request, v1::Operation* response) override;
     Unary* InspectNode(Context* context, const v1::GetNodeRequest* request, v1::InspectResponse* response) override;
 
     grpc::ServerReadReactor<v1::ImportImageRequest>* ImportImage(Context* context, v1::Image* response) override;
@@ -27,6 +29,7 @@ public:
     Unary* RemoveImage(Context* context, const v1::RemoveImageRequest* request,
                        v1::RemoveImageResponse* response) override;
 
+    Unary* PlanSlice(Context* context, const v1::CreateSliceRequest* request, v1::SlicePlan* response) override;
     Unary* CreateSlice(Context* context, const v1::CreateSliceRequest* request, v1::Operation* response) override;
     Unary* ListSlices(Context* context, const v1::ListSlicesRequest* request,
                       v1::ListSlicesResponse* response) override;

@@ -33,6 +33,25 @@ std::string printable(const std::string& text) {
     return result;
 }
 
+absl::StatusOr<PlacementRules> fromRules(const v1::PlacementRules& rules) {
+    PlacementRules result;
+    for (const std::string& text : rules.where()) {
+        HS_ASSIGN_OR_RETURN(LabelTerm term, parseLabelTerm(text));
+        result.where.push_back(std::move(term));
+    }
+    result.spread_over = rules.spread_over();
+    result.pack = rules.pack();
+    result.apart_from.assign(rules.apart_from().begin(), rules.apart_from().end());
+    return result;
+}
+
+void toProto(const PlacementRules& rules, v1::PlacementRules& out) {
+    for (const LabelTerm& term : rules.where) out.add_where(term.toString());
+    out.set_spread_over(rules.spread_over);
+    out.set_pack(rules.pack);
+    for (const std::string& slice : rules.apart_from) out.add_apart_from(slice);
+}
+
 SliverReport fromSliverStatus(const v1::SliverStatus& status) {
     SliverReport report;
     report.id = fromSliverId(status.sliver());
@@ -80,13 +99,24 @@ NodeReport fromNodeStatus(const v1::NodeStatus& status) {
     return report;
 }
 
+SetNodeRequest fromSetNode(const v1::SetNodeRequest& request) {
+    SetNodeRequest result;
+    result.name = request.name();
+    result.labels.insert(request.labels().begin(), request.labels().end());
+    result.remove_labels.assign(request.remove_labels().begin(), request.remove_labels().end());
+    if (request.has_cordoned()) result.cordoned = request.cordoned();
+    return result;
+}
+
 absl::StatusOr<CreateSliceRequest> fromCreateSlice(const v1::CreateSliceRequest& request) {
     CreateSliceRequest result;
     result.name = request.name();
     HS_ASSIGN_OR_RETURN(result.base, wire::templateOf(request.base()));
     result.where.node_count = request.node_count();
     result.where.nodes.assign(request.nodes().begin(), request.nodes().end());
+    result.where.all_nodes = request.all_nodes();
     result.where.sliver_count = request.sliver_count();
+    HS_ASSIGN_OR_RETURN(result.where.rules, fromRules(request.rules()));
     result.lease_s = request.lease_s();
     result.request_id = request.request_id();
     return result;
@@ -124,6 +154,24 @@ void toProto(const NodeView& view, v1::Node& out) {
     out.set_slivers(view.slivers);
     out.set_last_seen_us(view.node.last_seen_us);
     out.set_api_port(view.node.api_port);
+    out.mutable_labels()->insert(view.node.labels.begin(), view.node.labels.end());
+    out.set_cordoned(view.node.cordoned);
+    out.set_cpu_reserved_millis(view.cpu_reserved_millis);
+}
+
+void toProto(const Plan& plan, v1::SlicePlan& out) {
+    uint32_t index = 0;
+    for (const Place& place : plan.places) {
+        v1::SlicePlan::Place& added = *out.add_places();
+        added.set_index(++index);
+        added.set_node(place.node);
+        added.set_reason(place.reason);
+    }
+    for (const Exclusion& exclusion : plan.exclusions) {
+        v1::SlicePlan::Exclusion& added = *out.add_exclusions();
+        added.set_reason(exclusion.reason);
+        for (const std::string& node : exclusion.nodes) added.add_nodes(node);
+    }
 }
 
 void toProto(const ImageView& view, v1::Image& out) {
@@ -144,6 +192,9 @@ void toProto(const SliceView& view, v1::Slice& out) {
     out.set_slivers(view.slivers);
     out.set_slivers_running(view.running);
     out.set_deleting(view.slice.deleting);
+    out.set_suspended(view.slice.suspended);
+    if (view.slice.suspended) out.set_delete_us(view.delete_us);
+    toProto(view.slice.rules, *out.mutable_rules());
 }
 
 void toProto(const SliverView& view, v1::Sliver& out) {

@@ -17,6 +17,7 @@ grpc::Status toGrpc(const absl::Status& status);
 absl::StatusOr<Node> fromHello(const v1::NodeHello& hello);
 // Slivers with a malformed identity are left out.
 NodeReport fromNodeStatus(const v1::NodeStatus& status);
+SetNodeRequest fromSetNode(const v1::SetNodeRequest& request);
 absl::StatusOr<CreateSliceRequest> fromCreateSlice(const v1::CreateSliceRequest& request);
 // INVALID_ARGUMENT when nothing is present.
 absl::StatusOr<ResourcesChange> fromResources(const v1::Resources& resources);
@@ -24,6 +25,7 @@ SliverId fromSliverId(const v1::SliverId& id);
 
 void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState& out);
 void toProto(const NodeView& view, v1::Node& out);
+void toProto(const Plan& plan, v1::SlicePlan& out);
 void toProto(const ImageView& view, v1::Image& out);
 void toProto(const SliceView& view, v1::Slice& out);
 void toProto(const SliverView& view, v1::Sliver& out);

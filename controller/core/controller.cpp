@@ -47,7 +47,7 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::open(const Config& confi
 }
 
 World Controller::world() const {
-    return {snapshot_, nodes_, config_.home_prefix, clock_.monotonic(), clock_.utc_us()};
+    return {snapshot_, nodes_, config_.home_prefix, config_.grace, clock_.monotonic(), clock_.utc_us()};
 }
 
 absl::Status Controller::commit(Changes changes) {
@@ -125,16 +125,39 @@ void Controller::tick() {
 }
 
 void Controller::endLeases() {
-    std::vector<Slice> over;
+    std::vector<Slice> ending;
     for (const auto& [name, slice] : snapshot_.slices) {
-        if (expired(slice, clock_.utc_us())) over.push_back(slice);
+        const bool active = leaseState(slice, config_.grace, clock_.utc_us()) == LeaseState::active;
+        if (active) warned_.erase(name);
+        if (!active && !slice.deleting) ending.push_back(slice);
     }
-    for (const Slice& slice : over) {
-        logInfo("slice {}: the lease ended at {}, deleting it", slice.name,
-                formatUtc(fromUnixMicros(slice.lease_end_us)));
-        const auto begun = beginDeletion(slice, "");
-        if (!begun.ok()) logError("slice {}: {}", slice.name, messageOf(begun.status()));
+    for (const Slice& slice : ending) endLease(slice);
+}
+
+void Controller::endLease(const Slice& slice) {
+    const std::string end = formatUtc(fromUnixMicros(slice.lease_end_us));
+    absl::Status stored;
+    switch (leaseState(slice, config_.grace, clock_.utc_us())) {
+        case LeaseState::active:
+            return;
+        case LeaseState::ending:
+            if (warned_.insert(slice.name).second) logWarning("slice {}: the lease ends at {}", slice.name, end);
+            return;
+        case LeaseState::over: {
+            if (slice.suspended) return;
+            logWarning("slice {}: the lease ended at {}, its slivers stand still until it is renewed", slice.name, end);
+            Changes changes;
+            changes.put_slices.push_back(slice);
+            changes.put_slices.back().suspended = true;
+            stored = commit(std::move(changes));
+            break;
+        }
+        case LeaseState::past_grace:
+            logWarning("slice {}: the lease ended at {}, deleting it", slice.name, end);
+            stored = beginDeletion(slice, "").status();
+            break;
     }
+    if (!stored.ok()) logError("slice {}: {}", slice.name, messageOf(stored));
 }
 
 absl::Status Controller::watchOperation(const std::string& id, const std::weak_ptr<OperationWatcher>& watcher) {

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ namespace homeslice::controller {
 struct Config {
     Ipv6Prefix home_prefix;
     std::chrono::seconds default_lease = std::chrono::hours(24 * 7);
+    std::chrono::seconds grace = std::chrono::hours(24);  // from the end of a lease to the deletion
     std::chrono::milliseconds node_timeout = std::chrono::seconds(5);
 };
 
@@ -80,6 +82,9 @@ public:
     absl::StatusOr<NodeHandle> connectNode(const Node& hello, std::shared_ptr<NodeSession> session);
     void reportFromNode(const NodeHandle& node, const NodeReport& report);
     void disconnectNode(const NodeHandle& node);
+    // What an administrator says of a node.
+    absl::StatusOr<NodeView> setNode(const SetNodeRequest& request);
+    absl::StatusOr<Operation> drainNode(const std::string& name, const std::string& request_id);
     // Lets time pass: leases end, silent nodes stop being ready. Call about twice a second.
     void tick();
     void closeNodes(const absl::Status& why);
@@ -90,6 +95,8 @@ public:
 
     // Slices and slivers. Codes as in controller.proto.
     absl::StatusOr<Operation> createSlice(const CreateSliceRequest& request);
+    // Where createSlice() would place the slivers now.
+    absl::StatusOr<Plan> planSlice(const CreateSliceRequest& request) const;
     absl::StatusOr<Operation> deleteSlice(const std::string& name, const std::string& request_id);
     absl::StatusOr<SliceView> renewSlice(const std::string& name, uint32_t lease_s);
     absl::StatusOr<Operation> moveSliver(const SliverId& id, const std::string& to_node, const std::string& request_id);
@@ -145,10 +152,13 @@ private:
     const Operation* runningDeletion(const std::string& slice) const;
     absl::StatusOr<NodeEndpoint> endpointIfReady(const std::string& name) const;
     absl::StatusOr<std::vector<const Sliver*>> findSubjects(const SliverId& subject) const;
-    absl::StatusOr<Changes> planSlice(const CreateSliceRequest& request) const;
+    absl::StatusOr<Plan> placeSlice(const CreateSliceRequest& request) const;
+    absl::StatusOr<Changes> newSlice(const CreateSliceRequest& request) const;
+    absl::Status checkReservations(const Slice& slice, uint32_t cpu_reservation_millis) const;
     absl::Status checkMove(const Sliver& sliver, const std::string& to_node) const;
     absl::StatusOr<Operation> beginDeletion(const Slice& slice, const std::string& request_id);
     void endLeases();
+    void endLease(const Slice& slice);
 
     const Config config_;
     Store& store_;
@@ -160,6 +170,7 @@ private:
     NodeTable nodes_;
     uint64_t last_session_ = 0;
     std::map<std::string, Watched> watched_;  // by operation id
+    std::set<std::string> warned_;            // slices whose lease was said to end soon
 };
 
 }  // namespace homeslice::controller

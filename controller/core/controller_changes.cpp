@@ -1,4 +1,6 @@
 // What clients ask the controller to change in slices that run.
+#include <fmt/format.h>
+
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/core/controller.h"
@@ -32,6 +34,7 @@ absl::StatusOr<Operation> Controller::setSlice(const std::string& name, const Re
     Slice slice = *found;
     HS_ASSIGN_OR_RETURN(slice.base.resources, change(slice.base.resources));
     HS_RETURN_IF_ERROR(checkChange(*found, slice.base.resources));
+    HS_RETURN_IF_ERROR(checkReservations(*found, slice.base.resources.cpu_reservation_millis));
     const auto slivers = static_cast<uint32_t>(sliversOf(snapshot_, name).size());
     const Operation operation = newOperation(OperationKind::setSlice, {name, 0}, slivers, request_id, clock_.utc_us());
     Changes changes;
@@ -69,10 +72,29 @@ absl::StatusOr<Operation> Controller::setFrozen(const SliverId& subject, bool fr
     return viewOperation(world(), snapshot_.operations.at(operation.id));
 }
 
+// Guarantees are never oversold.
+absl::Status Controller::checkReservations(const Slice& slice, uint32_t cpu_reservation_millis) const {
+    const uint32_t now = slice.base.resources.cpu_reservation_millis;
+    if (cpu_reservation_millis <= now) return absl::OkStatus();
+    std::map<std::string, uint64_t> more_on;
+    for (const Sliver* sliver : sliversOf(snapshot_, slice.name)) more_on[sliver->node] += cpu_reservation_millis - now;
+    for (const Candidate& node : candidates(world())) {
+        const auto more = more_on.find(node.name);
+        if (more == more_on.end() || node.reserved_millis + more->second <= node.cpu_millis) continue;
+        return resourceExhausted(fmt::format("node '{}' has {}m of {}m CPU reserved, {}m more are too many", node.name,
+                                             node.reserved_millis, node.cpu_millis, more->second));
+    }
+    return absl::OkStatus();
+}
+
 // The slivers that are to stand still or to go on, each of which can be told so.
 absl::StatusOr<std::vector<const Sliver*>> Controller::findSubjects(const SliverId& subject) const {
     HS_ASSIGN_OR_RETURN(const Slice* slice, findSlice(subject.slice));
     if (slice->deleting) return failedPrecondition("slice '" + slice->name + "' is being deleted");
+    if (slice->suspended) {
+        return failedPrecondition("the lease of slice '" + slice->name + "' has ended: slicectl slice renew " +
+                                  slice->name);
+    }
     std::vector<const Sliver*> slivers = sliversOf(snapshot_, subject.slice);
     if (subject.index != 0) {
         HS_ASSIGN_OR_RETURN(const Sliver* sliver, findSliver(subject));

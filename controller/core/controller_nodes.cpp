@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/core/controller.h"
+#include "controller/operations/operations.h"
 
 namespace homeslice::controller {
 namespace {
@@ -24,6 +25,10 @@ absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::share
                              known->second.care_of_address.toString());
     }
     Node node = hello;
+    if (known != snapshot_.nodes.end()) {
+        node.labels = known->second.labels;
+        node.cordoned = known->second.cordoned;
+    }
     node.last_seen_us = clock_.utc_us();
     const NodeHandle handle{hello.name, ++last_session_};
     nodes_.closeSession(hello.name, aborted("node " + hello.name + " has connected anew"));
@@ -58,6 +63,53 @@ void Controller::disconnectNode(const NodeHandle& node) {
         logWarning("node {}: {}", node.name, messageOf(stored));
     }
     settleAll();
+}
+
+absl::StatusOr<NodeView> Controller::setNode(const SetNodeRequest& request) {
+    HS_RETURN_IF_ERROR(checkRequest(request));
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const Node* found, findNode(request.name));
+    Node node = *found;
+    for (const std::string& key : request.remove_labels) {
+        if (node.labels.erase(key) == 0) return notFound("node '" + node.name + "' has no label '" + key + "'");
+    }
+    for (const auto& [key, value] : request.labels) node.labels[key] = value;
+    node.cordoned = request.cordoned.value_or(node.cordoned);
+    Changes changes;
+    changes.put_nodes.push_back(node);
+    for (const auto& [id, operation] : snapshot_.operations) {
+        const bool drains = operation.kind == OperationKind::drainNode && operation.node == node.name;
+        if (node.cordoned || !drains || operation.ended()) continue;
+        changes.put_operations.push_back(
+            failed(operation, {{}, node.name, "the node was uncordoned"}, clock_.utc_us()));
+    }
+    HS_RETURN_IF_ERROR(commit(std::move(changes)));
+    tellWatchers();
+    return viewNode(world(), node);
+}
+
+absl::StatusOr<Operation> Controller::drainNode(const std::string& name, const std::string& request_id) {
+    HS_RETURN_IF_ERROR(checkRequestId(request_id));
+    const std::lock_guard lock(mutex_);
+    HS_ASSIGN_OR_RETURN(const Operation* repeated, findRepeated(request_id, OperationKind::drainNode, {}));
+    if (repeated != nullptr && repeated->node == name) return viewOperation(world(), *repeated);
+    HS_ASSIGN_OR_RETURN(const Node* found, findNode(name));
+    for (const auto& [id, operation] : snapshot_.operations) {
+        const bool drains = operation.kind == OperationKind::drainNode && operation.node == name;
+        if (drains && !operation.ended()) return viewOperation(world(), operation);
+    }
+    Node node = *found;
+    node.cordoned = true;
+    Operation operation =
+        newOperation(OperationKind::drainNode, {}, viewNode(world(), node).slivers, request_id, clock_.utc_us());
+    operation.node = name;
+    Changes changes;
+    changes.put_nodes.push_back(std::move(node));
+    changes.put_operations.push_back(operation);
+    HS_RETURN_IF_ERROR(commit(std::move(changes)));
+    logInfo("node {}: draining {} slivers", name, operation.total);
+    settleAll();
+    return viewOperation(world(), snapshot_.operations.at(operation.id));
 }
 
 void Controller::closeNodes(const absl::Status& why) {

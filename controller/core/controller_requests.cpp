@@ -71,17 +71,31 @@ absl::StatusOr<Operation> Controller::createSlice(const CreateSliceRequest& requ
                         findRepeated(request.request_id, OperationKind::createSlice, {request.name, 0}));
     if (repeated != nullptr) return viewOperation(world(), *repeated);
     HS_RETURN_IF_ERROR(checkNameFree(request.name));
-    HS_ASSIGN_OR_RETURN(Changes changes, planSlice(request));
+    HS_ASSIGN_OR_RETURN(Changes changes, newSlice(request));
     const Operation operation = changes.put_operations.front();
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
     logInfo("slice {}: created with {} slivers of image {}", request.name, operation.total, request.base.image);
     return viewOperation(world(), operation);
 }
 
-absl::StatusOr<Changes> Controller::planSlice(const CreateSliceRequest& request) const {
+absl::StatusOr<Plan> Controller::planSlice(const CreateSliceRequest& request) const {
+    HS_RETURN_IF_ERROR(checkRequest(request));
+    const std::lock_guard lock(mutex_);
+    HS_RETURN_IF_ERROR(checkNameFree(request.name));
+    HS_RETURN_IF_ERROR(findImage(request.base.image).status());
+    return placeSlice(request);
+}
+
+absl::StatusOr<Plan> Controller::placeSlice(const CreateSliceRequest& request) const {
+    PlacementRequest where = request.where;
+    where.cpu_reservation_millis = request.base.resources.cpu_reservation_millis;
+    return place(where, candidates(world()));
+}
+
+absl::StatusOr<Changes> Controller::newSlice(const CreateSliceRequest& request) const {
     HS_ASSIGN_OR_RETURN(const std::chrono::seconds lease, checkLease(request.lease_s, config_.default_lease));
     HS_ASSIGN_OR_RETURN(const Image* image, findImage(request.base.image));
-    HS_ASSIGN_OR_RETURN(const std::vector<std::string> placed, place(request.where, candidates(world())));
+    HS_ASSIGN_OR_RETURN(const Plan plan, placeSlice(request));
     HS_ASSIGN_OR_RETURN(const uint32_t number,
                         nextSliceNumber(config_.home_prefix, snapshot_.last_slice_number, numbersInUse(snapshot_)));
     const int64_t now_us = clock_.utc_us();
@@ -92,15 +106,17 @@ absl::StatusOr<Changes> Controller::planSlice(const CreateSliceRequest& request)
     slice.base.image_digest = image->digest;
     slice.created_us = now_us;
     slice.lease_end_us = leaseEnd(now_us, lease);
+    slice.rules = request.where.rules;
     Changes changes;
     changes.last_slice_number = number;
     changes.put_slices.push_back(std::move(slice));
-    for (const std::string& node : placed) {
+    for (const Place& place : plan.places) {
         const auto index = static_cast<uint32_t>(changes.put_slivers.size() + 1);
-        changes.put_slivers.push_back(newSliver({request.name, index}, node));
+        changes.put_slivers.push_back(newSliver({request.name, index}, place.node));
     }
     changes.put_operations.push_back(newOperation(OperationKind::createSlice, {request.name, 0},
-                                                  static_cast<uint32_t>(placed.size()), request.request_id, now_us));
+                                                  static_cast<uint32_t>(plan.places.size()), request.request_id,
+                                                  now_us));
     return changes;
 }
 
@@ -139,6 +155,7 @@ absl::StatusOr<SliceView> Controller::renewSlice(const std::string& name, uint32
     if (found->deleting) return failedPrecondition("slice '" + name + "' is being deleted");
     Slice slice = *found;
     slice.lease_end_us = leaseEnd(clock_.utc_us(), grantRenewal(lease_s, config_.default_lease));
+    slice.suspended = false;
     Changes changes;
     changes.put_slices.push_back(slice);
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
@@ -172,11 +189,13 @@ absl::Status Controller::checkMove(const Sliver& sliver, const std::string& to_n
     if (sliver.node == to_node) {
         return failedPrecondition("sliver " + sliver.id.toString() + " is on node '" + to_node + "' already");
     }
-    for (const Candidate& candidate : candidates(world())) {
-        if (candidate.name == to_node || candidate.name == sliver.node)
-            HS_RETURN_IF_ERROR(checkTakesSlivers(candidate));
+    if (const std::string away = nodes_.notReady(sliver.node, clock_.monotonic()); !away.empty()) {
+        return failedPrecondition("node '" + sliver.node + "', which it is on, is not ready: " + away);
     }
-    return absl::OkStatus();
+    const PlacementRequest where{.nodes = {to_node},
+                                 .rules = slice->rules,
+                                 .cpu_reservation_millis = slice->base.resources.cpu_reservation_millis};
+    return place(where, candidates(world())).status();
 }
 
 }  // namespace homeslice::controller

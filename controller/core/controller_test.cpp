@@ -190,13 +190,39 @@ TEST(Controller, LeasesEnd) {
     EXPECT_EQ(renewed->slice.lease_end_us - renewed->slice.created_us, 36 * kDay / std::chrono::microseconds(1));
     world.pass(30 * kDay - std::chrono::seconds(1));
     world.controller().tick();
-    EXPECT_FALSE(world.controller().slice("web")->slice.deleting);
+    EXPECT_FALSE(world.controller().slice("web")->slice.suspended);
+    world.pass(std::chrono::seconds(1));
+    world.controller().tick();
+    EXPECT_TRUE(world.controller().slice("web")->slice.suspended);
+    world.pass(kDay - std::chrono::seconds(1));
+    world.controller().tick();
+    EXPECT_FALSE(world.controller().slice("web")->slice.deleting) << "the grace is a day";
     world.pass(std::chrono::seconds(1));
     world.controller().tick();
     EXPECT_TRUE(world.controller().slice("web")->slice.deleting);
     EXPECT_EQ(world.controller().renewSlice("web", 0).status().code(), absl::StatusCode::kFailedPrecondition);
     world.settle();
     EXPECT_FALSE(world.controller().slice("web").ok());
+}
+
+TEST(Controller, ARenewalLetsASuspendedSliceGoOn) {
+    TestWorld world;
+    world.addLab(1);
+    ASSERT_TRUE(world.create("web", {"node1"}).ok());
+    world.settle();
+    const auto asked = [&] { return world.node("node1").desired({"web", 1})->run; };
+    world.pass(7 * kDay);
+    world.report("node1");
+    world.controller().tick();
+    EXPECT_EQ(asked(), DesiredRun::frozen);
+    EXPECT_EQ(world.controller().slice("web")->delete_us - world.controller().slice("web")->slice.created_us,
+              8 * kDay / std::chrono::microseconds(1));
+    world.restart();
+    EXPECT_EQ(asked(), DesiredRun::frozen);
+    const auto thawed = world.controller().setFrozen({"web", 0}, false, "");
+    EXPECT_THAT(messageOf(thawed.status()), HasSubstr("slicectl slice renew web"));
+    ASSERT_TRUE(world.controller().renewSlice("web", 0).ok());
+    EXPECT_EQ(asked(), DesiredRun::running);
 }
 
 TEST(Controller, NodesComeAndGo) {

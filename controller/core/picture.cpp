@@ -18,6 +18,8 @@ SliverSpec specOf(const Sliver& sliver, const Role& role, const Slice& slice, co
     desired.id = sliver.id;
     desired.generation = role.generation;
     desired.run = role.run;
+    // A move goes on: it ends with a sliver that runs, and stands still then.
+    if (slice.suspended && !sliver.moving() && role.run == DesiredRun::running) desired.run = DesiredRun::frozen;
     desired.base = slice.base;
     desired.home_address = sliverAddress(home_prefix, slice.number, sliver.id.index);
     desired.slice_address = sliceAddress(home_prefix, slice.number);

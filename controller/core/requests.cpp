@@ -21,8 +21,20 @@ absl::Status checkRequestId(const std::string& request_id) {
 absl::Status checkRequest(const CreateSliceRequest& request) {
     HS_RETURN_IF_ERROR(checkName("slice name", request.name));
     for (const std::string& node : request.where.nodes) HS_RETURN_IF_ERROR(checkName("node name", node));
+    for (const std::string& slice : request.where.rules.apart_from) HS_RETURN_IF_ERROR(checkName("slice name", slice));
+    if (!request.where.rules.spread_over.empty()) HS_RETURN_IF_ERROR(checkLabelKey(request.where.rules.spread_over));
     HS_RETURN_IF_ERROR(check(request.base));
     return checkRequestId(request.request_id);
+}
+
+absl::Status checkRequest(const SetNodeRequest& request) {
+    constexpr size_t kMaxLabels = 64;
+    if (request.labels.empty() && request.remove_labels.empty() && !request.cordoned) {
+        return invalidArgument("the request says nothing that is to change");
+    }
+    if (request.labels.size() > kMaxLabels) return invalidArgument("at most 64 labels");
+    for (const auto& [key, value] : request.labels) HS_RETURN_IF_ERROR(checkLabel(key, value));
+    return absl::OkStatus();
 }
 
 absl::Status checkHello(const Node& node) {

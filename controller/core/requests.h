@@ -4,7 +4,9 @@
 #include <absl/status/status.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "controller/model/model.h"
 #include "controller/placement/placement.h"
@@ -19,8 +21,17 @@ struct CreateSliceRequest {
     std::string request_id;
 };
 
+// What an administrator says of a node; what is absent stays.
+struct SetNodeRequest {
+    std::string name;
+    Labels labels;  // added, or changed
+    std::vector<std::string> remove_labels;
+    std::optional<bool> cordoned;
+};
+
 // INVALID_ARGUMENT says what is malformed. Whether nodes and image exist is not looked at.
 absl::Status checkRequest(const CreateSliceRequest& request);
+absl::Status checkRequest(const SetNodeRequest& request);
 absl::Status checkRequestId(const std::string& request_id);
 // Of a node's hello: its own words are not trusted to be well-formed.
 absl::Status checkHello(const Node& node);

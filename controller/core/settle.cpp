@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "controller/core/drain.h"
 #include "controller/moves/move.h"
 #include "controller/operations/operations.h"
 
@@ -28,10 +29,24 @@ MoveFacts factsOf(const World& world, const Sliver& sliver) {
             .target = wordOf(world, move.target, sliver.id, move.target_generation)};
 }
 
+// Several slivers of one drain may fail in one batch.
+void noteFailure(const Operation& drain, const OperationFailure& failure, Changes& changes) {
+    for (Operation& operation : changes.put_operations) {
+        if (operation.id != drain.id) continue;
+        operation = withFailure(std::move(operation), failure);
+        return;
+    }
+    changes.put_operations.push_back(withFailure(drain, failure));
+}
+
 void endMoveOperation(const World& world, const Move& move, const SliverId& id, const std::string& failure,
                       Changes& changes) {
     const auto found = world.snapshot.operations.find(move.operation);
     if (found == world.snapshot.operations.end() || found->second.ended()) return;
+    if (found->second.kind == OperationKind::drainNode) {
+        if (!failure.empty()) noteFailure(found->second, {id, move.target, failure}, changes);
+        return;
+    }
     changes.put_operations.push_back(failure.empty()
                                          ? succeeded(found->second, "runs on node " + move.target, world.now_us)
                                          : failed(found->second, {id, move.target, failure}, world.now_us));
@@ -97,6 +112,8 @@ Changes settle(const World& world) {
     settleSlivers(world, changes);
     settleSlices(world, changes);
     settleOperations(world, changes);
+    // On what is settled only: a sliver's row is written once a batch.
+    if (changes.empty()) settleDrains(world, changes);
     return changes;
 }
 

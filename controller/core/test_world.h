@@ -113,6 +113,7 @@ public:
         node.hello.api_port = 7401;
         node.hello.boot_id = "boot of " + name;
         node.hello.home_agent = home_agent;
+        node.hello.cpus = 2;
         connect(name);
     }
     void connect(const std::string& name) {

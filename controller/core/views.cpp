@@ -5,6 +5,7 @@
 #include <set>
 
 #include "controller/addresses/addresses.h"
+#include "controller/leases/leases.h"
 #include "controller/moves/move.h"
 #include "controller/operations/operations.h"
 
@@ -81,6 +82,15 @@ Operation viewMove(const World& world, Operation operation) {
     return operation;
 }
 
+// Slivers that the operation has to get away from its node.
+Operation viewDrain(const World& world, const Operation& operation) {
+    const auto remaining = static_cast<uint32_t>(
+        std::count_if(world.snapshot.slivers.begin(), world.snapshot.slivers.end(), [&](const auto& entry) {
+            return entry.second.node == operation.node && !isDeleting(world.snapshot, entry.first);
+        }));
+    return drainProgress(operation, remaining, world.now_us);
+}
+
 }  // namespace
 
 std::vector<const Sliver*> sliversOf(const Snapshot& snapshot, const std::string& slice) {
@@ -99,10 +109,14 @@ uint32_t slicesUsing(const Snapshot& snapshot, const std::string& digest) {
 }
 
 NodeView viewNode(const World& world, const Node& node) {
-    NodeView view{node, world.nodes.notReady(node.name, world.now), 0};
-    view.slivers =
-        static_cast<uint32_t>(std::count_if(world.snapshot.slivers.begin(), world.snapshot.slivers.end(),
-                                            [&node](const auto& entry) { return entry.second.node == node.name; }));
+    NodeView view{node, world.nodes.notReady(node.name, world.now), 0, 0};
+    for (const auto& [id, sliver] : world.snapshot.slivers) {
+        if (sliver.node != node.name) continue;
+        view.slivers += 1;
+        const auto slice = world.snapshot.slices.find(id.slice);
+        if (slice == world.snapshot.slices.end()) continue;
+        view.cpu_reserved_millis += slice->second.base.resources.cpu_reservation_millis;
+    }
     return view;
 }
 
@@ -115,6 +129,7 @@ SliceView viewSlice(const World& world, const Slice& slice) {
     view.slice = slice;
     view.prefix = slicePrefix(world.home_prefix, slice.number);
     view.address = sliceAddress(world.home_prefix, slice.number);
+    view.delete_us = deletionTime(slice, world.grace);
     for (const Sliver* sliver : sliversOf(world.snapshot, slice.name)) {
         view.slivers += 1;
         const bool running = viewSliver(world, *sliver).state == SliverState::running;
@@ -156,21 +171,40 @@ Operation viewOperation(const World& world, const Operation& operation) {
         case OperationKind::freeze:
         case OperationKind::thaw:
             return viewChange(world, operation);
+        case OperationKind::drainNode:
+            return viewDrain(world, operation);
     }
     return operation;
 }
 
 std::vector<Candidate> candidates(const World& world) {
-    std::map<std::string, uint32_t> load;
-    for (const auto& [id, sliver] : world.snapshot.slivers) {
-        load[sliver.moving() ? sliver.move.target : sliver.node] += 1;
-    }
-    std::vector<Candidate> all;
+    std::map<std::string, Candidate> all;
     for (const auto& [name, node] : world.snapshot.nodes) {
         const std::string away = world.nodes.notReady(name, world.now);
-        all.push_back({name, away.empty(), away, node.home_agent, load[name]});
+        all[name] = {.name = name,
+                     .ready = away.empty(),
+                     .reason = away,
+                     .home_agent = node.home_agent,
+                     .cordoned = node.cordoned,
+                     .cpu_millis = node.cpus * 1000,
+                     .labels = node.labels};
     }
-    return all;
+    for (const auto& [id, sliver] : world.snapshot.slivers) {
+        const auto slice = world.snapshot.slices.find(id.slice);
+        if (slice == world.snapshot.slices.end()) continue;
+        // What moves is guaranteed its share at both ends: either may be where it goes on.
+        for (const std::string& node : std::set<std::string>{sliver.node, sliver.move.source, sliver.move.target}) {
+            const auto found = all.find(node);
+            if (found == all.end()) continue;
+            Candidate& candidate = found->second;
+            candidate.reserved_millis += slice->second.base.resources.cpu_reservation_millis;
+            if (node == (sliver.moving() ? sliver.move.target : sliver.node)) candidate.slivers += 1;
+            if (candidate.slices.empty() || candidate.slices.back() != id.slice) candidate.slices.push_back(id.slice);
+        }
+    }
+    std::vector<Candidate> list;
+    for (auto& [name, candidate] : all) list.push_back(std::move(candidate));
+    return list;
 }
 
 }  // namespace homeslice::controller

@@ -1,6 +1,7 @@
 // Answers about the whole: what is stored joined with what the nodes say. Pure.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct NodeView {
     Node node;
     std::string not_ready;  // why; empty when it is ready
     uint32_t slivers = 0;   // placed on it
+    uint32_t cpu_reserved_millis = 0;
 };
 
 struct ImageView {
@@ -31,6 +33,7 @@ struct SliceView {
     Ipv6Address address;
     uint32_t slivers = 0;
     uint32_t running = 0;
+    int64_t delete_us = 0;  // when it is deleted unless it is renewed
 };
 
 struct SliverView {
@@ -54,6 +57,7 @@ struct World {
     const Snapshot& snapshot;
     const NodeTable& nodes;
     const Ipv6Prefix& home_prefix;
+    std::chrono::seconds grace;
     Monotonic::time_point now;
     int64_t now_us;
 };

@@ -31,7 +31,16 @@ std::chrono::seconds grantRenewal(uint32_t asked_s, std::chrono::seconds fallbac
     return asked_s == 0 ? fallback : std::min<std::chrono::seconds>(std::chrono::seconds(asked_s), kMaxLease);
 }
 
-bool expired(const Slice& slice, int64_t now_us) { return !slice.deleting && slice.lease_end_us <= now_us; }
+int64_t deletionTime(const Slice& slice, std::chrono::seconds grace) {
+    return slice.lease_end_us + std::chrono::microseconds(grace).count();
+}
+
+LeaseState leaseState(const Slice& slice, std::chrono::seconds grace, int64_t now_us) {
+    if (deletionTime(slice, grace) <= now_us) return LeaseState::past_grace;
+    if (slice.lease_end_us <= now_us) return LeaseState::over;
+    const int64_t warn_us = slice.lease_end_us - std::chrono::microseconds(kLeaseWarning).count();
+    return warn_us <= now_us ? LeaseState::ending : LeaseState::active;
+}
 
 absl::StatusOr<std::chrono::seconds> parseDuration(const std::string& text) {
     constexpr int64_t kTenYears = int64_t{10} * 366 * 86400;

@@ -23,13 +23,19 @@ TEST(Leases, RenewalsAreCapped) {
     EXPECT_EQ(grantRenewal(4000000000, kWeek), kMaxLease);
 }
 
-TEST(Leases, ExpireOnce) {
+TEST(Leases, EndInSteps) {
+    constexpr seconds kGrace = hours(1);
+    constexpr int64_t kSecond = 1'000'000;
+    constexpr int64_t kEnd = kWeek / seconds(1) * kSecond;
     Slice slice;
-    slice.lease_end_us = 1000;
-    EXPECT_FALSE(expired(slice, 999));
-    EXPECT_TRUE(expired(slice, 1000));
-    slice.deleting = true;
-    EXPECT_FALSE(expired(slice, 1000));
+    slice.lease_end_us = kEnd;
+    EXPECT_EQ(leaseState(slice, kGrace, kEnd - 86'400 * kSecond - 1), LeaseState::active);
+    EXPECT_EQ(leaseState(slice, kGrace, kEnd - 86'400 * kSecond), LeaseState::ending);
+    EXPECT_EQ(leaseState(slice, kGrace, kEnd - 1), LeaseState::ending);
+    EXPECT_EQ(leaseState(slice, kGrace, kEnd), LeaseState::over);
+    EXPECT_EQ(leaseState(slice, kGrace, kEnd + 3'600 * kSecond - 1), LeaseState::over);
+    EXPECT_EQ(leaseState(slice, kGrace, kEnd + 3'600 * kSecond), LeaseState::past_grace);
+    EXPECT_EQ(deletionTime(slice, kGrace), kEnd + 3'600 * kSecond);
 }
 
 TEST(Leases, Durations) {

@@ -16,11 +16,14 @@ const char* toString(OperationKind kind) {
             return "freeze";
         case OperationKind::thaw:
             return "thaw";
+        case OperationKind::drainNode:
+            return "drain node";
     }
     return "unknown";
 }
 
 std::string subjectText(const Operation& operation) {
+    if (operation.kind == OperationKind::drainNode) return operation.node;
     return operation.subject.index == 0 ? operation.subject.slice : operation.subject.toString();
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/ipv6.h"
+#include "controller/model/placement_rules.h"
 #include "spec/sliver_spec.h"
 #include "spec/sliver_state.h"
 
@@ -28,6 +29,9 @@ struct Node {
     std::string kernel;
     std::string boot_id;
     int64_t last_seen_us = 0;
+    // By administrators, never by the node itself.
+    Labels labels;
+    bool cordoned = false;  // no new slivers
 
     bool operator==(const Node&) const = default;
 };
@@ -48,7 +52,9 @@ struct Slice {
     SliverTemplate base;  // with the digest that it was made with, whatever the image's name stands for today
     int64_t created_us = 0;
     int64_t lease_end_us = 0;
+    bool suspended = false;  // the lease has ended: its slivers stand still
     bool deleting = false;
+    PlacementRules rules;
 
     bool operator==(const Slice&) const = default;
 };
@@ -81,7 +87,7 @@ struct Sliver {
 };
 
 // Stored by number: new ones come last.
-enum class OperationKind { createSlice, deleteSlice, moveSliver, setSlice, freeze, thaw };
+enum class OperationKind { createSlice, deleteSlice, moveSliver, setSlice, freeze, thaw, drainNode };
 enum class OperationState { running, done, partial, failed };
 
 struct OperationFailure {
@@ -96,6 +102,7 @@ struct Operation {
     std::string id;
     OperationKind kind = OperationKind::createSlice;
     SliverId subject;  // index 0: the whole slice
+    std::string node;  // with drainNode, which has no other subject
     OperationState state = OperationState::running;
     uint32_t done = 0;  // slivers that have got there
     uint32_t total = 0;
@@ -148,7 +155,7 @@ struct Picture {
 
 // As the API calls it: "create slice".
 const char* toString(OperationKind kind);
-// "web" or "web/2".
+// "web", "web/2" or "node1".
 std::string subjectText(const Operation& operation);
 
 }  // namespace homeslice::controller

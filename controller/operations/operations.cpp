@@ -42,6 +42,7 @@ Arrival arrivalOf(OperationKind kind, const SliverProgress& sliver) {
             return arrivalIn(sliver.state, {running, exited}, {failed});
         case OperationKind::deleteSlice:
         case OperationKind::moveSliver:
+        case OperationKind::drainNode:
             return Arrival::waiting;
     }
     return Arrival::waiting;
@@ -81,6 +82,8 @@ const char* successOf(OperationKind kind) {
             return "nothing is left";
         case OperationKind::moveSliver:
             return "moved";
+        case OperationKind::drainNode:
+            return "no sliver is left on the node";
     }
     return "";
 }
@@ -128,6 +131,19 @@ Operation deletionProgress(Operation operation, uint32_t remaining, const std::s
     operation.done = operation.total - std::min(remaining, operation.total);
     if (remaining == 0) return succeeded(std::move(operation), successOf(operation.kind), now_us);
     operation.step = fmt::format("waiting for {}", fmt::join(waiting_for, ", "));
+    return operation;
+}
+
+Operation drainProgress(Operation operation, uint32_t remaining, int64_t now_us) {
+    operation.total = std::max(operation.total, remaining);
+    operation.done = operation.total - remaining;
+    if (remaining == 0) return succeeded(std::move(operation), successOf(operation.kind), now_us);
+    operation.step =
+        fmt::format("{} slivers to move", remaining - std::min<size_t>(remaining, operation.failures.size()));
+    if (operation.failures.size() < remaining) return operation;
+    operation.state = outcomeOf(operation.failures.size(), operation.total);
+    operation.step = fmt::format("{} slivers stay", remaining);
+    operation.ended_us = now_us;
     return operation;
 }
 

@@ -37,6 +37,9 @@ Operation progressOf(Operation operation, const std::vector<SliverProgress>& sli
 Operation deletionProgress(Operation operation, uint32_t remaining, const std::set<std::string>& waiting_for,
                            int64_t now_us);
 
+// `remaining`: slivers that are still on the node. Ends when none is, but those that failed to leave.
+Operation drainProgress(Operation operation, uint32_t remaining, int64_t now_us);
+
 Operation succeeded(Operation operation, const std::string& step, int64_t now_us);
 Operation failed(Operation operation, const OperationFailure& failure, int64_t now_us);
 

@@ -1,9 +1,12 @@
 #include "controller/placement/placement.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 
 #include "base/status.h"
 
@@ -12,13 +15,16 @@ namespace {
 
 constexpr uint32_t kMaxSlivers = 65535;  // a sliver's index is 16 bits of its home address
 
+bool namesItsNodes(const PlacementRequest& request) {
+    return request.node_count != 0 || !request.nodes.empty() || request.all_nodes;
+}
+
 absl::Status checkRequest(const PlacementRequest& request) {
-    if (request.nodes.empty() && request.node_count == 0) {
-        return invalidArgument("say how many nodes, or which: at least one");
+    const int ways = (request.node_count != 0) + !request.nodes.empty() + request.all_nodes;
+    if (ways == 0 && request.sliver_count == 0) {
+        return invalidArgument("say how many nodes, or which, or how many slivers: at least one");
     }
-    if (!request.nodes.empty() && request.node_count != 0) {
-        return invalidArgument("give either a number of nodes or their names, not both");
-    }
+    if (ways > 1) return invalidArgument("give either a number of nodes, their names or all nodes, not two of them");
     if (std::set<std::string>(request.nodes.begin(), request.nodes.end()).size() != request.nodes.size()) {
         return invalidArgument("a node is named twice");
     }
@@ -33,67 +39,234 @@ absl::Status checkRequest(const PlacementRequest& request) {
     return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Candidate>> named(const std::vector<std::string>& names,
-                                             const std::vector<Candidate>& candidates) {
-    std::vector<Candidate> chosen;
-    for (const std::string& name : names) {
-        const auto found = std::find_if(candidates.begin(), candidates.end(),
-                                        [&name](const Candidate& candidate) { return candidate.name == name; });
-        if (found == candidates.end()) return notFound("no node '" + name + "'");
-        HS_RETURN_IF_ERROR(checkTakesSlivers(*found));
-        chosen.push_back(*found);
+uint32_t millisLeft(const Candidate& candidate) {
+    return candidate.cpu_millis - std::min(candidate.cpu_millis, candidate.reserved_millis);
+}
+
+uint32_t roomFor(uint32_t reservation_millis, const Candidate& candidate) {
+    return reservation_millis == 0 ? kMaxSlivers : millisLeft(candidate) / reservation_millis;
+}
+
+// Share of the processors that is reserved, compared without division; a node without processors is full.
+bool isEmptier(const Candidate& a, const Candidate& b) {
+    const uint64_t share_a = uint64_t{a.reserved_millis} * b.cpu_millis;
+    const uint64_t share_b = uint64_t{b.reserved_millis} * a.cpu_millis;
+    return std::tie(share_a, a.slivers, a.name) < std::tie(share_b, b.slivers, b.name);
+}
+
+bool isFuller(const Candidate& a, const Candidate& b) {
+    const uint64_t share_a = uint64_t{a.reserved_millis} * b.cpu_millis;
+    const uint64_t share_b = uint64_t{b.reserved_millis} * a.cpu_millis;
+    return std::tie(share_b, b.slivers, a.name) < std::tie(share_a, a.slivers, b.name);
+}
+
+// A node that may get slivers, and how many it has got.
+struct Seat {
+    const Candidate* node = nullptr;
+    std::string group;  // value of the label that is spread over, else empty
+    uint32_t room = 0;
+    uint32_t given = 0;
+};
+
+class Dealer {
+public:
+    Dealer(const PlacementRequest& request, const std::vector<Candidate>& candidates)
+        : request_(request), candidates_(candidates) {}
+
+    absl::StatusOr<Plan> deal() {
+        HS_RETURN_IF_ERROR(request_.nodes.empty() ? seatThoseThatFit() : seatNamed());
+        HS_RETURN_IF_ERROR(chooseSeats());
+        const size_t wanted = request_.sliver_count == 0 ? seats_.size() : request_.sliver_count;
+        if (wanted > kMaxSlivers) {
+            return invalidArgument(fmt::format("{} slivers are too many: a slice has at most {}", wanted, kMaxSlivers));
+        }
+        HS_RETURN_IF_ERROR(checkRoom(wanted));
+        if (namesItsNodes(request_)) giveOneToEach();
+        if (request_.rules.pack) {
+            fillUp(wanted);
+        } else {
+            spread(wanted);
+        }
+        return std::move(plan_);
     }
-    return chosen;
-}
 
-void sortByLoad(std::vector<Candidate>& candidates) {
-    std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-        return a.slivers != b.slivers ? a.slivers < b.slivers : a.name < b.name;
-    });
-}
+private:
+    std::string groupOf(const Candidate& candidate) const {
+        const auto label = candidate.labels.find(request_.rules.spread_over);
+        return label == candidate.labels.end() ? "" : label->second;
+    }
 
-absl::StatusOr<std::vector<Candidate>> leastLoaded(uint32_t count, const std::vector<Candidate>& candidates) {
-    std::vector<Candidate> usable;
-    std::copy_if(candidates.begin(), candidates.end(), std::back_inserter(usable),
-                 [](const Candidate& candidate) { return checkTakesSlivers(candidate).ok(); });
-    if (usable.size() < count) {
+    void seat(const Candidate& candidate) {
+        seats_.push_back({.node = &candidate,
+                          .group = groupOf(candidate),
+                          .room = roomFor(request_.cpu_reservation_millis, candidate)});
+    }
+
+    absl::Status seatNamed() {
+        for (const std::string& name : request_.nodes) {
+            const auto found = std::find_if(candidates_.begin(), candidates_.end(),
+                                            [&name](const Candidate& candidate) { return candidate.name == name; });
+            if (found == candidates_.end()) return notFound("no node '" + name + "'");
+            const std::string misfit = misfitOf(*found, request_.rules, request_.cpu_reservation_millis);
+            if (!misfit.empty()) {
+                const std::string detail = found->ready ? "" : " (" + found->reason + ")";
+                return failedPrecondition("node '" + name + "' does not fit: " + misfit + detail);
+            }
+            seat(*found);
+        }
+        return absl::OkStatus();
+    }
+
+    absl::Status seatThoseThatFit() {
+        std::map<std::string, std::vector<std::string>> excluded;
+        for (const Candidate& candidate : candidates_) {
+            const std::string misfit = misfitOf(candidate, request_.rules, request_.cpu_reservation_millis);
+            if (misfit.empty()) {
+                seat(candidate);
+            } else {
+                excluded[misfit].push_back(candidate.name);
+            }
+        }
+        for (auto& [reason, nodes] : excluded) plan_.exclusions.push_back({reason, std::move(nodes)});
+        const auto first = request_.rules.pack ? isFuller : isEmptier;
+        std::sort(seats_.begin(), seats_.end(),
+                  [first](const Seat& a, const Seat& b) { return first(*a.node, *b.node); });
+        if (!seats_.empty() && seats_.size() >= request_.node_count) return absl::OkStatus();
+        const uint32_t wanted = std::max(request_.node_count, 1U);
+        return resourceExhausted(fmt::format("{} node{} {} asked for and {} fit{}{}", wanted, wanted == 1 ? "" : "s",
+                                             wanted == 1 ? "is" : "are", seats_.size(), seats_.size() == 1 ? "s" : "",
+                                             exclusionsText()));
+    }
+
+    // ": cordoned 1 (node3); rack=r1 not met 2 (node1, node2)"
+    std::string exclusionsText() const {
+        constexpr size_t kNamed = 3;
+        std::vector<std::string> parts;
+        for (const Exclusion& exclusion : plan_.exclusions) {
+            const size_t shown = std::min(exclusion.nodes.size(), kNamed);
+            const auto end = exclusion.nodes.begin() + static_cast<std::ptrdiff_t>(shown);
+            parts.push_back(fmt::format("{} {} ({}{})", exclusion.reason, exclusion.nodes.size(),
+                                        fmt::join(exclusion.nodes.begin(), end, ", "),
+                                        shown < exclusion.nodes.size() ? ", ..." : ""));
+        }
+        return parts.empty() ? "" : fmt::format(": {}", fmt::join(parts, "; "));
+    }
+
+    // Keeps as many seats as nodes are asked for, equally many of each group; the order in a group stays.
+    absl::Status chooseSeats() {
+        size_t wanted = seats_.size();
+        if (request_.node_count != 0) wanted = request_.node_count;
+        if (!namesItsNodes(request_) && !request_.rules.pack) wanted = std::min<size_t>(wanted, request_.sliver_count);
+        if (request_.sliver_count != 0 && request_.all_nodes && request_.sliver_count < wanted) {
+            return invalidArgument(
+                fmt::format("{} slivers are too few for {} nodes: each node gets one", request_.sliver_count, wanted));
+        }
+        if (wanted == seats_.size()) return absl::OkStatus();
+        std::map<std::string, uint32_t> chosen_of;
+        std::vector<std::pair<uint32_t, size_t>> order;  // rank in its group, position
+        for (size_t i = 0; i < seats_.size(); ++i) order.emplace_back(chosen_of[seats_[i].group]++, i);
+        const bool by_group = !request_.rules.spread_over.empty();
+        if (by_group) std::stable_sort(order.begin(), order.end(), [](auto& a, auto& b) { return a.first < b.first; });
+        std::vector<Seat> chosen;
+        for (size_t i = 0; i < wanted; ++i) chosen.push_back(seats_[order[i].second]);
+        seats_ = std::move(chosen);
+        return absl::OkStatus();
+    }
+
+    absl::Status checkRoom(size_t wanted) const {
+        uint64_t room = 0;
+        for (const Seat& seat : seats_) room += seat.room;
+        if (room >= wanted) return absl::OkStatus();
         return resourceExhausted(
-            fmt::format("{} nodes are asked for and {} ready: see slicectl node ls", count, usable.size()));
+            fmt::format("there is room for {} of {} slivers with {}m CPU reserved each on {} nodes{}", room, wanted,
+                        request_.cpu_reservation_millis, seats_.size(), exclusionsText()));
     }
-    sortByLoad(usable);
-    usable.resize(count);
-    return usable;
-}
+
+    void give(Seat& seat, const std::string& reason) {
+        seat.given += 1;
+        seat.room -= 1;
+        plan_.places.push_back({seat.node->name, reason});
+    }
+
+    std::string stateOf(const Candidate& node) const {
+        return fmt::format("{} slivers, {}m of {}m CPU reserved", node.slivers, node.reserved_millis, node.cpu_millis);
+    }
+
+    void giveOneToEach() {
+        const char* why = !request_.nodes.empty() ? "named"
+                          : request_.all_nodes    ? "every node"
+                          : request_.rules.pack   ? "among the fullest"
+                                                  : "among the emptiest";
+        for (Seat& seat : seats_) give(seat, std::string(why) + ": " + stateOf(*seat.node));
+    }
+
+    void fillUp(size_t wanted) {
+        for (Seat& seat : seats_) {
+            while (plan_.places.size() < wanted && seat.room > 0) give(seat, "has room: " + stateOf(*seat.node));
+        }
+    }
+
+    // In equal shares: to the group that has got least, in it to the node that has got least, the emptiest first.
+    void spread(size_t wanted) {
+        using Key = std::tuple<uint32_t, size_t>;  // given, rank by emptiness
+        std::map<std::string, std::map<Key, Seat*>> nodes_of;
+        std::map<std::string, uint32_t> given_to;
+        std::vector<Seat*> by_emptiness;
+        for (Seat& seat : seats_) by_emptiness.push_back(&seat);
+        std::sort(by_emptiness.begin(), by_emptiness.end(),
+                  [](const Seat* a, const Seat* b) { return isEmptier(*a->node, *b->node); });
+        for (size_t rank = 0; rank < by_emptiness.size(); ++rank) {
+            Seat* seat = by_emptiness[rank];
+            given_to[seat->group] += seat->given;
+            if (seat->room > 0) nodes_of[seat->group].emplace(Key{seat->given, rank}, seat);
+        }
+        std::set<std::tuple<uint32_t, Key, std::string>> groups;
+        for (const auto& [group, nodes] : nodes_of) groups.emplace(given_to[group], nodes.begin()->first, group);
+        const std::string over = request_.rules.spread_over;
+        while (plan_.places.size() < wanted) {
+            const auto [count, key, group] = *groups.begin();
+            groups.erase(groups.begin());
+            auto& nodes = nodes_of[group];
+            Seat* seat = nodes.begin()->second;
+            nodes.erase(nodes.begin());
+            const std::string share = over.empty() ? "" : fmt::format(", {}={} had {}", over, group, count);
+            give(*seat, fmt::format("had {} of the slice{}: {}", seat->given, share, stateOf(*seat->node)));
+            if (seat->room > 0) nodes.emplace(Key{seat->given, std::get<1>(key)}, seat);
+            if (!nodes.empty()) groups.emplace(count + 1, nodes.begin()->first, group);
+        }
+    }
+
+    const PlacementRequest& request_;
+    const std::vector<Candidate>& candidates_;
+    std::vector<Seat> seats_;
+    Plan plan_;
+};
 
 }  // namespace
 
-absl::Status checkTakesSlivers(const Candidate& candidate) {
-    if (candidate.home_agent) {
-        return failedPrecondition("node '" + candidate.name + "' is a home agent and takes no slivers");
+std::string misfitOf(const Candidate& candidate, const PlacementRules& rules, uint32_t cpu_reservation_millis) {
+    if (candidate.home_agent) return "a home agent";
+    if (!candidate.ready) return "not ready";
+    if (candidate.cordoned) return "cordoned";
+    for (const LabelTerm& term : rules.where) {
+        if (!term.matches(candidate.labels)) return "not " + term.toString();
     }
-    if (!candidate.ready) {
-        return failedPrecondition("node '" + candidate.name + "' is not ready: " + candidate.reason);
+    if (!rules.spread_over.empty() && !candidate.labels.contains(rules.spread_over)) {
+        return "no label " + rules.spread_over;
     }
-    return absl::OkStatus();
+    for (const std::string& slice : rules.apart_from) {
+        const auto& held = candidate.slices;
+        if (std::find(held.begin(), held.end(), slice) != held.end()) return "has slivers of " + slice;
+    }
+    if (roomFor(cpu_reservation_millis, candidate) == 0) {
+        return fmt::format("less than {}m CPU left", cpu_reservation_millis);
+    }
+    return "";
 }
 
-absl::StatusOr<std::vector<std::string>> place(const PlacementRequest& request,
-                                               const std::vector<Candidate>& candidates) {
+absl::StatusOr<Plan> place(const PlacementRequest& request, const std::vector<Candidate>& candidates) {
     HS_RETURN_IF_ERROR(checkRequest(request));
-    HS_ASSIGN_OR_RETURN(std::vector<Candidate> nodes, request.nodes.empty()
-                                                          ? leastLoaded(request.node_count, candidates)
-                                                          : named(request.nodes, candidates));
-    // Names that the user gave keep their order, so that sliver 1 is on the first of them; only what is left over after
-    // an even deal goes by load.
-    const size_t slivers = request.sliver_count == 0 ? nodes.size() : request.sliver_count;
-    std::vector<std::string> placed;
-    placed.reserve(slivers);
-    while (placed.size() + nodes.size() <= slivers) {
-        for (const Candidate& node : nodes) placed.push_back(node.name);
-    }
-    sortByLoad(nodes);
-    for (size_t i = 0; placed.size() < slivers; ++i) placed.push_back(nodes[i].name);
-    return placed;
+    return Dealer(request, candidates).deal();
 }
 
 }  // namespace homeslice::controller

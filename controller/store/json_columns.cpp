@@ -12,15 +12,22 @@ using Json = nlohmann::json;
 // Text from nodes and users need not be UTF-8; what is not is replaced rather than refused.
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-template <typename T, typename Read>
-absl::StatusOr<std::vector<T>> listFromColumn(const std::string& text, Read read) {
+template <typename Read>
+auto fromColumn(const std::string& text, Read read) -> absl::StatusOr<decltype(read(Json()))> {
     try {
-        std::vector<T> values;
-        for (const Json& item : Json::parse(text)) values.push_back(read(item));
-        return values;
+        return read(Json::parse(text));
     } catch (const Json::exception& error) {
         return dataLoss("'" + text.substr(0, 60) + "': " + error.what());
     }
+}
+
+template <typename T, typename Read>
+absl::StatusOr<std::vector<T>> listFromColumn(const std::string& text, Read read) {
+    return fromColumn(text, [&](const Json& list) {
+        std::vector<T> values;
+        for (const Json& item : list) values.push_back(read(item));
+        return values;
+    });
 }
 
 }  // namespace
@@ -38,6 +45,15 @@ std::string toColumn(const std::vector<OperationFailure>& failures) {
     return dump(list);
 }
 
+std::string toColumn(const Labels& labels) { return dump(Json(labels)); }
+
+std::string toColumn(const PlacementRules& rules) {
+    Json where = Json::array();
+    for (const LabelTerm& term : rules.where) where.push_back(term.toString());
+    return dump(
+        {{"where", where}, {"spread_over", rules.spread_over}, {"pack", rules.pack}, {"apart_from", rules.apart_from}});
+}
+
 absl::StatusOr<std::vector<std::string>> stringsFromColumn(const std::string& text) {
     return listFromColumn<std::string>(text, [](const Json& item) { return item.get<std::string>(); });
 }
@@ -48,6 +64,27 @@ absl::StatusOr<std::vector<OperationFailure>> failuresFromColumn(const std::stri
                                 item.at("node").get<std::string>(),
                                 item.at("reason").get<std::string>()};
     });
+}
+
+absl::StatusOr<Labels> labelsFromColumn(const std::string& text) {
+    return fromColumn(text, [](const Json& json) { return json.get<Labels>(); });
+}
+
+absl::StatusOr<PlacementRules> rulesFromColumn(const std::string& text) {
+    std::vector<std::string> where;
+    HS_ASSIGN_OR_RETURN(PlacementRules rules, fromColumn(text, [&where](const Json& json) {
+                            where = json.value("where", std::vector<std::string>());
+                            PlacementRules parsed;
+                            parsed.spread_over = json.value("spread_over", "");
+                            parsed.pack = json.value("pack", false);
+                            parsed.apart_from = json.value("apart_from", std::vector<std::string>());
+                            return parsed;
+                        }));
+    for (const std::string& term : where) {
+        HS_ASSIGN_OR_RETURN(LabelTerm parsed, parseLabelTerm(term));
+        rules.where.push_back(std::move(parsed));
+    }
+    return rules;
 }
 
 }  // namespace homeslice::controller

@@ -1,4 +1,5 @@
-// The columns that hold lists, as JSON text. Parsing gives DATA_LOSS on what these functions did not write.
+// The columns that hold more than one value, as JSON text. Parsing gives DATA_LOSS on what these functions did not
+// write.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -13,8 +14,12 @@ namespace homeslice::controller {
 
 std::string toColumn(const std::set<std::string>& values);
 std::string toColumn(const std::vector<OperationFailure>& failures);
+std::string toColumn(const Labels& labels);
+std::string toColumn(const PlacementRules& rules);
 
 absl::StatusOr<std::vector<std::string>> stringsFromColumn(const std::string& text);
 absl::StatusOr<std::vector<OperationFailure>> failuresFromColumn(const std::string& text);
+absl::StatusOr<Labels> labelsFromColumn(const std::string& text);
+absl::StatusOr<PlacementRules> rulesFromColumn(const std::string& text);
 
 }  // namespace homeslice::controller

@@ -94,6 +94,14 @@ const std::vector<std::string>& steps() {
         DROP TABLE slices;
         ALTER TABLE slices_2 RENAME TO slices;
         ALTER TABLE slivers ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0;
+    )sql",
+                                                 // Labels and rules of placement, drains, ended leases.
+                                                 R"sql(
+        ALTER TABLE nodes ADD COLUMN labels TEXT NOT NULL DEFAULT '{}';
+        ALTER TABLE nodes ADD COLUMN cordoned INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE slices ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
+        ALTER TABLE slices ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE operations ADD COLUMN node TEXT NOT NULL DEFAULT '';
     )sql"};
     return kSteps;
 }

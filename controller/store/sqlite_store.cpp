@@ -24,13 +24,15 @@ absl::StatusOr<Node> readNode(Statement& row) {
     node.kernel = row.text();
     node.boot_id = row.text();
     node.last_seen_us = row.integer();
+    HS_ASSIGN_OR_RETURN(node.labels, labelsFromColumn(row.text()));
+    node.cordoned = row.integer() != 0;
     return node;
 }
 
 void bindNode(Statement& row, const Node& node) {
     row.bind(node.name).bind(node.care_of_address.toString()).bind(uint32_t{node.api_port}).bind(node.version);
     row.bind(uint32_t{node.home_agent}).bind(node.cpus).bind(node.memory_bytes).bind(node.kernel).bind(node.boot_id);
-    row.bind(node.last_seen_us);
+    row.bind(node.last_seen_us).bind(toColumn(node.labels)).bind(uint32_t{node.cordoned});
 }
 
 absl::StatusOr<Image> readImage(Statement& row) {
@@ -54,12 +56,15 @@ absl::StatusOr<Slice> readSlice(Statement& row) {
     slice.created_us = row.integer();
     slice.lease_end_us = row.integer();
     slice.deleting = row.integer() != 0;
+    HS_ASSIGN_OR_RETURN(slice.rules, rulesFromColumn(row.text()));
+    slice.suspended = row.integer() != 0;
     return slice;
 }
 
 void bindSlice(Statement& row, const Slice& slice) {
     row.bind(slice.name).bind(slice.number).bind(toJson(slice.base)).bind(slice.created_us);
-    row.bind(slice.lease_end_us).bind(uint32_t{slice.deleting});
+    row.bind(slice.lease_end_us).bind(uint32_t{slice.deleting}).bind(toColumn(slice.rules));
+    row.bind(uint32_t{slice.suspended});
 }
 
 absl::StatusOr<Sliver> readSliver(Statement& row) {
@@ -95,7 +100,8 @@ absl::StatusOr<Operation> readOperation(Statement& row) {
     operation.subject.slice = row.text();
     operation.subject.index = row.small();
     const uint32_t state = row.small();
-    if (kind > static_cast<uint32_t>(OperationKind::thaw) || state > static_cast<uint32_t>(OperationState::failed)) {
+    if (kind > static_cast<uint32_t>(OperationKind::drainNode) ||
+        state > static_cast<uint32_t>(OperationState::failed)) {
         return dataLoss("operation " + operation.id + " is of an unknown kind or state");
     }
     operation.kind = static_cast<OperationKind>(kind);
@@ -107,6 +113,7 @@ absl::StatusOr<Operation> readOperation(Statement& row) {
     operation.started_us = row.integer();
     operation.ended_us = row.integer();
     operation.request_id = row.text();
+    operation.node = row.text();
     return operation;
 }
 
@@ -114,7 +121,7 @@ void bindOperation(Statement& row, const Operation& operation) {
     row.bind(operation.id).bind(static_cast<uint32_t>(operation.kind)).bind(operation.subject.slice);
     row.bind(operation.subject.index).bind(static_cast<uint32_t>(operation.state)).bind(operation.done);
     row.bind(operation.total).bind(operation.step).bind(toColumn(operation.failures)).bind(operation.started_us);
-    row.bind(operation.ended_us).bind(operation.request_id);
+    row.bind(operation.ended_us).bind(operation.request_id).bind(operation.node);
 }
 
 void bindKey(Statement& row, const std::string& key) { row.bind(key); }
@@ -185,15 +192,15 @@ private:
 
     absl::Status write(const Changes& changes) {
         HS_RETURN_IF_ERROR(writeMeta(changes));
-        HS_RETURN_IF_ERROR(put("REPLACE INTO nodes VALUES (?,?,?,?,?,?,?,?,?,?)", changes.put_nodes, bindNode));
+        HS_RETURN_IF_ERROR(put("REPLACE INTO nodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_nodes, bindNode));
         HS_RETURN_IF_ERROR(put("REPLACE INTO images VALUES (?,?,?,?)", changes.put_images, bindImage));
         // Not REPLACE: that would throw out another slice with the same number instead of failing.
         HS_RETURN_IF_ERROR(erase("slices WHERE name=?", namesOf(changes.put_slices)));
-        HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?)", changes.put_slices, bindSlice));
+        HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?,?,?)", changes.put_slices, bindSlice));
         HS_RETURN_IF_ERROR(
             put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
         HS_RETURN_IF_ERROR(
-            put("REPLACE INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_operations, bindOperation));
+            put("REPLACE INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_operations, bindOperation));
         HS_RETURN_IF_ERROR(erase("images WHERE name=?", changes.erase_images));
         HS_RETURN_IF_ERROR(erase("slices WHERE name=?", changes.erase_slices));
         HS_RETURN_IF_ERROR(erase("slivers WHERE slice=? AND number=?", changes.erase_slivers));

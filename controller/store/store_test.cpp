@@ -42,6 +42,11 @@ Slice slice(const std::string& name, uint32_t number) {
     result.base = fullSpec().base;
     result.created_us = 1;
     result.lease_end_us = 2;
+    result.suspended = true;
+    result.rules.where = {*parseLabelTerm("rack!=r2"), *parseLabelTerm("ssd")};
+    result.rules.spread_over = "rack";
+    result.rules.pack = true;
+    result.rules.apart_from = {"db"};
     return result;
 }
 
@@ -50,8 +55,8 @@ Changes everything() {
     Changes changes;
     changes.home_prefix = "fd51:1ce::/48";
     changes.last_slice_number = 7;
-    changes.put_nodes = {
-        {"node1", Ipv6Address::parse("fd00::1").value(), 7401, "0.1", true, 8, uint64_t{1} << 36, "6.1", "boot", 99}};
+    changes.put_nodes = {{"node1", Ipv6Address::parse("fd00::1").value(), 7401, "0.1", true, 8, uint64_t{1} << 36,
+                          "6.1", "boot", 99, Labels{{"rack", "r1"}}, true}};
     changes.put_images = {{"busybox", "sha256:00", 4711, 5}};
     changes.put_slices = {slice("web", 7)};
     Sliver sliver;
@@ -65,7 +70,8 @@ Changes everything() {
     changes.put_slivers = {sliver};
     Operation operation;
     operation.id = "op";
-    operation.kind = OperationKind::moveSliver;
+    operation.kind = OperationKind::drainNode;
+    operation.node = "node1";
     operation.subject = sliver.id;
     operation.state = OperationState::failed;
     operation.done = 1;

@@ -71,6 +71,17 @@ absl::StatusOr<v1::Node> Client::getNode(const std::string& name) {
     return impl_->call(&Stub::GetNode, request);
 }
 
+absl::StatusOr<v1::Node> Client::setNode(const v1::SetNodeRequest& request) {
+    return impl_->call(&Stub::SetNode, request);
+}
+
+absl::StatusOr<v1::Operation> Client::drainNode(const std::string& name) {
+    v1::DrainNodeRequest request;
+    request.set_name(name);
+    request.set_request_id(randomId());
+    return impl_->call(&Stub::DrainNode, request);
+}
+
 absl::StatusOr<std::string> Client::inspectNode(const std::string& name) {
     v1::GetNodeRequest request;
     request.set_name(name);
@@ -92,6 +103,10 @@ absl::StatusOr<v1::Operation> Client::createSlice(const v1::CreateSliceRequest& 
     v1::CreateSliceRequest identified = request;
     identified.set_request_id(randomId());
     return impl_->call(&Stub::CreateSlice, identified);
+}
+
+absl::StatusOr<v1::SlicePlan> Client::planSlice(const v1::CreateSliceRequest& request) {
+    return impl_->call(&Stub::PlanSlice, request);
 }
 
 absl::StatusOr<v1::ListSlicesResponse> Client::listSlices() {

@@ -28,6 +28,8 @@ public:
 
     absl::StatusOr<v1::ListNodesResponse> listNodes();
     absl::StatusOr<v1::Node> getNode(const std::string& name);
+    absl::StatusOr<v1::Node> setNode(const v1::SetNodeRequest& request);
+    absl::StatusOr<v1::Operation> drainNode(const std::string& name);
     // The node's debug dump, JSON text.
     absl::StatusOr<std::string> inspectNode(const std::string& name);
 
@@ -38,6 +40,8 @@ public:
     absl::Status removeImage(const std::string& name);
 
     absl::StatusOr<v1::Operation> createSlice(const v1::CreateSliceRequest& request);
+    // Where createSlice() would place the slivers.
+    absl::StatusOr<v1::SlicePlan> planSlice(const v1::CreateSliceRequest& request);
     absl::StatusOr<v1::ListSlicesResponse> listSlices();
     absl::StatusOr<v1::Slice> getSlice(const std::string& name);
     // `lease_s` 0: the controller's default.

@@ -98,6 +98,21 @@ grpc::Status FakeController::GetNode(grpc::ServerContext*, const v1::GetNodeRequ
     return refusal;
 }
 
+grpc::Status FakeController::SetNode(grpc::ServerContext*, const v1::SetNodeRequest* request, v1::Node* node) {
+    node_set = *request;
+    *node = nodeNamed(request->name());
+    *node->mutable_labels() = request->labels();
+    node->set_cordoned(request->cordoned());
+    return refusal;
+}
+
+grpc::Status FakeController::DrainNode(grpc::ServerContext*, const v1::DrainNodeRequest* request,
+                                       v1::Operation* operation) {
+    drained = request->name();
+    operation->set_id("op-1");
+    return refusal;
+}
+
 grpc::Status FakeController::InspectNode(grpc::ServerContext*, const v1::GetNodeRequest*,
                                          v1::InspectResponse* response) {
     response->set_json(R"({"links": 3})");
@@ -128,6 +143,19 @@ grpc::Status FakeController::ListImages(grpc::ServerContext*, const v1::ListImag
 grpc::Status FakeController::RemoveImage(grpc::ServerContext*, const v1::RemoveImageRequest* request,
                                          v1::RemoveImageResponse*) {
     deleted = request->name();
+    return refusal;
+}
+
+grpc::Status FakeController::PlanSlice(grpc::ServerContext*, const v1::CreateSliceRequest* request,
+                                       v1::SlicePlan* plan) {
+    planned = *request;
+    v1::SlicePlan::Place* const place = plan->add_places();
+    place->set_index(1);
+    place->set_node("node2");
+    place->set_reason("among the emptiest");
+    v1::SlicePlan::Exclusion* const exclusion = plan->add_exclusions();
+    exclusion->set_reason("cordoned");
+    exclusion->add_nodes("node1");
     return refusal;
 }
 

@@ -38,6 +38,9 @@ public:
     v1::CreateSliceRequest created;
     int creations = 0;
     v1::MoveSliverRequest moved;
+    v1::CreateSliceRequest planned;
+    v1::SetNodeRequest node_set;
+    std::string drained;
     v1::RenewSliceRequest renewed;
     v1::SetSliceRequest changed;
     v1::SetFrozenRequest frozen;
@@ -54,10 +57,13 @@ private:
 
     grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*, v1::ListNodesResponse*) override;
     grpc::Status GetNode(grpc::ServerContext*, const v1::GetNodeRequest*, v1::Node*) override;
+    grpc::Status SetNode(grpc::ServerContext*, const v1::SetNodeRequest*, v1::Node*) override;
+    grpc::Status DrainNode(grpc::ServerContext*, const v1::DrainNodeRequest*, v1::Operation*) override;
     grpc::Status InspectNode(grpc::ServerContext*, const v1::GetNodeRequest*, v1::InspectResponse*) override;
     grpc::Status ImportImage(grpc::ServerContext*, grpc::ServerReader<v1::ImportImageRequest>*, v1::Image*) override;
     grpc::Status ListImages(grpc::ServerContext*, const v1::ListImagesRequest*, v1::ListImagesResponse*) override;
     grpc::Status RemoveImage(grpc::ServerContext*, const v1::RemoveImageRequest*, v1::RemoveImageResponse*) override;
+    grpc::Status PlanSlice(grpc::ServerContext*, const v1::CreateSliceRequest*, v1::SlicePlan*) override;
     grpc::Status CreateSlice(grpc::ServerContext*, const v1::CreateSliceRequest*, v1::Operation*) override;
     grpc::Status GetSlice(grpc::ServerContext*, const v1::GetSliceRequest*, v1::Slice*) override;
     grpc::Status ListSlices(grpc::ServerContext*, const v1::ListSlicesRequest*, v1::ListSlicesResponse*) override;

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "ctl/client/client.h"
 #include "ctl/commands/commands.h"
+#include "ctl/commands/operation.h"
 #include "ctl/commands/views.h"
 
 namespace homeslice::ctl {
@@ -35,6 +36,84 @@ absl::StatusOr<int> inspect(Context& context, const std::string& name) {
     return 0;
 }
 
+// "rack=r1" sets a label, "rack-" removes it.
+absl::Status addLabel(const std::string& text, v1::SetNodeRequest& request) {
+    const size_t equals = text.find('=');
+    if (equals != std::string::npos) {
+        (*request.mutable_labels())[text.substr(0, equals)] = text.substr(equals + 1);
+        return absl::OkStatus();
+    }
+    if (text.size() < 2 || text.back() != '-') {
+        return invalidArgument("'" + text + "' is neither KEY=VALUE, which sets a label, nor KEY-, which removes one");
+    }
+    request.add_remove_labels(text.substr(0, text.size() - 1));
+    return absl::OkStatus();
+}
+
+absl::StatusOr<int> change(Context& context, const v1::SetNodeRequest& request) {
+    HS_RETURN_IF_ERROR(checkName("node name", request.name()));
+    HS_ASSIGN_OR_RETURN(Client* const client, context.client());
+    HS_ASSIGN_OR_RETURN(const v1::Node node, client->setNode(request));
+    printObject(context.io(), context.format(), nodeColumns(), nodeValue(node));
+    return 0;
+}
+
+absl::StatusOr<int> label(Context& context, const std::string& name, const std::vector<std::string>& labels) {
+    v1::SetNodeRequest request;
+    request.set_name(name);
+    for (const std::string& text : labels) HS_RETURN_IF_ERROR(addLabel(text, request));
+    return change(context, request);
+}
+
+absl::StatusOr<int> cordon(Context& context, const std::string& name, bool cordoned) {
+    v1::SetNodeRequest request;
+    request.set_name(name);
+    request.set_cordoned(cordoned);
+    return change(context, request);
+}
+
+absl::StatusOr<int> drain(Context& context, const std::string& name, const WaitOptions& wait) {
+    HS_RETURN_IF_ERROR(checkName("node name", name));
+    const OperationStory story{
+        .label = "node " + name,
+        .look = "slicectl node show " + name,
+        .start = [&](Client& client) { return client.drainNode(name); },
+        .outcome = [](const v1::Operation& ended) { return "has no sliver left, after " + elapsedText(ended); },
+        .print = [&](Client&, const v1::Operation& ended) { return printEnded(context, ended); }};
+    return runOperation(context, wait, story);
+}
+
+void declareChanges(CLI::App& node, Context& context) {
+    const auto name = std::make_shared<std::string>();
+    const auto labels = std::make_shared<std::vector<std::string>>();
+    CLI::App* const set_labels =
+        node.add_subcommand("label", "Say of a node what placement may ask for: rack, site, ssd");
+    set_labels->add_option("NODE", *name, "Name of the node")->required();
+    set_labels->add_option("LABEL", *labels, "KEY=VALUE sets a label, KEY- removes it")->required();
+    set_labels->footer("Example: slicectl node label node1 rack=r1 site=basel");
+    context.setAction(*set_labels, CommandTail::none,
+                      [&context, name, labels] { return label(context, *name, *labels); });
+
+    CLI::App* const close = node.add_subcommand("cordon", "Place no more slivers on a node; those there stay");
+    close->add_option("NODE", *name, "Name of the node")->required();
+    close->footer("Example: slicectl node cordon node1");
+    context.setAction(*close, CommandTail::none, [&context, name] { return cordon(context, *name, true); });
+
+    CLI::App* const open = node.add_subcommand("uncordon", "Place slivers on a node again; ends a drain");
+    open->add_option("NODE", *name, "Name of the node")->required();
+    open->footer("Example: slicectl node uncordon node1");
+    context.setAction(*open, CommandTail::none, [&context, name] { return cordon(context, *name, false); });
+
+    CLI::App* const empty = node.add_subcommand("drain", "Cordon a node and move its slivers to others");
+    const auto wait = std::make_shared<WaitOptions>();
+    empty->add_option("NODE", *name, "Name of the node")->required();
+    addWaitOptions(*empty, *wait);
+    empty->footer(
+        "Slivers go where their slice's rules of placement allow. Exit status 2: some could not leave.\n\n"
+        "Example: slicectl node drain node1");
+    context.setAction(*empty, CommandTail::none, [&context, name, wait] { return drain(context, *name, *wait); });
+}
+
 }  // namespace
 
 void registerNode(CLI::App& app, Context& context) {
@@ -56,6 +135,8 @@ void registerNode(CLI::App& app, Context& context) {
     inspect_node->add_option("NODE", *name, "Name of the node")->required();
     inspect_node->footer("Example: slicectl node inspect node1 > node1.json");
     context.setAction(*inspect_node, CommandTail::none, [&context, name] { return inspect(context, *name); });
+
+    declareChanges(*node, context);
 }
 
 }  // namespace homeslice::ctl

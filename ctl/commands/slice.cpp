@@ -94,6 +94,7 @@ void registerSlice(CLI::App& app, Context& context) {
     CLI::App* const slice = app.add_subcommand("slice", "Slivers on many nodes, with one owner, image and lease");
     slice->require_subcommand(1);
     declareSliceCreate(*slice, context);
+    declareSlicePlan(*slice, context);
 
     CLI::App* const ls = slice->add_subcommand("ls", "List the slices");
     ls->footer("Example: slicectl slice ls -o wide");

@@ -13,6 +13,7 @@ namespace homeslice::ctl {
 class Client;
 
 void declareSliceCreate(CLI::App& slice, Context& context);
+void declareSlicePlan(CLI::App& slice, Context& context);
 void declareSliceSet(CLI::App& slice, Context& context);
 
 // Prints the slice, with its slivers under "placement" and their sums under "totals".

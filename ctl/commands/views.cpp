@@ -31,6 +31,37 @@ Value failureValue(const v1::OperationFailure& failure) {
     return {{"sliver", nameOf(failure.sliver())}, {"node", failure.node()}, {"reason", failure.reason()}};
 }
 
+Value labelsValue(const v1::Node& node) {
+    const std::map<std::string, std::string> sorted(node.labels().begin(), node.labels().end());
+    Value labels = Value::object();
+    for (const auto& [key, value] : sorted) labels[key] = value;
+    return labels;
+}
+
+// "rack=r1,site=x".
+std::string showLabels(const Value& labels) {
+    std::string text;
+    for (const auto& [key, value] : labels.items()) {
+        text += (text.empty() ? "" : ",") + key + "=" + value.get<std::string>();
+    }
+    return text.empty() ? "-" : text;
+}
+
+Value rulesValue(const v1::PlacementRules& rules) {
+    return {{"where", rules.where()},
+            {"spread_over", rules.spread_over()},
+            {"pack", rules.pack()},
+            {"apart_from", rules.apart_from()}};
+}
+
+// What becomes of it: "active", "ending" in its lease's last day, "suspended" after that, "deleting".
+std::string stateOf(const v1::Slice& slice) {
+    if (slice.deleting()) return "deleting";
+    if (slice.suspended()) return "suspended";
+    const auto left = fromUnixMicros(slice.lease_end_us()) - Utc::now();
+    return left < std::chrono::hours(24) ? "ending" : "active";
+}
+
 }  // namespace
 
 std::string nameOf(const v1::SliverId& id) { return id.slice() + "/" + std::to_string(id.index()); }
@@ -47,22 +78,48 @@ Value nodeValue(const v1::Node& node) {
             {"last_seen", timeValue(node.last_seen_us())},
             {"version", node.version()},
             {"kernel", node.kernel()},
-            {"api_port", node.api_port()}};
+            {"api_port", node.api_port()},
+            {"cordoned", node.cordoned()},
+            {"labels", labelsValue(node)},
+            {"cpu_reserved_millis", node.cpu_reserved_millis()}};
 }
 
 const std::vector<Column>& nodeColumns() {
-    static const std::vector<Column> kColumns{{.header = "node", .field = "name"},
-                                              {.header = "ready", .field = "ready"},
-                                              {.header = "care-of address", .field = "care_of_address"},
-                                              {.header = "home agent", .field = "home_agent"},
-                                              {.header = "slivers", .field = "slivers"},
-                                              {.header = "cpus", .field = "cpus"},
-                                              {.header = "memory", .field = "memory_bytes", .show = showBytes},
-                                              {.header = "seen", .field = "last_seen", .show = showAge},
-                                              {.header = "version", .field = "version", .wide_only = true},
-                                              {.header = "kernel", .field = "kernel", .wide_only = true},
-                                              {.header = "api port", .field = "api_port", .wide_only = true},
-                                              {.header = "reason", .field = "reason"}};
+    static const std::vector<Column> kColumns{
+        {.header = "node", .field = "name"},
+        {.header = "ready", .field = "ready"},
+        {.header = "care-of address", .field = "care_of_address"},
+        {.header = "home agent", .field = "home_agent"},
+        {.header = "slivers", .field = "slivers"},
+        {.header = "cordoned", .field = "cordoned"},
+        {.header = "labels", .field = "labels", .show = showLabels},
+        {.header = "cpus", .field = "cpus"},
+        {.header = "reserved", .field = "cpu_reserved_millis", .show = showCpuMillis, .wide_only = true},
+        {.header = "memory", .field = "memory_bytes", .show = showBytes},
+        {.header = "seen", .field = "last_seen", .show = showAge},
+        {.header = "version", .field = "version", .wide_only = true},
+        {.header = "kernel", .field = "kernel", .wide_only = true},
+        {.header = "api port", .field = "api_port", .wide_only = true},
+        {.header = "reason", .field = "reason"}};
+    return kColumns;
+}
+
+Value planValue(const v1::SlicePlan& plan) {
+    Value places = Value::array();
+    for (const v1::SlicePlan::Place& place : plan.places()) {
+        places.push_back({{"index", place.index()}, {"node", place.node()}, {"reason", place.reason()}});
+    }
+    Value exclusions = Value::array();
+    for (const v1::SlicePlan::Exclusion& exclusion : plan.exclusions()) {
+        exclusions.push_back({{"reason", exclusion.reason()}, {"nodes", exclusion.nodes()}});
+    }
+    return {{"places", places}, {"exclusions", exclusions}};
+}
+
+const std::vector<Column>& placeColumns() {
+    static const std::vector<Column> kColumns{{.header = "sliver", .field = "index"},
+                                              {.header = "node", .field = "node"},
+                                              {.header = "because", .field = "reason"}};
     return kColumns;
 }
 
@@ -91,7 +148,10 @@ Value sliceValue(const v1::Slice& slice) {
                 {"slivers_running", slice.slivers_running()},
                 {"created", timeValue(slice.created_us())},
                 {"lease_end", timeValue(slice.lease_end_us())},
-                {"deleting", slice.deleting()}};
+                {"deleting", slice.deleting()},
+                {"state", stateOf(slice)},
+                {"delete", timeValue(slice.delete_us())},
+                {"rules", rulesValue(slice.rules())}};
     value.update(templateValue(slice.base()));
     return value;
 }
@@ -120,6 +180,7 @@ const std::vector<Column>& sliceColumns() {
     static const std::vector<Column> kColumns{
         {.header = "slice", .field = "name"},
         {.header = "image", .field = "image"},
+        {.header = "state", .field = "state"},
         {.header = "running", .field = "slivers_running"},
         {.header = "slivers", .field = "slivers"},
         {.header = "home address", .field = "address"},
@@ -130,7 +191,7 @@ const std::vector<Column>& sliceColumns() {
         {.header = "cpus", .field = "/resources/cpu_millis", .show = showCpuMillis, .wide_only = true},
         {.header = "memory", .field = "/resources/memory_bytes", .show = showLimitBytes, .wide_only = true},
         {.header = "pids", .field = "/resources/pids", .show = showLimit, .wide_only = true},
-        {.header = "deleting", .field = "deleting", .wide_only = true}};
+        {.header = "deleted", .field = "delete", .show = showAge, .wide_only = true}};
     return kColumns;
 }
 

@@ -12,6 +12,8 @@
 namespace homeslice::ctl {
 
 Value nodeValue(const v1::Node& node);
+// "places" and "exclusions".
+Value planValue(const v1::SlicePlan& plan);
 Value imageValue(const v1::Image& image);
 Value sliceValue(const v1::Slice& slice);
 // Sums over a slice's slivers.
@@ -21,6 +23,8 @@ Value bindingValue(const v1::HomeBinding& binding);
 Value operationValue(const v1::Operation& operation);
 
 const std::vector<Column>& nodeColumns();
+// Of a plan's places.
+const std::vector<Column>& placeColumns();
 const std::vector<Column>& imageColumns();
 const std::vector<Column>& sliceColumns();
 // For one slice, with its totals.

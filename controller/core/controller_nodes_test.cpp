@@ -1,0 +1,165 @@
+// What administrators say of nodes, through the whole core: labels, cordons, drains, and what is reserved of them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/core/test_world.h"
+
+namespace homeslice::controller {
+namespace {
+
+using ::testing::Each;
+using ::testing::HasSubstr;
+using testing_support::TestWorld;
+
+class NodesTest : public ::testing::Test {
+protected:
+    void SetUp() override { world_.addLab(3); }
+
+    absl::StatusOr<Operation> create(const PlacementRequest& where, uint32_t cpu_reservation_millis = 0) {
+        CreateSliceRequest request;
+        request.name = "web";
+        request.base.image = "busybox";
+        request.base.resources.cpu_reservation_millis = cpu_reservation_millis;
+        request.where = where;
+        auto created = world_.controller().createSlice(request);
+        world_.settle();
+        return created;
+    }
+    absl::Status cordon(const std::string& node, bool cordoned) {
+        SetNodeRequest request;
+        request.name = node;
+        request.cordoned = cordoned;
+        return world_.controller().setNode(request).status();
+    }
+    absl::Status label(const std::string& node, const Labels& labels) {
+        SetNodeRequest request;
+        request.name = node;
+        request.labels = labels;
+        return world_.controller().setNode(request).status();
+    }
+    Operation drain(const std::string& node) {
+        const auto operation = world_.controller().drainNode(node, "");
+        EXPECT_TRUE(operation.ok()) << operation.status();
+        return operation.value_or(Operation());
+    }
+    std::vector<std::string> nodesOfSlivers() {
+        std::vector<std::string> nodes;
+        for (const SliverView& view : *world_.controller().slivers("web")) nodes.push_back(view.node);
+        return nodes;
+    }
+
+    TestWorld world_;
+};
+
+TEST_F(NodesTest, LabelsAndCordonsOutliveReconnectsAndRestarts) {
+    ASSERT_EQ(label("node1", {{"rack", "r1"}}), absl::OkStatus());
+    ASSERT_EQ(cordon("node1", true), absl::OkStatus());
+    world_.restart();
+    const Node node = world_.controller().node("node1")->node;
+    EXPECT_EQ(node.labels, (Labels{{"rack", "r1"}}));
+    EXPECT_TRUE(node.cordoned);
+    EXPECT_EQ(label("node1", {{"no word", "x"}}).code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(label("node1", {}).code(), absl::StatusCode::kInvalidArgument) << "nothing is to change";
+    EXPECT_EQ(label("node9", {{"rack", "r1"}}).code(), absl::StatusCode::kNotFound);
+    SetNodeRequest removal{.name = "node1", .labels = {}, .remove_labels = {"rack"}, .cordoned = {}};
+    EXPECT_TRUE(world_.controller().setNode(removal).ok());
+    EXPECT_EQ(world_.controller().setNode(removal).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(NodesTest, ACordonedNodeKeepsItsSliversAndGetsNoMore) {
+    ASSERT_TRUE(create({.nodes = {"node1", "node2"}}).ok());
+    ASSERT_EQ(cordon("node1", true), absl::OkStatus());
+    ASSERT_EQ(cordon("node3", true), absl::OkStatus());
+    EXPECT_EQ(world_.controller().sliver({"web", 1})->node, "node1");
+    const auto move = world_.controller().moveSliver({"web", 1}, "node3", "");
+    EXPECT_THAT(messageOf(move.status()), HasSubstr("cordoned"));
+    EXPECT_TRUE(world_.controller().moveSliver({"web", 1}, "node2", "").ok()) << "it may leave";
+}
+
+TEST_F(NodesTest, APlanChangesNothing) {
+    CreateSliceRequest request;
+    request.name = "web";
+    request.base.image = "busybox";
+    request.where.node_count = 2;
+    const auto plan = world_.controller().planSlice(request);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(plan->places.size(), 2U);
+    EXPECT_FALSE(world_.controller().slice("web").ok());
+    request.where.node_count = 4;
+    EXPECT_EQ(world_.controller().planSlice(request).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(NodesTest, ADrainMovesEverySliverAway) {
+    ASSERT_TRUE(create({.nodes = {"node1"}, .sliver_count = 9}).ok());
+    const Operation begun = drain("node1");
+    EXPECT_EQ(begun.total, 9U);
+    EXPECT_EQ(drain("node1").id, begun.id) << "one drain a node";
+    world_.restart();
+    world_.settle();
+    const Operation ended = world_.operation(begun.id);
+    EXPECT_EQ(ended.state, OperationState::done) << ended.step;
+    EXPECT_EQ(ended.done, 9U);
+    EXPECT_THAT(nodesOfSlivers(), Each(testing::AnyOf("node2", "node3")));
+    EXPECT_TRUE(world_.controller().node("node1")->node.cordoned);
+}
+
+TEST_F(NodesTest, ADrainKeepsToTheRulesAndLeavesWhatCannotGo) {
+    ASSERT_EQ(label("node1", {{"rack", "r1"}}), absl::OkStatus());
+    ASSERT_EQ(label("node2", {{"rack", "r1"}}), absl::OkStatus());
+    PlacementRules rules;
+    rules.where = {*parseLabelTerm("rack=r1")};
+    ASSERT_TRUE(create({.nodes = {"node1", "node2"}, .sliver_count = 3, .rules = rules}, 1000).ok());
+    const Operation begun = drain("node1");
+    world_.settle();
+    const Operation ended = world_.operation(begun.id);
+    EXPECT_EQ(ended.state, OperationState::partial) << "node2 has two processors, node3 is in no rack";
+    ASSERT_EQ(ended.failures.size(), 1U);
+    EXPECT_THAT(ended.failures[0].reason, HasSubstr("less than 1000m CPU left 1 (node2)"));
+    EXPECT_THAT(nodesOfSlivers(), testing::UnorderedElementsAre("node1", "node2", "node2"));
+}
+
+TEST_F(NodesTest, AnUncordonEndsADrain) {
+    ASSERT_TRUE(create({.nodes = {"node1"}, .sliver_count = 9}).ok());
+    const Operation begun = drain("node1");
+    ASSERT_EQ(cordon("node1", false), absl::OkStatus());
+    EXPECT_EQ(world_.operation(begun.id).state, OperationState::failed);
+    world_.settle();
+    EXPECT_THAT(nodesOfSlivers(), testing::Contains("node1")) << "what had not begun to move stays";
+}
+
+TEST_F(NodesTest, ANodeThatFailsASliverOfADrainIsNotTriedAgain) {
+    ASSERT_TRUE(create({.nodes = {"node1"}}).ok());
+    ASSERT_EQ(cordon("node3", true), absl::OkStatus());
+    const Operation begun = drain("node1");
+    world_.obey("node1");
+    world_.node("node2").obey();
+    SliverReport& report = world_.node("node2").slivers[{"web", 1}];
+    report.state = SliverState::failed;
+    report.image_ready = false;
+    report.reason = "the disk is full";
+    world_.report("node2");
+    world_.settle();
+    const Operation ended = world_.operation(begun.id);
+    EXPECT_EQ(ended.state, OperationState::failed);
+    ASSERT_EQ(ended.failures.size(), 1U);
+    EXPECT_THAT(ended.failures[0].reason, HasSubstr("the disk is full"));
+    EXPECT_EQ(world_.controller().sliver({"web", 1})->node, "node1");
+}
+
+TEST_F(NodesTest, GuaranteesCannotGrowBeyondANode) {
+    ASSERT_TRUE(create({.nodes = {"node1"}, .sliver_count = 2}, 500).ok());
+    EXPECT_EQ(world_.controller().node("node1")->cpu_reserved_millis, 1000U);
+    const auto reserve = [&](uint32_t millis) {
+        const auto change = [millis](Resources resources) -> absl::StatusOr<Resources> {
+            resources.cpu_reservation_millis = millis;
+            return resources;
+        };
+        return world_.controller().setSlice("web", change, "").status();
+    };
+    EXPECT_EQ(reserve(1000), absl::OkStatus());
+    EXPECT_EQ(reserve(1001).code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(reserve(100), absl::OkStatus());
+}
+
+}  // namespace
+}  // namespace homeslice::controller

@@ -1,0 +1,81 @@
+#include "controller/core/drain.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status.h"
+#include "controller/moves/move.h"
+
+namespace homeslice::controller {
+namespace {
+
+constexpr size_t kMovesAtOnce = 4;  // of one drain: each carries a disk over the network
+
+bool hasFailed(const Operation& drain, const SliverId& id) {
+    return std::any_of(drain.failures.begin(), drain.failures.end(),
+                       [&id](const OperationFailure& failure) { return failure.sliver == id; });
+}
+
+size_t movesOf(const World& world, const Operation& drain) {
+    return static_cast<size_t>(
+        std::count_if(world.snapshot.slivers.begin(), world.snapshot.slivers.end(),
+                      [&drain](const auto& entry) { return entry.second.move.operation == drain.id; }));
+}
+
+absl::StatusOr<std::string> targetFor(const Sliver& sliver, const Slice& slice, const std::vector<Candidate>& nodes) {
+    if (sliver.frozen) return failedPrecondition("it is frozen: thaw it first");
+    if (slice.suspended) return failedPrecondition("it stands still, for the lease of its slice has ended");
+    const PlacementRequest where{
+        .node_count = 1, .rules = slice.rules, .cpu_reservation_millis = slice.base.resources.cpu_reservation_millis};
+    HS_ASSIGN_OR_RETURN(const Plan plan, place(where, nodes));
+    return plan.places.front().node;
+}
+
+void countIn(std::vector<Candidate>& nodes, const std::string& name, const Slice& slice) {
+    for (Candidate& node : nodes) {
+        if (node.name != name) continue;
+        node.slivers += 1;
+        node.reserved_millis += slice.base.resources.cpu_reservation_millis;
+        node.slices.push_back(slice.name);
+    }
+}
+
+void goOnDraining(const World& world, const Operation& drain, std::vector<Candidate>& nodes, Changes& changes) {
+    if (!world.nodes.notReady(drain.node, world.now).empty()) return;  // a disk cannot be read from there now
+    Operation next = drain;
+    size_t moving = movesOf(world, drain);
+    for (const auto& [id, sliver] : world.snapshot.slivers) {
+        if (moving >= kMovesAtOnce) break;
+        const auto slice = world.snapshot.slices.find(id.slice);
+        const bool stays = slice == world.snapshot.slices.end() || slice->second.deleting;
+        if (sliver.node != drain.node || sliver.moving() || stays || hasFailed(next, id)) continue;
+        const auto target = targetFor(sliver, slice->second, nodes);
+        if (!target.ok()) {
+            next = withFailure(std::move(next), {id, drain.node, messageOf(target.status())});
+            continue;
+        }
+        changes.put_slivers.push_back(beginMove(sliver, *target, drain.id));
+        countIn(nodes, *target, slice->second);
+        moving += 1;
+    }
+    if (!(next == drain)) changes.put_operations.push_back(std::move(next));
+}
+
+}  // namespace
+
+Operation withFailure(Operation operation, const OperationFailure& failure) {
+    operation.failures.push_back(failure);
+    return operation;
+}
+
+void settleDrains(const World& world, Changes& changes) {
+    std::vector<const Operation*> drains;
+    for (const auto& [id, operation] : world.snapshot.operations) {
+        if (operation.kind == OperationKind::drainNode && !operation.ended()) drains.push_back(&operation);
+    }
+    if (drains.empty()) return;
+    std::vector<Candidate> nodes = candidates(world);
+    for (const Operation* drain : drains) goOnDraining(world, *drain, nodes, changes);
+}
+
+}  // namespace homeslice::controller
