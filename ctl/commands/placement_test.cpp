@@ -23,7 +23,7 @@ protected:
 TEST_F(PlacementTest, APlanAsksWithTheOptionsOfACreation) {
     const Outcome outcome =
         run({"slice", "plan", "web", "--image", "debian", "--slivers", "6", "--where", "ssd", "--where", "rack!=r9",
-             "--spread-over", "rack", "--apart-from", "db", "--pack", "--cpu-reservation", "0.5"});
+             "--spread-over", "rack", "--apart-from", "db", "--pack", "--cpu-reserve", "0.5"});
     ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
     EXPECT_EQ(controller_.creations, 0);
     const v1::CreateSliceRequest& asked = controller_.planned;

@@ -124,7 +124,7 @@ void declareSlicePlan(CLI::App& slice, Context& context) {
     const auto options = declareOptions(*app);
     app->footer(
         "Takes the options of slice create and changes nothing. Exit status 2: the slivers cannot be placed.\n\n"
-        "Example: slicectl slice plan web --image debian --slivers 6 --spread-over rack --cpu-reservation 0.5");
+        "Example: slicectl slice plan web --image debian --slivers 6 --spread-over rack --cpu-reserve 0.5");
     context.setAction(*app, CommandTail::optional, [&context, options] { return plan(context, *options); });
 }
 
