@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <map>
+
 #include "tests/support/lab.h"
 
 namespace homeslice::testing_support {
@@ -48,6 +50,28 @@ TEST_F(MoveTest, LeavesNothingWhereItWas) {
     EXPECT_EQ(linesOf(node1.out).size(), 2U) << "lo and eth0 only:\n" << node1.out;
     EXPECT_EQ(slicectlJson({"node", "show", "node1"}).value("slivers", -1), 0);
     EXPECT_EQ(slicectlJson({"node", "show", "node2"}).value("slivers", -1), 1);
+}
+
+TEST_F(MoveTest, ADrainedNodeKeepsNothingAndItsSliversKeepTheirAddresses) {
+    createWebSlice("fleet", {"--slivers", "4", "--on", "node1,node2"});
+    std::map<std::string, std::string> addresses;
+    for (const auto& each : slicectlJson({"sliver", "ls"})) {
+        addresses[each.value("id", "")] = each.value("home_address", "");
+    }
+    HS_EXPECT_DONE(slicectl({"node", "drain", "node1"}));
+    EXPECT_EQ(slicectlJson({"node", "show", "node1"}).value("slivers", -1), 0);
+    EXPECT_TRUE(slicectlJson({"node", "show", "node1"}).value("cordoned", false));
+    for (const auto& each : slicectlJson({"sliver", "ls"})) {
+        const std::string address = each.value("home_address", "");
+        EXPECT_EQ(address, addresses[each.value("id", "")]);
+        EXPECT_NE(each.value("node", ""), "node1");
+        EXPECT_TRUE(eventually([&address] { return !fetch(address).empty(); })) << address;
+    }
+    const CommandResult refused = slicectl({"slice", "plan", "more", "--image", "busybox", "--nodes", "3"});
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_THAT(refused.err, HasSubstr("cordoned 1 (node1)"));
+    HS_EXPECT_DONE(slicectl({"node", "uncordon", "node1"}));
+    EXPECT_EQ(slicectl({"slice", "plan", "more", "--image", "busybox", "--nodes", "3"}).status, 0);
 }
 
 pid_t pidOfProgram(const std::string& name) {
