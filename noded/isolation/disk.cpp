@@ -15,6 +15,7 @@
 #include "noded/isolation/network.h"
 #include "noded/sys/disk_image.h"
 #include "noded/sys/mount.h"
+#include "noded/sys/subvolume.h"
 
 namespace homeslice::isolation {
 namespace {
@@ -51,12 +52,32 @@ absl::Status cannotShrink(uint64_t wanted, uint64_t present) {
                               std::to_string(present) + " that the disk has; a disk can only grow");
 }
 
+absl::Status inUse(uint64_t wanted) {
+    return failedPrecondition("disk limit: more than " + std::to_string(wanted) + " bytes are used");
+}
+
 // An image's size is known to a mebibyte.
 absl::Status checkGrowth(const SliverRuntime& runtime, uint64_t wanted) {
     constexpr uint64_t kExact = uint64_t{2} << 20;
     if (wanted == 0) return failedPrecondition("disk limit: that of a disk cannot be taken away, only raised");
     HS_ASSIGN_OR_RETURN(const uint64_t present, sys::diskImageSize(image(runtime)));
     return wanted + kExact < present ? cannotShrink(wanted, present) : absl::OkStatus();
+}
+
+// Before there is anything of the sliver's in it.
+absl::Status makeLimitedSubvolume(const SliverRuntime& runtime, uint64_t bytes) {
+    const std::string path = runtime.diskDirectory();
+    HS_RETURN_IF_ERROR(removeTree(path));
+    HS_RETURN_IF_ERROR(sys::makeSubvolume(path));
+    if (::chmod(path.c_str(), 0700) != 0) return errnoStatus(errno, "chmod(" + path + ")");
+    return sys::limitSubvolume(path, bytes);
+}
+
+absl::Status resizeSubvolume(const std::string& path, uint64_t bytes) {
+    HS_ASSIGN_OR_RETURN(const sys::SubvolumeQuota present, sys::subvolumeQuota(path));
+    if (bytes == present.limit) return absl::OkStatus();
+    if (bytes != 0 && bytes < present.used) return inUse(bytes);
+    return sys::limitSubvolume(path, bytes);
 }
 
 absl::Status mountImage(const SliverRuntime& runtime, uint64_t bytes) {
@@ -84,8 +105,7 @@ absl::Status resizeMemory(const SliverRuntime& runtime, uint64_t bytes) {
     if (::mount("tmpfs", place.c_str(), nullptr, MS_REMOUNT | MS_NODEV | MS_NOSUID, size.c_str()) == 0) {
         return absl::OkStatus();
     }
-    if (errno == EINVAL)
-        return failedPrecondition("disk limit: more than " + std::to_string(bytes) + " bytes are used");
+    if (errno == EINVAL) return inUse(bytes);
     return errnoStatus(errno, "remount " + place);
 }
 
@@ -99,6 +119,9 @@ absl::Status makeSliverDirectories(const SliverRuntime& runtime) {
 
 absl::Status mountDisk(const SliverSpec& spec, const SliverRuntime& runtime) {
     const Resources& wanted = spec.base.resources;
+    if (sys::isSubvolume(runtime.diskDirectory())) {
+        return sys::limitSubvolume(runtime.diskDirectory(), wanted.disk_bytes);
+    }
     HS_RETURN_IF_ERROR(makeDirectories(runtime.diskDirectory(), 0700));
     if (isMounted(runtime)) return absl::OkStatus();
     if (exists(runtime.upperDirectory())) {
@@ -106,7 +129,9 @@ absl::Status mountDisk(const SliverSpec& spec, const SliverRuntime& runtime) {
     }
     if (exists(image(runtime))) return mountImage(runtime, wanted.disk_bytes);
     if (wanted.disk_medium == DiskMedium::memory) return mountMemory(runtime, wanted.disk_bytes);
-    return wanted.disk_bytes == 0 ? absl::OkStatus() : mountImage(runtime, wanted.disk_bytes);
+    if (wanted.disk_bytes == 0) return absl::OkStatus();
+    return sys::isOnBtrfs(runtime.directory) ? makeLimitedSubvolume(runtime, wanted.disk_bytes)
+                                             : mountImage(runtime, wanted.disk_bytes);
 }
 
 absl::Status unmountDisk(const SliverRuntime& runtime) {
@@ -120,11 +145,14 @@ absl::Status resizeDisk(const SliverSpec& spec, const SliverRuntime& runtime) {
         return sys::growMountedDiskImage(image(runtime), runtime.diskDirectory(), wanted);
     }
     if (isMounted(runtime)) return resizeMemory(runtime, wanted);
+    if (sys::isSubvolume(runtime.diskDirectory())) return resizeSubvolume(runtime.diskDirectory(), wanted);
     return wanted == 0 ? absl::OkStatus() : limitCannotCome();
 }
 
 absl::Status removeSliverDirectory(const std::string& directory) {
-    HS_RETURN_IF_ERROR(sys::detachMount(directory + "/disk"));
+    const std::string disk = directory + "/disk";
+    HS_RETURN_IF_ERROR(sys::detachMount(disk));
+    if (sys::isSubvolume(disk)) HS_RETURN_IF_ERROR(sys::removeSubvolume(disk));
     return removeTree(directory);
 }
 
@@ -142,7 +170,7 @@ DiskInUse::~DiskInUse() {
 }
 
 absl::StatusOr<std::string> makeIncomingDisk(const SliverRuntime& runtime) {
-    if (isMounted(runtime)) {
+    if (isMounted(runtime) || sys::isSubvolume(runtime.diskDirectory())) {
         HS_RETURN_IF_ERROR(removeTree(runtime.upperDirectory()));
         HS_RETURN_IF_ERROR(removeTree(runtime.workDirectory()));
     }

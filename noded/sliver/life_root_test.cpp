@@ -213,6 +213,31 @@ TEST_F(LifeRootTest, ADiskHasItsLimit) {
     EXPECT_GE(std::stoi(output(kFill)), 90) << "grown while it was stopped";
 }
 
+bool hasSysResource() {
+    constexpr uint64_t kSysResource = uint64_t{1} << 24;  // capabilities(7)
+    const std::string status = readFile("/proc/self/status").value_or("");
+    const size_t line = status.find("CapEff:");
+    return line != std::string::npos && (std::stoull(status.substr(line + 7), nullptr, 16) & kSysResource) != 0;
+}
+
+TEST_F(LifeRootTest, ADiskGrowsWhileItIsUsedWhereTheKernelLetsNoded) {
+    spec_.base.resources.disk_bytes = 32 * kMebibyte;
+    run();
+    const pid_t process = node_->firstProcess(spec_.id);
+    spec_.base.resources.disk_bytes = 96 * kMebibyte;
+    ++spec_.generation;
+    node_->desire({spec_});
+    if (hasSysResource()) {
+        ASSERT_TRUE(node_->eventually([&] { return node_->report(spec_.id).generation == spec_.generation; }))
+            << node_->manager().inspect();
+        EXPECT_GE(std::stoi(output(kFill)), 90);
+    } else {
+        EXPECT_TRUE(node_->eventually(
+            [&] { return node_->report(spec_.id).reason.find("CAP_SYS_RESOURCE") != std::string::npos; }));
+    }
+    EXPECT_EQ(node_->firstProcess(spec_.id), process);
+}
+
 TEST_F(LifeRootTest, ALimitedDiskLeavesNothing) {
     run();
     ASSERT_TRUE(node_->removesAll());

@@ -75,16 +75,17 @@ absl::Status TestNode::enterNetwork() {
     return entered;
 }
 
-absl::StatusOr<std::unique_ptr<TestNode>> TestNode::create(const std::string& name, uint32_t pool) {
+absl::StatusOr<std::unique_ptr<TestNode>> TestNode::create(const std::string& name, uint32_t pool,
+                                                           const std::string& parent) {
     std::unique_ptr<TestNode> node(new TestNode());
-    HS_RETURN_IF_ERROR(node->build(name));
+    HS_RETURN_IF_ERROR(node->build(name, parent));
     node->config_.pool = pool;
     HS_RETURN_IF_ERROR(node->restart());
     return node;
 }
 
-absl::Status TestNode::build(const std::string& name) {
-    std::string path = "/tmp/hst-sliver-XXXXXX";
+absl::Status TestNode::build(const std::string& name, const std::string& parent) {
+    std::string path = parent + "/hst-sliver-XXXXXX";
     if (::mkdtemp(path.data()) == nullptr) return errnoStatus(errno, "mkdtemp");
     directory_ = path;
     config_ = {.node_name = name,

@@ -25,7 +25,9 @@ public:
     // Moves the process to a network namespace of its own, once; before it has threads.
     static absl::Status enterNetwork();
 
-    static absl::StatusOr<std::unique_ptr<TestNode>> create(const std::string& name, uint32_t pool = 0);
+    // With all its files in a new directory in `parent`.
+    static absl::StatusOr<std::unique_ptr<TestNode>> create(const std::string& name, uint32_t pool = 0,
+                                                            const std::string& parent = "/tmp");
     ~TestNode();
 
     // noded ends and starts again; its slivers do not.
@@ -69,7 +71,7 @@ public:
 
 private:
     TestNode() = default;
-    absl::Status build(const std::string& name);
+    absl::Status build(const std::string& name, const std::string& parent);
     absl::Status packImage();
     void stop();
     void atStep(const std::string& step);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <sstream>
@@ -53,6 +54,18 @@ std::string withoutNewline(std::string text) {
     return text;
 }
 
+// An empty v2 cpuset stands for the parent's. On v1 the parent's has to be written, and so it has on v2 where the
+// kernel refuses (ENOSPC, as 6.1 does) to empty that of a group with processes.
+absl::Status leaveCpuset(const ControllerFiles& files) {
+    if (files.isV2()) {
+        const absl::Status emptied = files.write("cpuset.cpus", "\n");
+        if (errnoOf(emptied) != ENOSPC) return emptied;
+    }
+    const ControllerFiles parent(files.isV2() ? 2 : 1, std::filesystem::path(files.directory()).parent_path());
+    HS_ASSIGN_OR_RETURN(const std::string cpus, parent.read(files.isV2() ? "cpuset.cpus.effective" : "cpuset.cpus"));
+    return files.write("cpuset.cpus", withoutNewline(cpus));
+}
+
 }  // namespace
 
 absl::StatusOr<std::set<uint32_t>> parseCpuList(const std::string& list) {
@@ -87,11 +100,7 @@ absl::Status limitCpuset(const ControllerFiles& files, const CgroupLimits& limit
         return files.write("cpuset.cpus", limits.cpuset);
     }
     if (age == GroupAge::fresh) return absl::OkStatus();
-    // An empty v2 cpuset stands for the parent's; on v1 the parent's has to be written.
-    if (files.isV2()) return files.has("cpuset.cpus") ? files.write("cpuset.cpus", "\n") : absl::OkStatus();
-    const ControllerFiles parent(1, std::filesystem::path(files.directory()).parent_path());
-    HS_ASSIGN_OR_RETURN(const std::string cpus, parent.read("cpuset.cpus"));
-    return files.write("cpuset.cpus", withoutNewline(cpus));
+    return files.has("cpuset.cpus") ? leaveCpuset(files) : absl::OkStatus();
 }
 
 }  // namespace homeslice::sys

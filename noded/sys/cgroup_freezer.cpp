@@ -62,6 +62,7 @@ absl::Status Cgroups::freeze(const std::string& group, bool frozen) {
         return awaitV2(v2, group, frozen);
     }
     const std::string file = controlFile(1, "freezer", group, "freezer.state");
+    if (file.empty() && !v2.empty() && ::access(v2.c_str(), F_OK) != 0) return notFound("no cgroup " + group);
     if (file.empty()) return failedPrecondition("this host cannot freeze: it has no freezer controller");
     const std::string wanted = frozen ? "FROZEN" : "THAWED";
     HS_RETURN_IF_ERROR(writeControlFile(file, wanted));

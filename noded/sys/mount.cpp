@@ -134,7 +134,8 @@ absl::StatusOr<UniqueFd> idmappedClone(const std::string& path, int user_namespa
     change.attr_set = MOUNT_ATTR_IDMAP | attributes;
     change.userns_fd = static_cast<uint64_t>(user_namespace_fd);
     if (::mount_setattr(mount_fd.get(), "", AT_EMPTY_PATH, &change, sizeof(change)) < 0) {
-        return errnoStatus(errno, "mount_setattr(idmap) of " + path);
+        const char* const why = errno == EINVAL ? " (its file system has no idmapped mounts with this kernel)" : "";
+        return errnoStatus(errno, "mount_setattr(idmap) of " + path + why);
     }
     return mount_fd;
 }

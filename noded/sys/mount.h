@@ -30,8 +30,8 @@ absl::StatusOr<UniqueFd> makeFileSystem(const std::string& type,
 absl::StatusOr<UniqueFd> cloneMount(const std::string& path, bool recursive = false);
 
 // A detached bind mount of `path` on which ids are seen through the user namespace's maps: what is owned by id 0 on
-// disk is owned by the namespace's root there (MOUNT_ATTR_IDMAP). The file system must support it (ext4, xfs, btrfs,
-// tmpfs).
+// disk is owned by the namespace's root there (MOUNT_ATTR_IDMAP). The file system must support it (ext4, xfs, btrfs;
+// tmpfs since 6.3).
 absl::StatusOr<UniqueFd> idmappedClone(const std::string& path, int user_namespace_fd, uint64_t attributes = 0);
 
 // mount_setattr(2) on a mount held by `mount_fd`, with all mounts below it when `recursive`.

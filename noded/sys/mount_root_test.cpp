@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "noded/sys/disk_image.h"
 #include "noded/sys/namespace.h"
 #include "tests/support/privileges.h"
 
@@ -19,16 +20,19 @@ namespace {
 
 constexpr uint32_t kFirst = 70'000'000;
 
-// A tmpfs with the layers of an overlay: low/ with a file and a directory of root's, top/, upper/ and work/.
+// An ext4, which every kernel can idmap, with the layers of an overlay: low/ with a file and a directory of root's,
+// top/, upper/ and work/.
 class MountTest : public ::testing::Test {
 protected:
     void SetUp() override {
         HS_REQUIRE_ROOT();
         directory_ = ::testing::TempDir() + "hst-mount-XXXXXX";
         ASSERT_NE(::mkdtemp(directory_.data()), nullptr);
-        auto tmpfs = makeFileSystem("tmpfs", {{"mode", "0755"}, {"size", "1m"}});
-        ASSERT_TRUE(tmpfs.ok()) << tmpfs.status();
-        ASSERT_TRUE(attachMount(tmpfs->get(), directory_).ok());
+        image_ = directory_ + ".image";
+        ASSERT_EQ(makeDiskImage(image_, 16 << 20), absl::OkStatus());
+        auto layers = mountDiskImage(image_);
+        ASSERT_TRUE(layers.ok()) << layers.status();
+        ASSERT_TRUE(attachMount(layers->get(), directory_).ok());
         for (const char* name : {"/low/etc", "/top", "/upper", "/work", "/scratch"}) {
             ASSERT_TRUE(makeDirectories(directory_ + name).ok());
         }
@@ -43,6 +47,7 @@ protected:
         if (directory_.empty()) return;
         EXPECT_TRUE(detachMount(directory_).ok());
         EXPECT_EQ(::rmdir(directory_.c_str()), 0);
+        EXPECT_TRUE(removeTree(image_).ok());
     }
 
     void checkOverlay(absl::StatusOr<UniqueFd> (*make)(const Overlay&)) {
@@ -73,6 +78,7 @@ protected:
     }
 
     std::string directory_;
+    std::string image_;
     UniqueFd users_;
 };
 
