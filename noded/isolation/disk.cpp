@@ -11,8 +11,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "noded/isolation/id_pool.h"
-#include "noded/isolation/network.h"
 #include "noded/sys/disk_image.h"
 #include "noded/sys/mount.h"
 #include "noded/sys/subvolume.h"
@@ -190,20 +188,6 @@ absl::Status replaceDisk(const SliverRuntime& runtime) {
         return errnoStatus(errno, "rename to " + runtime.upperDirectory());
     }
     return absl::OkStatus();
-}
-
-SliverRuntime rediscover(const std::string& state_directory, const std::string& run_directory,
-                         const std::string& cgroup_parent, const SliverId& id) {
-    SliverRuntime runtime;
-    runtime.directory = state_directory + "/slivers/" + id.fileName();
-    runtime.socket_directory = run_directory + "/slivers/" + id.fileName();
-    runtime.cgroup = cgroup_parent + "/" + id.fileName();
-    struct stat about {};
-    const bool owned = ::lstat(runtime.logDirectory().c_str(), &about) == 0 && about.st_uid != 0;
-    if (!owned) return runtime;
-    runtime.ids = {.first = about.st_uid, .count = kIdRangeSize};
-    runtime.link_name = linkNameOf(runtime.ids);
-    return runtime;
 }
 
 }  // namespace homeslice::isolation

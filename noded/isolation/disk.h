@@ -46,8 +46,4 @@ absl::StatusOr<std::string> makeIncomingDisk(const SliverRuntime& runtime);
 // Flushes what has come and puts it into the present disk's place.
 absl::Status replaceDisk(const SliverRuntime& runtime);
 
-// What the machine shows of a sliver whose record cannot be read: names, and the id range that owns its disk.
-SliverRuntime rediscover(const std::string& state_directory, const std::string& run_directory,
-                         const std::string& cgroup_parent, const SliverId& id);
-
 }  // namespace homeslice::isolation

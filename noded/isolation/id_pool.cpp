@@ -15,6 +15,8 @@ size_t fitting(uint32_t first_id, uint32_t ranges) {
 
 }  // namespace
 
+SliverId nameAhead(const launcher::IdRange& ids) { return {.slice = "@pool", .index = ids.first / kIdRangeSize}; }
+
 IdPool::IdPool(uint32_t first_id, uint32_t ranges) : first_id_(first_id), held_(fitting(first_id, ranges), false) {}
 
 absl::StatusOr<launcher::IdRange> IdPool::allocate() {

@@ -9,10 +9,15 @@
 #include <vector>
 
 #include "noded/launcher/client.h"
+#include "spec/sliver_id.h"
 
 namespace homeslice::isolation {
 
 inline constexpr uint32_t kIdRangeSize = 65536;
+
+// What an environment that is made ahead, with these ids, is called as long as it is nobody's; the group of the sliver
+// that gets it keeps that name. No slice has such a name, and no other environment while the ids are held.
+SliverId nameAhead(const launcher::IdRange& ids);
 
 class IdPool {
 public:

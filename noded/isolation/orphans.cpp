@@ -1,6 +1,7 @@
 #include "noded/isolation/orphans.h"
 
 #include <net/if.h>
+#include <sys/stat.h>
 
 #include <charconv>
 #include <filesystem>
@@ -70,7 +71,7 @@ absl::Status removeOrphans(const IsolationConfig& config, const IdPool& ids, sys
                            const KnownSlivers& known) {
     absl::Status first;
     for (const std::string& group : cgroups.children(config.cgroup_parent)) {
-        if (known.file_names.contains(lastPart(group))) continue;
+        if (known.group_names.contains(lastPart(group))) continue;
         keepFirst(first, "cgroup " + group, removeGroup(cgroups, group));
     }
     for (const std::string& link : linkNames()) {
@@ -84,6 +85,23 @@ absl::Status removeOrphans(const IsolationConfig& config, const IdPool& ids, sys
         }
     }
     return first;
+}
+
+SliverRuntime rediscover(const IsolationConfig& config, const sys::Cgroups& cgroups, const SliverId& id) {
+    SliverRuntime runtime;
+    runtime.directory = config.state_directory + "/slivers/" + id.fileName();
+    runtime.socket_directory = config.run_directory + "/slivers/" + id.fileName();
+    runtime.cgroup = config.cgroup_parent + "/" + id.fileName();
+    struct stat about {};
+    const bool owned = ::lstat(runtime.logDirectory().c_str(), &about) == 0 && about.st_uid != 0;
+    if (!owned) return runtime;
+    runtime.ids = {.first = about.st_uid, .count = kIdRangeSize};
+    runtime.link_name = linkNameOf(runtime.ids);
+    const std::string made_ahead = nameAhead(runtime.ids).fileName();
+    for (const std::string& group : cgroups.children(config.cgroup_parent)) {
+        if (lastPart(group) == made_ahead) runtime.cgroup = config.cgroup_parent + "/" + made_ahead;
+    }
+    return runtime;
 }
 
 }  // namespace homeslice::isolation

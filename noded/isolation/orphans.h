@@ -13,7 +13,8 @@ namespace homeslice::isolation {
 
 // What records know; all else of ours goes.
 struct KnownSlivers {
-    std::set<std::string> file_names;  // SliverId::fileName()
+    std::set<std::string> file_names;   // of directories: SliverId::fileName()
+    std::set<std::string> group_names;  // a sliver whose environment was made ahead keeps the group's name of then
     std::set<std::string> link_names;
 };
 
@@ -21,5 +22,8 @@ struct KnownSlivers {
 // on after a failure, and returns the first.
 absl::Status removeOrphans(const IsolationConfig& config, const IdPool& ids, sys::Cgroups& cgroups,
                            const KnownSlivers& known);
+
+// What the machine shows of a sliver whose record cannot be read: names, and the id range that owns its log.
+SliverRuntime rediscover(const IsolationConfig& config, const sys::Cgroups& cgroups, const SliverId& id);
 
 }  // namespace homeslice::isolation

@@ -173,7 +173,12 @@ public:
         images_.insert(digest);
         return image::Image{.digest = digest, .rootfs = "/", .config = {}};
     }
-    absl::Status collectGarbage(const std::vector<std::string>&) override { return absl::OkStatus(); }
+    absl::Status collectGarbage(const std::vector<std::string>& kept) override {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(images_,
+                      [&](const auto& image) { return std::find(kept.begin(), kept.end(), image) == kept.end(); });
+        return absl::OkStatus();
+    }
 
 private:
     mutable std::mutex mutex_;

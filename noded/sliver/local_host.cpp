@@ -91,7 +91,7 @@ absl::Status LocalHost::reserve(const isolation::SliverRuntime& runtime) {
 }
 
 isolation::SliverRuntime LocalHost::rediscover(const SliverId& id) const {
-    return isolation::rediscover(config_.state_directory, config_.run_directory, config_.cgroup_parent, id);
+    return isolation::rediscover(isolation_config_, *cgroups_, id);
 }
 
 absl::StatusOr<Started> LocalHost::start(const SliverSpec& spec, isolation::SliverRuntime& runtime,
@@ -103,12 +103,11 @@ absl::StatusOr<Started> LocalHost::start(const SliverSpec& spec, isolation::Sliv
     return starter_->adopt(std::move(*prepared), spec, runtime, image, persist);
 }
 
-// No slice has such a name, and no other environment as long as this one's ids are held.
 absl::StatusOr<Prepared> LocalHost::prepareAhead(const image::Image& image) {
     isolation::SliverRuntime runtime;
     HS_ASSIGN_OR_RETURN(runtime.ids, ids_.allocate());
     SliverSpec name;
-    name.id = {.slice = "@pool", .index = runtime.ids.first / isolation::kIdRangeSize};
+    name.id = isolation::nameAhead(runtime.ids);
     return starter_->prepareAhead(name, runtime, image);
 }
 

@@ -409,6 +409,22 @@ TEST_F(ManagerTest, NothingIsRemovedBeforeTheFirstPicture) {
     EXPECT_EQ(machine_.count("stop") + machine_.count("destroy"), 0U);
 }
 
+TEST_F(ManagerTest, ImagesThatNoSliverHasGoWhenNodedStarts) {
+    const auto fetch = [](const std::string&, int) { return absl::OkStatus(); };
+    ASSERT_TRUE(boot().ok());
+    ASSERT_TRUE(images_.ensure("sha256:old", fetch).ok());
+    ASSERT_TRUE(runs());
+    EXPECT_TRUE(images_.has("sha256:old"));
+    ASSERT_TRUE(boot().ok());
+    EXPECT_FALSE(images_.has("sha256:old"));
+    EXPECT_TRUE(images_.has(spec_.base.image_digest));
+    // Nobody knows what a sliver runs on whose record cannot be read.
+    ASSERT_TRUE(images_.ensure("sha256:unknown", fetch).ok());
+    ASSERT_TRUE(store_->put("slivers", "web/8", "rubbish").ok());
+    ASSERT_TRUE(boot().ok());
+    EXPECT_TRUE(images_.has("sha256:unknown"));
+}
+
 TEST_F(ManagerTest, ABrokenRecordIsKeptAndShown) {
     ASSERT_TRUE(store_->put("slivers", "web/7", "half a rec").ok());
     ASSERT_TRUE(boot().ok());

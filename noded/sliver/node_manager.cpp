@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/defer.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "noded/sliver/health_checks.h"
 #include "noded/sliver/recovery.h"
@@ -39,6 +40,7 @@ public:
         HS_ASSIGN_OR_RETURN(supervisor_, Supervisor::create([this](const SliverId& id) { onEnd(id); }));
         steps_ = std::make_unique<Steps>(slivers_, *host_, *supervisor_, health_, dependencies_);
         HS_RETURN_IF_ERROR(recoverSlivers(slivers_, *host_, *steps_));
+        removeUnusedImages();
         slivers_.forEach([this](const Sliver& sliver) { queue_.add(sliver.record.spec.id); });
         return absl::OkStatus();
     }
@@ -71,6 +73,7 @@ private:
     std::vector<Known> known() const;
     absl::StatusOr<Record> find(const SliverId& id) const;
     void onEnd(const SliverId& id);
+    void removeUnusedImages();
     absl::StatusOr<Record> beginExport(const SliverId& id, uint64_t generation);
     bool isRunning(const SliverId& id) const;
     SliverReport reportOf(const Known& known) const;
@@ -94,6 +97,19 @@ void NodeManager::onEnd(const SliverId& id) {
         }
     });
     queue_.add(id);
+}
+
+// Only now: nothing can be about to start from an image that no sliver has, before there are workers at work.
+void NodeManager::removeUnusedImages() {
+    std::vector<std::string> used;
+    bool all_known = true;
+    slivers_.forEach([&](const Sliver& sliver) {
+        all_known = all_known && !sliver.record.broken;
+        used.push_back(sliver.record.spec.base.image_digest);
+    });
+    if (!all_known) return;
+    const absl::Status removed = dependencies_.images.collectGarbage(used);
+    if (!removed.ok()) logWarning("images that no sliver uses: {}", messageOf(removed));
 }
 
 std::vector<NodeManager::Known> NodeManager::known() const {

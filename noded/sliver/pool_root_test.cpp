@@ -1,6 +1,7 @@
 // Slivers that got an environment made ahead: there is no difference but the time that it took.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <thread>
 
@@ -78,6 +79,17 @@ TEST_F(PoolRootTest, SurvivesNodedAndKeepsItsDisk) {
     node_->desire(wanted_);
     ASSERT_TRUE(node_->reaches(spec.id, State::running));
     EXPECT_EQ(node_->run(spec.id, "cat /kept").output, "kept\n");
+}
+
+TEST_F(PoolRootTest, LivesOnAndIsRemovedWithoutItsRecord) {
+    const SliverSpec spec = node_->sliver(2);
+    ASSERT_TRUE(runs(spec));
+    const pid_t process = node_->firstProcess(spec.id);
+    ASSERT_EQ(node_->breakRecord(spec.id), absl::OkStatus());
+    EXPECT_EQ(node_->report(spec.id).state, State::failed);
+    EXPECT_EQ(::kill(process, 0), 0) << "it was taken for an orphan";
+    ASSERT_TRUE(node_->removesAll()) << node_->manager().inspect();
+    EXPECT_THAT(node_->footprint(), testing::Not(testing::Contains(HasSubstr("web."))));
 }
 
 TEST_F(PoolRootTest, LeavesNothingOfANodedThatDied) {

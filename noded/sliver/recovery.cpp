@@ -61,9 +61,9 @@ isolation::KnownSlivers knownOf(const std::vector<Record>& records) {
     isolation::KnownSlivers known;
     for (const Record& record : records) {
         known.file_names.insert(record.spec.id.fileName());
-        // The group of a sliver whose environment was made ahead keeps the name that it had then.
+        known.group_names.insert(record.spec.id.fileName());
         const size_t slash = record.runtime.cgroup.rfind('/');
-        if (slash != std::string::npos) known.file_names.insert(record.runtime.cgroup.substr(slash + 1));
+        if (slash != std::string::npos) known.group_names.insert(record.runtime.cgroup.substr(slash + 1));
         known.link_names.insert(record.runtime.link_name);
     }
     return known;

@@ -26,6 +26,18 @@ std::vector<Moment> momentsOf(const std::vector<std::string>& steps) {
     return moments;
 }
 
+const std::vector<std::string> kSpeaksAndEnds = {"sh", "-c", "echo one; echo two; exit 7"};
+
+// The names of the isolators that took part.
+std::vector<std::string> isolatorsOf(const std::vector<Moment>& moments) {
+    const std::string prepare = "prepare ";
+    std::vector<std::string> names;
+    for (const auto& [step, nth] : moments) {
+        if (step.starts_with(prepare)) names.push_back(step.substr(prepare.size()));
+    }
+    return names;
+}
+
 class RecoveryRootTest : public testing::Test {
 protected:
     void SetUp() override {
@@ -63,6 +75,17 @@ protected:
         EXPECT_EQ(node_->restart(), absl::OkStatus());
         EXPECT_TRUE(node_->removesAll());
         return momentsOf(node_->steps());
+    }
+    // A noded that starts now ends up with what kSpeaksAndEnds does.
+    void tellsTheEndOf(const SliverSpec& spec) {
+        ASSERT_EQ(node_->restart(), absl::OkStatus());
+        node_->desire({spec});
+        ASSERT_TRUE(node_->reaches(spec.id, State::exited)) << node_->manager().inspect();
+        EXPECT_EQ(node_->report(spec.id).exit_status, 7);
+        const auto logs = node_->manager().logDirectory(spec.id);
+        ASSERT_TRUE(logs.ok()) << logs.status();
+        EXPECT_THAT(readFile(*logs + "/log").value_or(""), testing::ContainsRegex("stdout F one\n.*stdout F two\n"));
+        isGoneWithoutATrace();
     }
     void isGoneWithoutATrace() {
         ASSERT_TRUE(node_->removesAll()) << node_->manager().inspect();
@@ -107,20 +130,28 @@ TEST_F(RecoveryRootTest, ADeathAtAnyStepOfADelete) {
 }
 
 TEST_F(RecoveryRootTest, NoDeathLosesAStatusOrALine) {
-    const SliverSpec spec = rich({"sh", "-c", "echo one; echo two; exit 7"});
-    const std::vector<Moment> moments = momentsOfCreate(spec);
+    const SliverSpec spec = rich(kSpeaksAndEnds);
+    std::vector<Moment> moments = momentsOfCreate(spec);
     isGoneWithoutATrace();
+    for (const std::string& isolator : isolatorsOf(moments)) moments.emplace_back("cleanup " + isolator, 1);
     for (const auto& [step, nth] : moments) {
         SCOPED_TRACE(step + ", time " + std::to_string(nth));
         ASSERT_EQ(node_->killAt({spec}, step, nth), absl::OkStatus());
-        ASSERT_EQ(node_->restart(), absl::OkStatus());
-        node_->desire({spec});
-        ASSERT_TRUE(node_->reaches(spec.id, State::exited)) << node_->manager().inspect();
-        EXPECT_EQ(node_->report(spec.id).exit_status, 7);
-        const auto logs = node_->manager().logDirectory(spec.id);
-        ASSERT_TRUE(logs.ok()) << logs.status();
-        EXPECT_THAT(readFile(*logs + "/log").value_or(""), testing::ContainsRegex("stdout F one\n.*stdout F two\n"));
-        isGoneWithoutATrace();
+        tellsTheEndOf(spec);
+    }
+}
+
+TEST_F(RecoveryRootTest, ADeathAtAnyStepOfAStartFromThePool) {
+    const SliverSpec spec = node_->sliver(1, kSpeaksAndEnds);
+    const std::vector<Moment> moments = momentsOfCreate(spec);
+    isGoneWithoutATrace();
+    std::vector<std::string> steps = {"remember the start", "launch", "remember the process", "bind"};
+    for (const std::string& isolator : isolatorsOf(moments)) steps.push_back("adopt " + isolator);
+    EXPECT_GE(steps.size(), 10U);
+    for (const std::string& step : steps) {
+        SCOPED_TRACE(step);
+        ASSERT_EQ(node_->killAtAdoption(spec, step), absl::OkStatus());
+        tellsTheEndOf(spec);
     }
 }
 

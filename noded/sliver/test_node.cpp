@@ -142,15 +142,13 @@ absl::Status TestNode::killDuring(const std::vector<SliverSpec>& slivers, std::c
     return WIFSIGNALED(status) ? absl::OkStatus() : internalError("noded did not start");
 }
 
-absl::Status TestNode::killAt(const std::vector<SliverSpec>& slivers, const std::string& step, int nth) {
+// `work` in a noded of its own, which is to come to a step that kills it.
+absl::Status TestNode::killItself(const std::function<bool()>& work) {
     stop();
     const pid_t noded = ::fork();
     if (noded < 0) return errnoStatus(errno, "fork");
     if (noded == 0) {
-        fatal_step_ = step;
-        steps_left_ = nth;
-        if (!restart().ok()) ::_exit(1);
-        desire(slivers);
+        if (!work()) ::_exit(1);
         constexpr unsigned kLongest = 20;  // seconds
         ::sleep(kLongest);
         ::_exit(0);
@@ -158,7 +156,36 @@ absl::Status TestNode::killAt(const std::vector<SliverSpec>& slivers, const std:
     int status = 0;
     if (::waitpid(noded, &status, 0) != noded) return errnoStatus(errno, "waitpid");
     if (WIFSIGNALED(status)) return absl::OkStatus();
-    return WEXITSTATUS(status) == 0 ? notFound("it never came to " + step) : internalError("noded did not start");
+    return WEXITSTATUS(status) == 0 ? notFound("it never came to that step") : internalError("noded did not start");
+}
+
+absl::Status TestNode::killAt(const std::vector<SliverSpec>& slivers, const std::string& step, int nth) {
+    return killItself([&] {
+        dieAt(step, nth);
+        if (!restart().ok()) return false;
+        desire(slivers);
+        return true;
+    });
+}
+
+absl::Status TestNode::killAtAdoption(const SliverSpec& spec, const std::string& step) {
+    return killItself([&] {
+        config_.pool = 1;
+        const SliverSpec first = sliver(100);  // the pool learns the image from it
+        if (!restart().ok()) return false;
+        desire({first});
+        if (!reaches(first.id, State::running)) return false;
+        while (manager_->poolLevel().second == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        dieAt(step, 1);
+        desire({first, spec});
+        return true;
+    });
+}
+
+void TestNode::dieAt(const std::string& step, int nth) {
+    const std::lock_guard lock(mutex_);
+    fatal_step_ = step;
+    steps_left_ = nth;
 }
 
 void TestNode::atStep(const std::string& step) {

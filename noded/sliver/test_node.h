@@ -39,6 +39,8 @@ public:
     // The same, killed by itself when `step` of this picture is done (AtStep), the `nth` time. NOT_FOUND when it never
     // is.
     absl::Status killAt(const std::vector<SliverSpec>& slivers, const std::string& step, int nth = 1);
+    // The same, of a start that takes an environment made ahead, by a noded that has one.
+    absl::Status killAtAdoption(const SliverSpec& spec, const std::string& step);
     // From now on steps are written down; from the beginning at each restart.
     void recordSteps();
     std::vector<std::string> steps() const;
@@ -75,6 +77,8 @@ private:
     absl::Status packImage();
     void stop();
     void atStep(const std::string& step);
+    void dieAt(const std::string& step, int nth);
+    absl::Status killItself(const std::function<bool()>& work);
     bool waitForChange(uint64_t seen, Monotonic::time_point deadline);
 
     class NullGateway;
