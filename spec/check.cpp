@@ -237,7 +237,14 @@ absl::Status check(const Resources& resources) {
     HS_RETURN_IF_ERROR(checkAtMost("memory_bytes", resources.memory_bytes, kMaxBytes));
     HS_RETURN_IF_ERROR(checkAtLeast("memory_bytes", resources.memory_bytes, kMinMemoryBytes));
     HS_RETURN_IF_ERROR(checkAtMost("memory_high_bytes", resources.memory_high_bytes, kMaxBytes));
+    if (resources.memory_bytes != 0) {
+        HS_RETURN_IF_ERROR(checkAtMost("memory_high_bytes (memory_bytes, which nothing passes)",
+                                       resources.memory_high_bytes, resources.memory_bytes));
+    }
     HS_RETURN_IF_ERROR(checkAtMost("swap_bytes", resources.swap_bytes, kMaxBytes));
+    if (resources.swap_bytes != 0 && resources.memory_bytes == 0) {
+        return invalidArgument("swap_bytes: without memory_bytes swap has no limit; give both");
+    }
     HS_RETURN_IF_ERROR(checkAtMost("pids", resources.pids, kMaxPids));
     HS_RETURN_IF_ERROR(checkAtLeast("pids", resources.pids, kMinPids));
     HS_RETURN_IF_ERROR(checkAtMost("io_weight", resources.io_weight, kMaxWeight));
