@@ -16,6 +16,10 @@ struct choice {
     __u64 best_weight;
 };
 
+// In memory that could be written, so that the verifier does not know it. Linux 6.1 verifies the steps of bpf_loop() as
+// if there were the first alone: of what they compare with a constant of before the loop, it removes the other branch.
+static volatile __u32 unknown_zero;
+
 // The steps of bpf_loop(); non-zero ends it. (A plain loop would be verified step by step, which takes seconds.)
 
 static long findKnown(__u32 i, struct choice* choice) {
@@ -109,7 +113,13 @@ __noinline int chooseMember(const struct packet* packet, __u32 scope, struct hs_
     struct hs_flow flow = packet->flow;
     __u32 begins = !packet->quotes;
     if (packet->fragment && !packet->quotes) begins = joinFragments(packet, &flow);
-    struct choice choice = {.set = bpf_map_lookup_elem(&sets, &set_key), .hash = hashFlow(&flow)};
+    const __u32 zero = unknown_zero;
+    struct choice choice = {.set = bpf_map_lookup_elem(&sets, &set_key),
+                            .hash = hashFlow(&flow),
+                            .found = zero,
+                            .best_draw = zero,
+                            .best_cost = zero,
+                            .best_weight = zero};
     if (!choice.set) return 0;
 
     flow.scope = scope;
