@@ -16,11 +16,15 @@ class SuiteTest : public MachineTest, public testing::WithParamInterface<std::st
 
 // Not what an emulated processor is too slow for: rates of traffic, times of starts, noded's death at each of 60 steps.
 // Of the data plane, which escape_network runs all of, the loops in BPF.
+// An empty quota group outlives its subvolume with this kernel: docs/design/life-of-a-sliver.md.
 std::string filterOf(const std::string& program) {
     static const std::map<std::string, std::string> kFilters = {
         {"isolation_root_test", "-BandwidthTest.*"},
-        {"mobility_root_test", "*Spread*:*Share*:*Balance*:*Weight*:*Turn*:*Drain*"},
-        {"sliver_root_test", "-RecoveryRootTest.*:ManagerRootTest.TenSliversStartAtOnce:DiskQuotaTest.*"},
+        {"mobility_root_test",
+         "ProgramsTest.*Spread*:ProgramsTest.*Shared*:BalanceTest.WeightsSet*:BalanceTest.LeastLoad*"},
+        {"sliver_root_test",
+         "-RecoveryRootTest.*:ManagerRootTest.Ten*:ManagerRootTest.ConvergesWhereverItIsKilled:DiskQuotaTest.*"},
+        {"sys_subvolume_root_test", "-SubvolumeTest.IsRemovedWithAllThatIsInIt"},
     };
     const auto found = kFilters.find(program);
     return found == kFilters.end() ? "*" : found->second;
