@@ -113,6 +113,8 @@ absl::Status replaceFile(const std::string& path, const std::string& data, unsig
 }
 
 absl::Status makeDirectories(const std::string& path, unsigned mode) {
+    // Nearly always all above it is there.
+    if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return absl::OkStatus();
     std::string partial;
     for (const auto& part : std::filesystem::path(path)) {
         partial = partial.empty() ? part.string() : (std::filesystem::path(partial) / part).string();

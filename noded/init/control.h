@@ -16,9 +16,9 @@ class Control {
 public:
     // What exec gives to commands besides the request's own.
     struct Defaults {
-        uid_t uid;
-        gid_t gid;
-        const char* user;
+        uid_t uid = 0;
+        gid_t gid = 0;
+        const char* user = "";
     };
     // What a readable connection asked of its owner.
     struct Wish {
@@ -29,7 +29,7 @@ public:
         int drain = -1;      // call discardOutput() when this is readable
     };
 
-    explicit Control(Defaults defaults) : defaults_(defaults) {}
+    void setDefaults(const Defaults& defaults) { defaults_ = defaults; }
 
     // Takes the next connection of the listening socket: its index, and its descriptor for epoll. -1: there was none,
     // or it was one too many.

@@ -102,7 +102,10 @@ protected:
     }
     void TearDown() override { EXPECT_TRUE(removeTree(parent_).ok()); }
 
-    void open(const LogLimits& limits = {}) { log_ = std::make_unique<LogWriter>(fd_.get(), limits); }
+    void open(const LogLimits& limits = {}) {
+        log_ = std::make_unique<LogWriter>(fd_.get());
+        log_->keepWithin(limits);
+    }
     void write(const std::string& text) { log_->write(Stream::out, text.data(), text.size()); }
     std::vector<std::string> read(const LogRange& range = {}) {
         Reading reading(directory_, range);

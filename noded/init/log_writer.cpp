@@ -53,10 +53,7 @@ bool writeWhole(int fd, const char* data, size_t size) {
 
 }  // namespace
 
-LogWriter::LogWriter(int directory_fd, const LogLimits& limits) : directory_fd_(directory_fd), limits_(limits) {
-    openLog();
-    removeBeyondLimit();
-}
+LogWriter::LogWriter(int directory_fd) : directory_fd_(directory_fd) { openLog(); }
 
 void LogWriter::openLog() {
     file_.reset(::openat(directory_fd_, kLogFile, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640));
@@ -64,8 +61,8 @@ void LogWriter::openLog() {
     file_size_ = file_ && ::fstat(file_.get(), &about) == 0 ? static_cast<uint64_t>(about.st_size) : 0;
 }
 
-// What an earlier life of the sliver left under a higher limit.
-void LogWriter::removeBeyondLimit() {
+void LogWriter::keepWithin(const LogLimits& limits) {
+    limits_ = limits;
     uint32_t age = limits_.files;
     while (age < kMaxLogFiles && ::unlinkat(directory_fd_, FileName(age).text, 0) == 0) ++age;
 }

@@ -14,8 +14,10 @@ enum class Stream { out, err };
 class LogWriter {
 public:
     // Appends to the log in the directory, which is borrowed.
-    explicit LogWriter(int directory_fd, const LogLimits& limits = {});
+    explicit LogWriter(int directory_fd);
 
+    // Removes what an earlier life of the sliver left under a higher limit.
+    void keepWithin(const LogLimits& limits);
     // Output of the command as it came; whole lines of it are in the file on return.
     void write(Stream stream, const char* data, size_t size);
     // Writes out what stands without an end of line.
@@ -29,7 +31,6 @@ private:
     void addRecord(Stream stream, char flag);
     void flush();
     void openLog();
-    void removeBeyondLimit();
     void rotate();
     void stampTime();
 

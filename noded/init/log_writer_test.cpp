@@ -26,6 +26,11 @@ protected:
     }
     void TearDown() override { EXPECT_TRUE(removeTree(directory_).ok()); }
 
+    std::unique_ptr<LogWriter> open(const LogLimits& limits = {}) {
+        auto log = std::make_unique<LogWriter>(fd_.get());
+        log->keepWithin(limits);
+        return log;
+    }
     void write(LogWriter& log, Stream stream, const std::string& text) { log.write(stream, text.data(), text.size()); }
     std::string content(const char* name) { return readFile(directory_ + "/" + name).value_or("(none)"); }
 
@@ -36,7 +41,7 @@ protected:
 constexpr char kStamp[] = "2[0-9]*-[0-9]*-[0-9]*T[0-9]*:[0-9]*:[0-9]*.[0-9]*Z ";
 
 TEST_F(LogWriterTest, ALineARecord) {
-    const auto log = std::make_unique<LogWriter>(fd_.get());
+    const auto log = open();
     write(*log, Stream::out, "hel");
     write(*log, Stream::err, "oops\n");
     write(*log, Stream::out, "lo\n\nworld");
@@ -47,14 +52,14 @@ TEST_F(LogWriterTest, ALineARecord) {
 }
 
 TEST_F(LogWriterTest, LongLinesComeInParts) {
-    const auto log = std::make_unique<LogWriter>(fd_.get());
+    const auto log = open();
     write(*log, Stream::out, std::string(kMaxLogText + 10, 'x') + "\n");
     EXPECT_THAT(content(kLogFile),
                 MatchesRegex(std::string(kStamp) + "stdout P x*\n" + kStamp + "stdout F xxxxxxxxxx\n"));
 }
 
 TEST_F(LogWriterTest, KeepsTheFilesBefore) {
-    const auto log = std::make_unique<LogWriter>(fd_.get(), LogLimits{.max_bytes = 100, .files = 3});
+    const auto log = open(LogLimits{.max_bytes = 100, .files = 3});
     for (const char* line : {"one\n", "two\n", "three\n", "four\n", "five\n"}) write(*log, Stream::out, line);
     EXPECT_THAT(content("log"), MatchesRegex(std::string(kStamp) + "stdout F five\n"));
     EXPECT_THAT(content("log.1"), MatchesRegex(std::string(kStamp) + "stdout F three\n.*stdout F four\n"));
@@ -66,7 +71,7 @@ TEST_F(LogWriterTest, KeepsTheFilesBefore) {
 }
 
 TEST_F(LogWriterTest, KeepsOneFileAlone) {
-    const auto log = std::make_unique<LogWriter>(fd_.get(), LogLimits{.max_bytes = 100, .files = 1});
+    const auto log = open(LogLimits{.max_bytes = 100, .files = 1});
     for (const char* line : {"one\n", "two\n", "three\n"}) write(*log, Stream::out, line);
     EXPECT_THAT(content("log"), MatchesRegex(std::string(kStamp) + "stdout F three\n"));
     EXPECT_EQ(content("log.1"), "(none)");
@@ -74,17 +79,17 @@ TEST_F(LogWriterTest, KeepsOneFileAlone) {
 
 TEST_F(LogWriterTest, RemovesWhatALowerLimitLeavesNoRoomFor) {
     const LogLimits many{.max_bytes = 40, .files = 5};
-    const auto before = std::make_unique<LogWriter>(fd_.get(), many);
+    const auto before = open(many);
     for (int i = 0; i < 9; ++i) write(*before, Stream::out, "a line\n");
     EXPECT_NE(content("log.4"), "(none)");
-    const auto after = std::make_unique<LogWriter>(fd_.get(), LogLimits{.max_bytes = 40, .files = 2});
+    const auto after = open(LogLimits{.max_bytes = 40, .files = 2});
     EXPECT_NE(content("log.1"), "(none)");
     for (const char* name : {"log.2", "log.3", "log.4"}) EXPECT_EQ(content(name), "(none)") << name;
 }
 
 TEST_F(LogWriterTest, AppendsAfterARestart) {
-    write(*std::make_unique<LogWriter>(fd_.get()), Stream::out, "before\n");
-    write(*std::make_unique<LogWriter>(fd_.get()), Stream::out, "after\n");
+    write(*open(), Stream::out, "before\n");
+    write(*open(), Stream::out, "after\n");
     EXPECT_THAT(content(kLogFile), MatchesRegex(".*F before\n.*F after\n"));
 }
 

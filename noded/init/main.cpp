@@ -27,11 +27,6 @@ void send(const SetupReport& message) {
     homeslice::sys::sendParts(kSetupFd, &message, sizeof(message), nullptr, 0, nullptr, 0);
 }
 
-void report(const SetupReport& message) {
-    send(message);
-    ::close(kSetupFd);
-}
-
 // They came through an exec; commands must not inherit them.
 bool keepFromCommands() {
     for (const int fd : {kSetupFd, kControlFd, kLogDirectoryFd}) {
@@ -66,32 +61,34 @@ bool parseOptions(int argc, char** argv, Supervisor::Options& options) {
     return true;
 }
 
+int fail(const char* step) {
+    send(failureReport(errno, "sliver-init", step));
+    return kBadStart;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     ::prctl(PR_SET_NAME, "sliver-init");
     ::signal(SIGPIPE, SIG_IGN);
+    if (!keepFromCommands()) return fail("inherited descriptors");
+    static Supervisor supervisor(kControlFd, kLogDirectoryFd);
+    if (const char* failed_step = supervisor.prepare(); failed_step != nullptr) return fail(failed_step);
     if (argc == 2 && std::strcmp(argv[1], kParked) == 0) {
         send(readyReport());
         if (const char* failed = awaitAssignment(kSetupFd, argc, argv); failed != nullptr) {
-            if (errno != 0) report(failureReport(errno, "sliver-init", failed));
-            return kBadStart;
+            return errno == 0 ? kBadStart : fail(failed);
         }
     }
     Supervisor::Options options;
     if (!parseOptions(argc, argv, options)) {
-        report(failureReport(EINVAL, "sliver-init", kUsage));
-        return kBadStart;
+        errno = EINVAL;
+        return fail(kUsage);
     }
-    if (!keepFromCommands()) {
-        report(failureReport(errno, "sliver-init", "inherited descriptors"));
-        return kBadStart;
-    }
-    static Supervisor supervisor(options, kControlFd, kLogDirectoryFd);
-    if (const char* failed_step = supervisor.start(); failed_step != nullptr) {
-        report(failureReport(errno, "sliver-init", failed_step));
-        return kBadStart;
-    }
-    send(readyReport());  // not closed: noded sees its end, which comes earlier than that of the process
-    return supervisor.run();
+    if (const char* failed_step = supervisor.start(options); failed_step != nullptr) return fail(failed_step);
+    send(readyReport());
+    const int status = supervisor.run();
+    // This tells noded of the end. The kernel would close it behind the take-down of the mounts, for which it waits.
+    ::close(kSetupFd);
+    return status;
 }

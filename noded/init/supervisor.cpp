@@ -25,14 +25,10 @@ epoll_event eventOf(uint32_t events, uint32_t source, uint32_t index) {
 
 }  // namespace
 
-Supervisor::Supervisor(const Options& options, int control_fd, int log_directory_fd)
-    : options_(options),
-      control_fd_(control_fd),
-      log_directory_fd_(log_directory_fd),
-      log_(log_directory_fd, options.log),
-      control_({options.uid, options.gid, options.user}) {}
+Supervisor::Supervisor(int control_fd, int log_directory_fd)
+    : control_fd_(control_fd), log_directory_fd_(log_directory_fd), log_(log_directory_fd) {}
 
-const char* Supervisor::start() {
+const char* Supervisor::prepare() {
     removeExitFile(log_directory_fd_);
     epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll_) return "epoll_create1";
@@ -48,6 +44,13 @@ const char* Supervisor::start() {
     if (!timer_ || !watch(timer_.get(), grace_timer)) return "timerfd_create";
 
     if (::fcntl(control_fd_, F_SETFL, O_NONBLOCK) < 0 || !watch(control_fd_, listener)) return "watch control socket";
+    return nullptr;
+}
+
+const char* Supervisor::start(const Options& options) {
+    options_ = options;
+    log_.keepWithin(options.log);
+    control_.setDefaults({.uid = options.uid, .gid = options.gid, .user = options.user});
     if (options_.argv[0] != nullptr && !spawnCommand()) return "start command";
     return nullptr;
 }

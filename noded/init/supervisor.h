@@ -24,10 +24,12 @@ public:
         char** argv = nullptr;
     };
 
-    Supervisor(const Options& options, int control_fd, int log_directory_fd);
+    Supervisor(int control_fd, int log_directory_fd);
 
-    // nullptr, or the name of the step that failed, with errno set.
-    const char* start();
+    // Both: nullptr, or the name of the step that failed, with errno set.
+    // All that needs no command to be known.
+    const char* prepare();
+    const char* start(const Options& options);
     // Returns the sliver's exit status when all its processes have ended.
     int run();
 

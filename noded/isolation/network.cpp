@@ -41,31 +41,29 @@ absl::Status configureHostLink(const std::string& link) {
 // Neighbours are permanent on both sides: nothing has to be solicited, and a sliver cannot claim another's address.
 absl::Status bringUpHostEnd(sys::Netlink& host, const SliverRuntime& runtime) {
     HS_RETURN_IF_ERROR(configureHostLink(runtime.link_name));
-    HS_ASSIGN_OR_RETURN(const sys::Link link, host.link(runtime.link_name));
-    HS_RETURN_IF_ERROR(host.setUp(link.index));
-    return host.addAddress(link.index, gatewayAddress(), kLinkLocalLength);
+    HS_ASSIGN_OR_RETURN(const int link, host.index(runtime.link_name));
+    HS_RETURN_IF_ERROR(host.setUp(link));
+    return host.addAddress(link, gatewayAddress(), kLinkLocalLength);
 }
 
 absl::Status bringUpSliverEnd(sys::Netlink& inside, const SliverRuntime& runtime) {
-    HS_ASSIGN_OR_RETURN(const sys::Link loopback, inside.link("lo"));
-    HS_RETURN_IF_ERROR(inside.setUp(loopback.index));
-    HS_ASSIGN_OR_RETURN(const sys::Link link, inside.link(kInnerLink));
-    HS_RETURN_IF_ERROR(inside.setUp(link.index));
-    HS_RETURN_IF_ERROR(inside.addNeighbour(link.index, gatewayAddress(), runtime.host_mac));
-    return inside.addRoute(Ipv6Prefix(), link.index, gatewayAddress());
+    HS_ASSIGN_OR_RETURN(const int link, inside.index(kInnerLink));
+    HS_RETURN_IF_ERROR(inside.setUp(link));
+    HS_RETURN_IF_ERROR(inside.addNeighbour(link, gatewayAddress(), runtime.host_mac));
+    return inside.addRoute(Ipv6Prefix(), link, gatewayAddress());
 }
 
 absl::Status addressHostEnd(sys::Netlink& host, const SliverSpec& spec, const SliverRuntime& runtime) {
-    HS_ASSIGN_OR_RETURN(const sys::Link link, host.link(runtime.link_name));
-    HS_RETURN_IF_ERROR(host.addNeighbour(link.index, spec.home_address, runtime.sliver_mac));
-    return host.addRoute(Ipv6Prefix(spec.home_address, kHostLength), link.index, std::nullopt);
+    HS_ASSIGN_OR_RETURN(const int link, host.index(runtime.link_name));
+    HS_RETURN_IF_ERROR(host.addNeighbour(link, spec.home_address, runtime.sliver_mac));
+    return host.addRoute(Ipv6Prefix(spec.home_address, kHostLength), link, std::nullopt);
 }
 
 absl::Status addressSliverEnd(sys::Netlink& inside, const SliverSpec& spec) {
-    HS_ASSIGN_OR_RETURN(const sys::Link link, inside.link(kInnerLink));
-    HS_RETURN_IF_ERROR(inside.addAddress(link.index, spec.home_address, kHostLength));
+    HS_ASSIGN_OR_RETURN(const int link, inside.index(kInnerLink));
+    HS_RETURN_IF_ERROR(inside.addAddress(link, spec.home_address, kHostLength));
     // Several slivers have this one: as the source of what a sliver begins, the answers would reach another.
-    return inside.addAddress(link.index, spec.slice_address, kHostLength, /*deprecated=*/true);
+    return inside.addAddress(link, spec.slice_address, kHostLength, /*deprecated=*/true);
 }
 
 class NetworkIsolator : public Isolator {

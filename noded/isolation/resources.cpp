@@ -30,7 +30,11 @@ public:
 
     absl::Status attach(Start&, const launcher::Child&) override { return absl::OkStatus(); }
 
-    absl::Status adopt(Start& start, const launcher::Child&) override { return update(start.spec, start.runtime); }
+    absl::Status adopt(Start& start, const launcher::Child&) override {
+        HS_ASSIGN_OR_RETURN(const sys::CgroupLimits limits, limitsOf(start.spec, Disk::if_limited));
+        HS_RETURN_IF_ERROR(cgroups_.setFirstLimits(start.runtime.cgroup, limits));
+        return balancer_.change(start.runtime.cgroup, cpuShareOf(start.spec));
+    }
 
     absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) override {
         if (runtime.cgroup.empty()) runtime.cgroup = groupOf(spec);

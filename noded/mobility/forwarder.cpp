@@ -85,18 +85,18 @@ private:
 
 absl::Status BpfForwarder::closePort(const std::string& link_name) {
     const std::lock_guard lock(mutex_);
-    HS_ASSIGN_OR_RETURN(const sys::Link link, netlink_.link(link_name));
-    HS_RETURN_IF_ERROR(programs_.attachPort(link.index));
-    closed_.insert(link.index);
+    HS_ASSIGN_OR_RETURN(const int link, netlink_.index(link_name));
+    HS_RETURN_IF_ERROR(programs_.attachPort(link));
+    closed_.insert(link);
     return absl::OkStatus();
 }
 
 absl::Status BpfForwarder::addPort(const SliverPort& port) {
     const std::lock_guard lock(mutex_);
-    HS_ASSIGN_OR_RETURN(const sys::Link link, netlink_.link(port.link_name));
-    HS_RETURN_IF_ERROR_CTX(ports_.add(port, static_cast<uint32_t>(link.index)), "port " + port.link_name);
-    if (closed_.erase(link.index) == 0) HS_RETURN_IF_ERROR(programs_.attachPort(link.index));
-    return ports_.letIn(port, static_cast<uint32_t>(link.index));
+    HS_ASSIGN_OR_RETURN(const int link, netlink_.index(port.link_name));
+    HS_RETURN_IF_ERROR_CTX(ports_.add(port, static_cast<uint32_t>(link)), "port " + port.link_name);
+    if (closed_.erase(link) == 0) HS_RETURN_IF_ERROR(programs_.attachPort(link));
+    return ports_.letIn(port, static_cast<uint32_t>(link));
 }
 
 absl::Status BpfForwarder::removePort(const SliverPort& port) {

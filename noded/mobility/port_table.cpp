@@ -39,15 +39,14 @@ absl::Status PortTable::add(const SliverPort& port, uint32_t link) {
     if (const auto before = programs_.localSlivers().get(mobility::toWire(port.home_address));
         before && before->link != link)
         HS_RETURN_IF_ERROR(forget(before->link, port.slice_address));
-    if (const auto before = programs_.ports().get(link)) {
-        const Ipv6Address home = fromWire(before->home_address);
-        if (home != port.home_address) {
-            HS_RETURN_IF_ERROR(withdrawOwn(home, link));
-            HS_RETURN_IF_ERROR(withdrawShare(fromWire(before->slice_address), link));
-        }
+    const auto before = programs_.ports().get(link);
+    if (before && fromWire(before->home_address) != port.home_address) {
+        HS_RETURN_IF_ERROR(withdrawOwn(fromWire(before->home_address), link));
+        HS_RETURN_IF_ERROR(withdrawShare(fromWire(before->slice_address), link));
     }
     HS_RETURN_IF_ERROR(programs_.ports().put(link, toWire(port)));
-    return setExposed(link, port.exposed);
+    // What was no port exposes nothing that would have to be looked for among all slivers' ports.
+    return before || !port.exposed.empty() ? setExposed(link, port.exposed) : absl::OkStatus();
 }
 
 absl::Status PortTable::setExposed(uint32_t link, const std::vector<ExposedPort>& exposed) {

@@ -71,7 +71,7 @@ public:
             const auto found = watched_.find(id);
             if (found != watched_.end() && found->second.check == check) return;
             if (check.argv.empty()) {
-                watched_.erase(id);
+                if (watched_.erase(id) == 0) return;
             } else {
                 Watched& watched = watched_[id];
                 watched.check = check;

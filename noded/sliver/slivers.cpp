@@ -98,9 +98,22 @@ absl::StatusOr<Record> Slivers::change(const SliverId& id, const std::function<a
 
 absl::Status Slivers::commit(const SliverId& id, const std::function<absl::Status(Sliver&)>& change_one) {
     HS_ASSIGN_OR_RETURN(const Record record, change(id, change_one));
-    const absl::Status saved = records_.save(record);
+    const absl::Status saved = save(record);
     if (changed_) changed_();
-    return withContext(saved, "remember sliver " + id.toString());
+    return saved;
+}
+
+absl::Status Slivers::commitInPassing(const SliverId& id, const std::function<absl::Status(Sliver&)>& change_one) {
+    HS_ASSIGN_OR_RETURN(const Record record, change(id, change_one));
+    return save(record);
+}
+
+absl::Status Slivers::save(const Record& record) {
+    return withContext(records_.save(record), "remember sliver " + record.spec.id.toString());
+}
+
+absl::Status Slivers::note(const SliverId& id, const std::function<absl::Status(Sliver&)>& change_one) {
+    return change(id, change_one).status();
 }
 
 absl::Status Slivers::forget(const SliverId& id) {

@@ -54,11 +54,16 @@ public:
     // Changes a record under the lock, checks and logs the transition, then makes it durable. On a failure to write,
     // the change stays in memory, and the caller does not act on it. NOT_FOUND when there is no such sliver.
     absl::Status commit(const SliverId& id, const std::function<absl::Status(Sliver&)>& change);
+    // commit() that calls nobody: for a state that the next commit() ends in a moment, and which is worth no report.
+    absl::Status commitInPassing(const SliverId& id, const std::function<absl::Status(Sliver&)>& change);
+    // The same in memory alone: for what leads to no act before the next commit.
+    absl::Status note(const SliverId& id, const std::function<absl::Status(Sliver&)>& change);
     // Out of the store and of memory; a sliver that has come to be desired again begins anew.
     absl::Status forget(const SliverId& id);
 
 private:
     absl::StatusOr<Record> change(const SliverId& id, const std::function<absl::Status(Sliver&)>& change);
+    absl::Status save(const Record& record);
 
     Records records_;
     const std::function<void()> changed_;

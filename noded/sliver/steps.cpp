@@ -61,7 +61,8 @@ Steps::Next Steps::next(const SliverId& id) {
                             .picture_known = picture_known,
                             .alive = sliver.pidfd.valid(),
                             .unclean = sliver.unclean,
-                            .image_ready = dependencies_.images.has(wanted.base.image_digest)});
+                            .image_ready = wanted.run == DesiredRun::prepared &&  // else it need not be looked for
+                                           dependencies_.images.has(wanted.base.image_digest)});
         if (sliver.exports > 0) next.step = Step::none;  // the end of the export asks for another look
         next.not_before = dueTime(sliver, next.step);
     });
@@ -130,7 +131,7 @@ uint32_t Steps::restartsOf(const Sliver& sliver) {
 
 absl::StatusOr<SliverSpec> Steps::begin(const SliverId& id, State state) {
     SliverSpec spec;
-    HS_RETURN_IF_ERROR(slivers_.commit(id, [&](Sliver& sliver) {
+    HS_RETURN_IF_ERROR(slivers_.note(id, [&](Sliver& sliver) {
         if (!sliver.desired || sliver.exports > 0) return changedMeanwhile(id);
         sliver.record.restarts = restartsOf(sliver);
         sliver.ended = false;
@@ -144,14 +145,21 @@ absl::StatusOr<SliverSpec> Steps::begin(const SliverId& id, State state) {
     return spec;
 }
 
+absl::Status Steps::remember(const SliverId& id) {
+    return slivers_.commit(id, [](Sliver&) { return absl::OkStatus(); });
+}
+
 absl::Status Steps::start(const SliverId& id) {
     HS_ASSIGN_OR_RETURN(const SliverSpec spec, begin(id, State::preparing));
+    HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
+    const bool needs_disk = needsDisk(record, spec);
+    // With all of it here, the record of the start itself comes in a moment, and before anything is done.
+    if (needs_disk || !dependencies_.images.has(spec.base.image_digest)) HS_RETURN_IF_ERROR(remember(id));
     HS_ASSIGN_OR_RETURN_CTX(const image::Image image,
                             dependencies_.images.ensure(spec.base.image_digest, dependencies_.fetch_image),
                             "image " + spec.base.image);
     reached("fetch the image");
-    HS_ASSIGN_OR_RETURN(const Record record, recordOf(id));
-    if (needsDisk(record, spec)) HS_RETURN_IF_ERROR(importDisk(spec));
+    if (needs_disk) HS_RETURN_IF_ERROR(importDisk(spec));
     HS_RETURN_IF_ERROR(launch(spec, image));
     takeUp(spec);
     reached("bind");
@@ -182,7 +190,7 @@ absl::Status Steps::launch(const SliverSpec& spec, const image::Image& image) {
     HS_ASSIGN_OR_RETURN(const Record record, recordOf(spec.id));
     isolation::SliverRuntime runtime = record.runtime;
     absl::StatusOr<Started> started = host_.start(spec, runtime, image, [&] {
-        return slivers_.commit(spec.id, [&](Sliver& sliver) {
+        return slivers_.commitInPassing(spec.id, [&](Sliver& sliver) {
             sliver.record.runtime = runtime;
             sliver.record.state = State::starting;
             sliver.record.disk_generation = spec.generation;
@@ -221,13 +229,17 @@ absl::Status Steps::supervise(const SliverId& id, UniqueFd pidfd, UniqueFd lifel
 
 absl::Status Steps::prepareImage(const SliverId& id) {
     HS_ASSIGN_OR_RETURN(const SliverSpec spec, begin(id, State::preparing));
+    HS_RETURN_IF_ERROR(remember(id));
     HS_RETURN_IF_ERROR_CTX(dependencies_.images.ensure(spec.base.image_digest, dependencies_.fetch_image).status(),
                            "image " + spec.base.image);
     if (dependencies_.changed) dependencies_.changed();
     return absl::OkStatus();
 }
 
-absl::Status Steps::markStopped(const SliverId& id) { return begin(id, State::stopped).status(); }
+absl::Status Steps::markStopped(const SliverId& id) {
+    HS_RETURN_IF_ERROR(begin(id, State::stopped).status());
+    return remember(id);
+}
 
 absl::Status Steps::cleanup(const SliverId& id, const Record& record) {
     isolation::SliverRuntime runtime = record.runtime;

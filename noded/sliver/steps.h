@@ -55,9 +55,11 @@ private:
     absl::Status thaw(const SliverId& id);
     absl::Status remove(const SliverId& id);
 
-    // Takes the desired spec over and moves to `state`; gives the spec. Comes to nothing when the sliver is not desired
-    // any more, or when its disk is being read.
+    // Takes the desired spec over and moves to `state`, in memory; gives the spec. Comes to nothing when the sliver is
+    // not desired any more, or when its disk is being read.
     absl::StatusOr<SliverSpec> begin(const SliverId& id, State state);
+    // Writes and tells what has been noted.
+    absl::Status remember(const SliverId& id);
     absl::StatusOr<Record> recordOf(const SliverId& id);
     absl::Status cleanup(const SliverId& id, const Record& record);
     // Undoes takeUp().

@@ -169,6 +169,10 @@ absl::Status Cgroups::setLimits(const std::string& group, const CgroupLimits& li
     return applyLimits(group, limits, GroupAge::existing);
 }
 
+absl::Status Cgroups::setFirstLimits(const std::string& group, const CgroupLimits& limits) {
+    return applyLimits(group, limits, GroupAge::fresh);
+}
+
 absl::Status Cgroups::setCpuWeight(const std::string& group, uint32_t weight) {
     return limitCpu(filesOf("cpu", group), {.cpu_weight = weight}, GroupAge::fresh);
 }
@@ -210,19 +214,19 @@ absl::Status Cgroups::makeV2Group(const std::string& group) const {
 // A new v1 cpuset is empty, and takes no process before it has CPUs and memory nodes.
 absl::Status Cgroups::inheritCpuset(const std::string& group) const {
     if (controlFile(1, "cpuset", group, "cpuset.cpus").empty()) return absl::OkStatus();
-    std::string parent;
-    std::istringstream parts(group);
-    for (std::string part; std::getline(parts, part, '/');) {
-        const std::string child = parent.empty() ? part : parent + "/" + part;
-        for (const char* file : {"cpuset.cpus", "cpuset.mems"}) {
-            HS_ASSIGN_OR_RETURN(const std::string own, readFile(controlFile(1, "cpuset", child, file)));
-            if (!isBlank(own)) continue;
-            HS_ASSIGN_OR_RETURN(const std::string inherited, readFile(controlFile(1, "cpuset", parent, file)));
-            HS_RETURN_IF_ERROR(writeControlFile(controlFile(1, "cpuset", child, file), inherited));
-        }
-        parent = child;
-    }
+    for (const char* file : {"cpuset.cpus", "cpuset.mems"}) HS_RETURN_IF_ERROR(inheritedCpuset(group, file).status());
     return absl::OkStatus();
+}
+
+// What `group` has in `file`; when it has nothing, what it is given then, its parent's.
+absl::StatusOr<std::string> Cgroups::inheritedCpuset(const std::string& group, const std::string& file) const {
+    const std::string path = controlFile(1, "cpuset", group, file);
+    HS_ASSIGN_OR_RETURN(std::string own, readFile(path));
+    if (!isBlank(own) || group.empty()) return own;
+    const size_t slash = group.rfind('/');
+    HS_ASSIGN_OR_RETURN(own, inheritedCpuset(slash == std::string::npos ? "" : group.substr(0, slash), file));
+    HS_RETURN_IF_ERROR(writeControlFile(path, own));
+    return own;
 }
 
 // True when it is gone, false when something is still in it.

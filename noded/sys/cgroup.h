@@ -53,6 +53,9 @@ public:
     // reclaimed: FAILED_PRECONDITION; nothing is killed for it, and that limit stays. After an error some limits may
     // be the new ones. NOT_FOUND when the group does not exist.
     absl::Status setLimits(const std::string& group, const CgroupLimits& limits);
+    // The same for a group that createGroup() made without limits, and that has been given none since: only those that
+    // are asked for are written.
+    absl::Status setFirstLimits(const std::string& group, const CgroupLimits& limits);
     // Replaces the weight alone (1 to 10000), for a change that others' limits bring.
     absl::Status setCpuWeight(const std::string& group, uint32_t weight);
     // Deletes an empty group without children; what is not there is fine. Waits a little for processes that are just
@@ -96,6 +99,7 @@ private:
     absl::Status killOneByOne(const std::string& group) const;
     absl::Status makeV2Group(const std::string& group) const;
     absl::Status inheritCpuset(const std::string& group) const;
+    absl::StatusOr<std::string> inheritedCpuset(const std::string& group, const std::string& file) const;
 
     std::map<std::string, Controller> controllers_;
     std::string v2_mount_;

@@ -25,7 +25,8 @@ absl::Status limitTime(const ControllerFiles& files, uint32_t cpu_millis, GroupA
     const std::string period = std::to_string(kPeriodUs);
     const std::string quota = std::to_string(quotaOf(cpu_millis));
     if (files.isV2()) return files.set("cpu.max", cpu_millis != 0, quota + " " + period, age, "max " + period);
-    if (cpu_millis != 0) HS_RETURN_IF_ERROR(files.write("cpu.cfs_period_us", period));
+    // A new group's period is this one.
+    if (cpu_millis != 0 && age == GroupAge::existing) HS_RETURN_IF_ERROR(files.write("cpu.cfs_period_us", period));
     return files.set("cpu.cfs_quota_us", cpu_millis != 0, quota, age, "-1");
 }
 

@@ -43,7 +43,8 @@ absl::Status writeHardAndSwap(const ControllerFiles& files, const CgroupLimits& 
 // v1 counts memory and swap together, and refuses at any moment a sum under the limit of memory alone.
 absl::Status limitV1(const ControllerFiles& files, const CgroupLimits& limits, GroupAge age) {
     if (limits.memory_bytes != 0 || age == GroupAge::existing) {
-        const uint64_t sum = files.readNumber(kHardAndSwap).value_or(UINT64_MAX);
+        const uint64_t sum =
+            age == GroupAge::existing ? files.readNumber(kHardAndSwap).value_or(UINT64_MAX) : UINT64_MAX;
         const bool sum_first = limits.memory_bytes == 0 || limits.memory_bytes > sum;
         if (sum_first) HS_RETURN_IF_ERROR(writeHardAndSwap(files, limits));
         HS_RETURN_IF_ERROR(writeHard(files, limits));

@@ -15,6 +15,7 @@
 #include <netlink/route/route.h>
 #include <netlink/route/rule.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 
 #include <cerrno>
@@ -185,6 +186,14 @@ absl::StatusOr<Link> Netlink::link(const std::string& name) {
     if (mac != nullptr && nl_addr_get_len(mac) == result.mac.size())
         std::memcpy(result.mac.data(), nl_addr_get_binary_addr(mac), result.mac.size());
     return result;
+}
+
+absl::StatusOr<int> Netlink::index(const std::string& name) const {
+    ifreq request{};
+    if (name.size() >= sizeof(request.ifr_name)) return notFound("no link " + name);
+    std::memcpy(request.ifr_name, name.data(), name.size());
+    if (::ioctl(nl_socket_get_fd(socket_), SIOCGIFINDEX, &request) == 0) return request.ifr_ifindex;
+    return errno == ENODEV ? notFound("no link " + name) : errnoStatus(errno, "look up link " + name);
 }
 
 absl::Status Netlink::addVeth(const VethPair& pair) {

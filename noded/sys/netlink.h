@@ -60,6 +60,9 @@ public:
 
     // NOT_FOUND when there is no such link.
     absl::StatusOr<Link> link(const std::string& name);
+    // The index alone, of a link that is there: unlike link() it does not wait for those who change links meanwhile
+    // (the kernel's RTNL lock), but has the kernel look for a module when there is none of that name.
+    absl::StatusOr<int> index(const std::string& name) const;
     // Both ends down, without addresses. ALREADY_EXISTS when the name is taken.
     absl::Status addVeth(const VethPair& pair);
     absl::Status deleteLink(const std::string& name);
