@@ -1,6 +1,6 @@
-// sliver-init that was started ahead, for a sliver to come: its command line is the one word "parked". It reports Ready
-// and waits on the setup socket, which it keeps open, for the command line and environment that it was not given. Then
-// it goes on as if it had been, and reports Ready again. End of file ends it.
+// What a sliver-init is to run. It is executed without: isolated, it reports Ready and waits on the setup socket for
+// this, goes on and reports Ready again when the command has been started. So it can be made ahead of its sliver, or
+// while the sliver's network is. End of file ends it.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,9 @@
 
 namespace homeslice::init {
 
-inline constexpr char kParked[] = "parked";
-
-// One message with one descriptor: a file of `size` bytes with strings (sys/packed_strings.h), the command line but its
-// first word, and the environment.
+// One message with one descriptor: a file of `size` bytes with strings (sys/packed_strings.h), first UID GID USER
+// DIRECTORY LOG-BYTES LOG-FILES [COMMAND ARGUMENT...], then the command's environment. The command runs as USER
+// (user.h), or as UID and GID when that is empty. Without a command sliver-init idles.
 struct Assignment {
     uint32_t size = 0;
     uint32_t argument_count = 0;

@@ -8,9 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
-#include "noded/init/assignment.h"
 #include "noded/init/parked.h"
 #include "noded/init/protocol.h"
 #include "noded/init/setup_report.h"
@@ -42,22 +40,21 @@ bool parseNumber(const char* text, uint64_t most, uint64_t& number) {
     return errno == 0 && end != text && *end == '\0' && number <= most;
 }
 
-constexpr char kUsage[] = "UID GID USER DIRECTORY LOG-BYTES LOG-FILES [COMMAND ARGUMENT...]";
-
-bool parseOptions(int argc, char** argv, Supervisor::Options& options) {
+// assignment.h tells the order.
+bool parseOptions(size_t count, char** words, Supervisor::Options& options) {
     constexpr uint64_t kMaxId = ~0U - 1;
     uint64_t uid = 0;
     uint64_t gid = 0;
     uint64_t log_files = 0;
-    if (argc < 7 || !parseNumber(argv[1], kMaxId, uid) || !parseNumber(argv[2], kMaxId, gid)) return false;
-    if (!parseNumber(argv[5], ~uint64_t{0}, options.log.max_bytes)) return false;
-    if (!parseNumber(argv[6], kMaxLogFiles, log_files) || log_files == 0) return false;
+    if (count < 6 || !parseNumber(words[0], kMaxId, uid) || !parseNumber(words[1], kMaxId, gid)) return false;
+    if (!parseNumber(words[4], ~uint64_t{0}, options.log.max_bytes)) return false;
+    if (!parseNumber(words[5], kMaxLogFiles, log_files) || log_files == 0) return false;
     options.uid = static_cast<uid_t>(uid);
     options.gid = static_cast<gid_t>(gid);
-    options.user = argv[3];
-    options.directory = argv[4];
+    options.user = words[2];
+    options.directory = words[3];
     options.log.files = static_cast<uint32_t>(log_files);
-    options.argv = argv + 7;
+    options.argv = words + 6;
     return true;
 }
 
@@ -68,24 +65,24 @@ int fail(const char* step) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main() {
     ::prctl(PR_SET_NAME, "sliver-init");
     ::signal(SIGPIPE, SIG_IGN);
     if (!keepFromCommands()) return fail("inherited descriptors");
     static Supervisor supervisor(kControlFd, kLogDirectoryFd);
-    if (const char* failed_step = supervisor.prepare(); failed_step != nullptr) return fail(failed_step);
-    if (argc == 2 && std::strcmp(argv[1], kParked) == 0) {
-        send(readyReport());
-        if (const char* failed = awaitAssignment(kSetupFd, argc, argv); failed != nullptr) {
-            return errno == 0 ? kBadStart : fail(failed);
-        }
+    if (const char* failed = supervisor.prepare(); failed != nullptr) return fail(failed);
+    send(readyReport());
+    size_t count = 0;
+    char** words = nullptr;
+    if (const char* failed = awaitAssignment(kSetupFd, count, words); failed != nullptr) {
+        return errno == 0 ? kBadStart : fail(failed);
     }
     Supervisor::Options options;
-    if (!parseOptions(argc, argv, options)) {
+    if (!parseOptions(count, words, options)) {
         errno = EINVAL;
-        return fail(kUsage);
+        return fail("words of the assignment");
     }
-    if (const char* failed_step = supervisor.start(options); failed_step != nullptr) return fail(failed_step);
+    if (const char* failed = supervisor.start(options); failed != nullptr) return fail(failed);
     send(readyReport());
     const int status = supervisor.run();
     // This tells noded of the end. The kernel would close it behind the take-down of the mounts, for which it waits.

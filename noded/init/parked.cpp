@@ -26,19 +26,19 @@ char* readFile(int file, size_t size) {
     return data;
 }
 
-// `count` strings behind `reserved` empty places, and a nullptr.
-char** takeList(sys::PackedStrings& strings, uint32_t count, size_t reserved) {
-    auto** list = static_cast<char**>(::calloc(reserved + count + 1, sizeof(char*)));
+// `count` strings and a nullptr.
+char** takeList(sys::PackedStrings& strings, uint32_t count) {
+    auto** list = static_cast<char**>(::calloc(size_t{count} + 1, sizeof(char*)));
     for (uint32_t i = 0; list != nullptr && i < count; ++i) {
-        list[reserved + i] = strings.next();
-        if (list[reserved + i] == nullptr) return nullptr;
+        list[i] = strings.next();
+        if (list[i] == nullptr) return nullptr;
     }
     return list;
 }
 
 }  // namespace
 
-const char* awaitAssignment(int socket, int& argc, char**& argv) {
+const char* awaitAssignment(int socket, size_t& count, char**& words) {
     Assignment assignment;
     UniqueFd file;
     size_t fd_count = 0;
@@ -53,13 +53,11 @@ const char* awaitAssignment(int socket, int& argc, char**& argv) {
     char* data = readFile(file.get(), assignment.size);
     if (data == nullptr) return "read assignment";
     sys::PackedStrings strings(data, assignment.size);
-    char** arguments = takeList(strings, assignment.argument_count, 1);
-    char** environment = takeList(strings, assignment.environment_count, 0);
+    words = takeList(strings, assignment.argument_count);
+    char** environment = takeList(strings, assignment.environment_count);
     errno = EINVAL;
-    if (arguments == nullptr || environment == nullptr || !strings.atEnd()) return "strings of the assignment";
-    arguments[0] = argv[0];
-    argc = static_cast<int>(assignment.argument_count) + 1;
-    argv = arguments;
+    if (words == nullptr || environment == nullptr || !strings.atEnd()) return "strings of the assignment";
+    count = assignment.argument_count;
     environ = environment;
     return nullptr;
 }

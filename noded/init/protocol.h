@@ -1,9 +1,8 @@
 // sliver-init's interfaces: how it is started, and the messages on its control socket (AF_UNIX SOCK_SEQPACKET, host
 // byte order: both ends are on one machine and of one build).
 //
-// Command line: sliver-init UID GID USER DIRECTORY LOG-BYTES LOG-FILES [COMMAND ARGUMENT...]. Its environment is the
-// command's. The command runs as USER (user.h), or as UID and GID when that is empty. Without a command it idles. The
-// descriptors below are open, stdin, stdout and stderr are /dev/null.
+// What it runs comes by the setup socket (assignment.h). The descriptors below are open, stdin, stdout and stderr are
+// /dev/null.
 //
 // Control socket: a connection carries one exec with its signals, or one stop.
 //   > exec   + descriptors   < started [+ descriptor: the terminal's master end], then exited when the command has

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <optional>
 
 #include "base/file.h"
@@ -45,9 +47,10 @@ public:
 private:
     absl::Status writeList(const std::string& group) const {
         HS_RETURN_IF_ERROR(writeControlFile(cgroups_.controlFile(1, "devices", group, "devices.deny"), "a"));
-        const std::string allow = cgroups_.controlFile(1, "devices", group, "devices.allow");
+        HS_ASSIGN_OR_RETURN(const UniqueFd allow,
+                            openFile(cgroups_.controlFile(1, "devices", group, "devices.allow"), O_WRONLY));
         for (const DeviceRule& rule : kAllowedDevices) {
-            HS_RETURN_IF_ERROR_CTX(writeControlFile(allow, rule.toString()), rule.toString());
+            HS_RETURN_IF_ERROR_CTX(writeAll(allow.get(), rule.toString()), rule.toString());
         }
         return absl::OkStatus();
     }

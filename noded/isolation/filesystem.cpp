@@ -94,8 +94,12 @@ public:
     std::string name() const override { return "filesystem"; }
 
     absl::Status prepare(Start& start) override {
-        SliverRuntime& runtime = start.runtime;
-        place(start.spec, runtime);
+        place(start.spec, start.runtime);
+        return absl::OkStatus();
+    }
+
+    absl::Status furnish(Start& start) override {
+        const SliverRuntime& runtime = start.runtime;
         HS_RETURN_IF_ERROR(makeDirectories(slivers_, 0700));
         HS_RETURN_IF_ERROR(makeSliverDirectories(runtime));
         HS_RETURN_IF_ERROR(mountDisk(start.spec, runtime));
@@ -114,12 +118,14 @@ public:
     // Needs the child's user namespace: the image's files, owned by host ids 0 and up on disk, are seen through its
     // maps.
     absl::Status attach(Start& start, const launcher::Child& child) override {
-        HS_ASSIGN_OR_RETURN(const UniqueFd image,
+        HS_ASSIGN_OR_RETURN(UniqueFd image,
                             sys::idmappedClone(start.image.rootfs, child.user_namespace.get(), sys::kMountReadOnly));
         HS_ASSIGN_OR_RETURN(start.plan.root_mount, sys::makeOverlay({.lower = {image.get()},
                                                                      .upper = start.runtime.upperDirectory(),
                                                                      .work = start.runtime.workDirectory(),
-                                                                     .scratch = start.runtime.directory + "/scratch"}));
+                                                                     .scratch = start.runtime.directory + "/scratch",
+                                                                     .spent = &start.spent}));
+        start.spent.push_back(std::move(image));
         for (const Volume& volume : start.spec.base.volumes) {
             HS_ASSIGN_OR_RETURN(UniqueFd mount, openVolume(volume, volumes_, child.user_namespace.get()));
             start.plan.volumes.push_back({.target = volume.target, .mount = std::move(mount)});

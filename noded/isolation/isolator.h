@@ -1,10 +1,12 @@
 // One concern of a sliver's isolation: user ids, file system, resources, network, seccomp, devices.
 //
 // Contract, for all implementations:
-//   - prepare(), attach() run in this order of isolators at a start; cleanup() in reverse order, at the end or after
-//     any failure. Any error aborts the start.
+//   - a start: prepare() of all isolators in this order; then furnish() of all while the launcher clones; attach() of
+//   all;
+//     then connect() of all while the child sets itself up; and only then is the command given. cleanup() in reverse
+//     order, at the end or after any failure. Any error aborts the start.
 //   - every method may be repeated, also after a crash half way through; cleanup() of what was never made is OK.
-//   - recover() is called instead of prepare()/attach() for a sliver that noded finds alive after a restart.
+//   - recover() is called instead of all those for a sliver that noded finds alive after a restart.
 //   - what an isolator must remember it puts into SliverRuntime, which is persisted between the steps.
 // Threads: different slivers concurrently; one sliver by one thread at a time.
 #pragma once
@@ -46,7 +48,9 @@ struct Start {
     SliverRuntime& runtime;
     const image::Image& image;
     launcher::CloneRequest& clone;  // filled by prepare()
-    launcher::LaunchPlan& plan;     // filled by prepare() and attach()
+    launcher::LaunchPlan& plan;     // filled by prepare(), furnish() and attach()
+    launcher::Command& command;     // filled by prepare() or adopt()
+    std::vector<UniqueFd> spent{};  // by attach(): closed beside connect(), as it takes time
     bool ahead = false;             // for a sliver to come: `spec` has a name and nothing else
 };
 
@@ -54,11 +58,15 @@ class Isolator {
 public:
     virtual ~Isolator() = default;
     virtual std::string name() const = 0;
-    // Before the clone: what needs no process.
+    // Before the record of the start and the clone: what the clone needs and what has to be remembered.
     virtual absl::Status prepare(Start& start) = 0;
-    // Between clone and exec: what needs the child's namespaces.
+    // What needs no process, and what no clone needs.
+    virtual absl::Status furnish(Start& /*start*/) { return absl::OkStatus(); }
+    // What needs the child's namespaces, and what the child needs for its mounts.
     virtual absl::Status attach(Start& start, const launcher::Child& child) = 0;
-    // In place of prepare() and attach(), for an environment that was made ahead under another name and is to be
+    // What needs the child's namespaces, and what only the command needs.
+    virtual absl::Status connect(Start& /*start*/, const launcher::Child& /*child*/) { return absl::OkStatus(); }
+    // In place of all these, for an environment that was made ahead under another name and is to be
     // `start.spec`'s: whatever depends on the spec. `start.runtime` is the environment's. May not be repeated.
     virtual absl::Status adopt(Start& start, const launcher::Child& child) = 0;
     virtual absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) = 0;

@@ -80,7 +80,9 @@ public:
         return absl::OkStatus();
     }
 
-    absl::Status attach(Start& start, const launcher::Child& child) override {
+    absl::Status attach(Start&, const launcher::Child&) override { return absl::OkStatus(); }
+
+    absl::Status connect(Start& start, const launcher::Child& child) override {
         const SliverRuntime& runtime = start.runtime;
         HS_ASSIGN_OR_RETURN(sys::Netlink host, sys::Netlink::open());
         HS_RETURN_IF_ERROR(host.deleteLink(runtime.link_name));  // of a start that was cut short

@@ -1,4 +1,8 @@
 // A sliver's control group: CPU, memory, processes and disk throughput. Its bandwidth: resources_bandwidth.cpp.
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "base/status.h"
 #include "noded/isolation/isolators.h"
 #include "noded/isolation/resources_cpu_balancer.h"
@@ -18,7 +22,7 @@ public:
 
     // From an empty, new group, so that neither processes nor counters of an earlier start are in it.
     absl::Status prepare(Start& start) override {
-        HS_RETURN_IF_ERROR(cleanup(start.spec, start.runtime));
+        HS_RETURN_IF_ERROR(removeEarlier(start.spec, start.runtime));
         const std::string& group = start.runtime.cgroup;
         HS_ASSIGN_OR_RETURN(const sys::CgroupLimits limits, limitsOf(start.spec, Disk::if_limited));
         HS_RETURN_IF_ERROR(cgroups_.createGroup(group, limits));
@@ -63,6 +67,23 @@ public:
 private:
     // A limit of the disk that is lifted has to be taken off that disk; where there was none it need not be looked for.
     enum class Disk { if_limited, always };
+
+    // Nearly always there is none, which takes less to see than to remove it all the same.
+    absl::Status removeEarlier(const SliverSpec& spec, SliverRuntime& runtime) {
+        const std::string group = groupOf(spec);
+        const bool has_this_name = runtime.cgroup.empty() || runtime.cgroup == group;
+        if (!has_this_name || exists(group)) return cleanup(spec, runtime);
+        runtime.cgroup = group;
+        return absl::OkStatus();
+    }
+
+    bool exists(const std::string& group) const {
+        std::vector<std::string> directories = cgroups_.v1Directories(group);
+        directories.push_back(cgroups_.v2Directory(group));
+        return std::any_of(directories.begin(), directories.end(), [](const std::string& directory) {
+            return !directory.empty() && ::access(directory.c_str(), F_OK) == 0;
+        });
+    }
 
     std::string groupOf(const SliverSpec& spec) const { return parent_ + "/" + spec.id.fileName(); }
 

@@ -43,8 +43,10 @@ public:
 
     absl::Status prepare(Start&) override { return absl::OkStatus(); }
 
+    absl::Status attach(Start&, const launcher::Child&) override { return absl::OkStatus(); }
+
     // The links are new, and without limits.
-    absl::Status attach(Start& start, const launcher::Child& child) override {
+    absl::Status connect(Start& start, const launcher::Child& child) override {
         const Resources& limits = start.spec.base.resources;
         if (limits.network_ingress_bps != 0) HS_RETURN_IF_ERROR(setIngress(start.runtime, limits.network_ingress_bps));
         if (limits.network_egress_bps == 0) return absl::OkStatus();
@@ -52,7 +54,7 @@ public:
         return setRate(inside, kInnerLink, limits.network_egress_bps);
     }
 
-    absl::Status adopt(Start& start, const launcher::Child& child) override { return attach(start, child); }
+    absl::Status adopt(Start& start, const launcher::Child& child) override { return connect(start, child); }
 
     absl::Status recover(const SliverSpec&, SliverRuntime&) override { return absl::OkStatus(); }
 

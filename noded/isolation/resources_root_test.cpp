@@ -54,8 +54,14 @@ protected:
         sliver.spec.base.resources = limits;
         launcher::CloneRequest clone{};
         launcher::LaunchPlan plan{};
+        launcher::Command command{};
         const image::Image image{};
-        Start start{.spec = sliver.spec, .runtime = sliver.runtime, .image = image, .clone = clone, .plan = plan};
+        Start start{.spec = sliver.spec,
+                    .runtime = sliver.runtime,
+                    .image = image,
+                    .clone = clone,
+                    .plan = plan,
+                    .command = command};
         prepared_ = resources_->prepare(start);
         return sliver;
     }
@@ -213,12 +219,18 @@ protected:
         up(*inside, "lo", "::1");
         up(*host, sliver.runtime.link_name, kHere);
     }
-    absl::Status attach(Sliver& sliver) {
+    absl::Status limitBandwidth(Sliver& sliver) {
         launcher::CloneRequest clone{};
         launcher::LaunchPlan plan{};
+        launcher::Command command{};
         const image::Image image{};
-        Start start{.spec = sliver.spec, .runtime = sliver.runtime, .image = image, .clone = clone, .plan = plan};
-        return bandwidth_->attach(start, child_);
+        Start start{.spec = sliver.spec,
+                    .runtime = sliver.runtime,
+                    .image = image,
+                    .clone = clone,
+                    .plan = plan,
+                    .command = command};
+        return bandwidth_->connect(start, child_);
     }
     // Payload in bits per second that the receiver got, without the first second.
     static double iperf(const std::string& options) {
@@ -244,7 +256,7 @@ protected:
 
 TEST_F(BandwidthTest, EachWayHasItsOwnLimitAndBothChangeLive) {
     Sliver& sliver = plug({.network_egress_bps = 40'000'000, .network_ingress_bps = 90'000'000});
-    ASSERT_EQ(attach(sliver), absl::OkStatus());
+    ASSERT_EQ(limitBandwidth(sliver), absl::OkStatus());
     expectRate("-P 4", 90e6);
     expectRate("-R -P 4", 40e6);
     ASSERT_EQ(change(*bandwidth_, sliver, {.network_egress_bps = 10'000'000}), absl::OkStatus());
@@ -254,7 +266,7 @@ TEST_F(BandwidthTest, EachWayHasItsOwnLimitAndBothChangeLive) {
 
 TEST_F(BandwidthTest, DatagramsAreLimitedToo) {
     Sliver& sliver = plug({.network_egress_bps = 20'000'000, .network_ingress_bps = 20'000'000});
-    ASSERT_EQ(attach(sliver), absl::OkStatus());
+    ASSERT_EQ(limitBandwidth(sliver), absl::OkStatus());
     expectRate("-u -b 60M -l 1412", 20e6);
     expectRate("-u -b 60M -l 1412 -R", 20e6);
 }

@@ -52,8 +52,8 @@ public:
 private:
     static absl::Status findUser(Start& start) {
         HS_ASSIGN_OR_RETURN(const ImageUser user, resolveImageUser(start.image.rootfs, start.image.config.user));
-        start.plan.uid = user.uid;
-        start.plan.gid = user.gid;
+        start.command.uid = user.uid;
+        start.command.gid = user.gid;
         return absl::OkStatus();
     }
 

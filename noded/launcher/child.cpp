@@ -1,15 +1,9 @@
 #include "noded/launcher/child.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cinttypes>
-#include <cstring>
-
-#include "noded/init/assignment.h"
 #include "noded/init/protocol.h"
 #include "noded/launcher/steps.h"
 
@@ -44,34 +38,10 @@ void arrangeDescriptors(Setup& setup, Plan& plan) {
     setup.require(::close_range(kInitProgramFd + 1, ~0U, 0) == 0, "close_range");
 }
 
-// init/protocol.h tells the order.
-[[noreturn]] void executeInit(const Setup& setup, const Plan& plan) {
-    char uid[16];
-    char gid[16];
-    char log_bytes[24];
-    char log_files[16];
-    ::snprintf(uid, sizeof(uid), "%u", plan.uid);
-    ::snprintf(gid, sizeof(gid), "%u", plan.gid);
-    ::snprintf(log_bytes, sizeof(log_bytes), "%" PRIu64, plan.log_bytes);
-    ::snprintf(log_files, sizeof(log_files), "%u", plan.log_files);
+// Without a command: that it gets when all that is made around it meanwhile is there.
+[[noreturn]] void executeInit(const Setup& setup) {
     char name[] = "sliver-init";
-    char* const head[] = {name, uid, gid, plan.user, plan.working_directory, log_bytes, log_files};
-    constexpr size_t kHeadCount = sizeof(head) / sizeof(head[0]);
-    size_t count = 0;
-    while (plan.arguments[count] != nullptr) ++count;
-    auto* argv = static_cast<char**>(::calloc(kHeadCount + count + 1, sizeof(char*)));
-    setup.require(argv != nullptr, "execveat", "memory");
-    std::memcpy(argv, head, sizeof(head));
-    std::memcpy(argv + kHeadCount, plan.arguments, count * sizeof(char*));
-    ::execveat(kInitProgramFd, "", argv, plan.environment, AT_EMPTY_PATH);
-    setup.fail("execveat", name);
-}
-
-[[noreturn]] void executeParkedInit(const Setup& setup) {
-    char name[] = "sliver-init";
-    char parked[] = "parked";
-    static_assert(sizeof(parked) == sizeof(init::kParked));
-    char* const argv[] = {name, parked, nullptr};
+    char* const argv[] = {name, nullptr};
     char* const environment[] = {nullptr};
     ::execveat(kInitProgramFd, "", argv, environment, AT_EMPTY_PATH);
     setup.fail("execveat", name);
@@ -79,21 +49,22 @@ void arrangeDescriptors(Setup& setup, Plan& plan) {
 
 }  // namespace
 
-// The order matters: what needs the host's files comes before the change of root, what needs privileges before they go,
-// and the filter last, so that it need not allow the steps before.
+// The order matters: what needs neither the plan nor the id maps is done before they come, above all the loopback,
+// which takes a lock of the kernel's that noded has while it makes the sliver's link; what needs the host's files comes
+// before the change of root, what needs privileges before they go, and the filter last, so that it need not allow the
+// steps before.
 void runChild(UniqueFd socket) {
     Setup setup(std::move(socket));
     closeInherited(setup);
     resetSignals(setup);
-    Plan plan = receivePlan(setup);
-
     leaveSession(setup);
-    becomeRootInside(setup);
     enterCgroupNamespace(setup);
-    setHostname(setup, plan.hostname);
     bringUpLoopback(setup);
-
     stopPropagation(setup);
+
+    Plan plan = receivePlan(setup);
+    becomeRootInside(setup);
+    setHostname(setup, plan.hostname);
     attachRoot(setup, plan.root_mount.get());
     mountProc(setup, plan.root_mount.get());
     mountSys(setup, plan.root_mount.get());
@@ -107,8 +78,7 @@ void runChild(UniqueFd socket) {
     dropCapabilities(setup, plan.kept_capabilities);
     forbidNewPrivileges(setup);
     loadSeccomp(setup, plan.seccomp_program, plan.seccomp_size);
-    if (plan.parked) executeParkedInit(setup);
-    executeInit(setup, plan);
+    executeInit(setup);
 }
 
 }  // namespace homeslice::launcher

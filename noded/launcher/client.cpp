@@ -8,8 +8,8 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <future>
 #include <mutex>
-#include <optional>
 #include <thread>
 
 #include "base/log.h"
@@ -71,7 +71,7 @@ absl::StatusOr<Child> unpackChild(sys::Message message, const std::string& boot_
     return child;
 }
 
-// One connection with a thread that receives: answers go to the one clone() that waits, ends to the thread that tells.
+// One connection with a thread that receives: answers go to the clones that wait, ends to the thread that tells.
 class Client : public Launcher {
 public:
     using OnExit = std::function<void(const sys::ProcessIdentity&, int)>;
@@ -96,56 +96,70 @@ public:
     absl::Status reconnect() {
         disconnect();
         HS_ASSIGN_OR_RETURN(Connection connection, connectOrStart(program_, socket_path_));
-        socket_ = std::move(connection.socket);
         if (connection.started > 0) started_ = connection.started;
         {
             const std::lock_guard lock(mutex_);
+            socket_ = std::move(connection.socket);
             connected_ = true;
-            answer_.reset();
             ended_.clear();
         }
         receiver_ = std::thread([this] { receive(); });
         return absl::OkStatus();
     }
 
-    absl::StatusOr<Child> clone(const CloneRequest& request) override {
+    absl::StatusOr<Child> clone(const CloneRequest& request, const Meanwhile& meanwhile) override {
         HS_ASSIGN_OR_RETURN_CTX(const std::string message, packClone(request), "clone " + request.key);
-        const std::lock_guard one_by_one(calls_);
-        if (!isConnected()) HS_RETURN_IF_ERROR_CTX(reconnect(), "clone " + request.key);
-        auto answer = ask(message);
-        if (!answer.ok()) giveUp();
-        HS_RETURN_IF_ERROR_CTX(answer.status(), "clone " + request.key);
-        auto child = unpackChild(std::move(*answer), boot_id_);
-        if (!child.ok()) return withContext(child.status(), "clone " + request.key);
+        HS_ASSIGN_OR_RETURN_CTX(Answer answer, ask(message), "clone " + request.key);
+        if (meanwhile) meanwhile();
+        HS_ASSIGN_OR_RETURN_CTX(Child child, awaitChild(std::move(answer)), "clone " + request.key);
         return child;
     }
 
 private:
+    using Answer = std::future<absl::StatusOr<sys::Message>>;
+
     bool isConnected() {
         const std::lock_guard lock(mutex_);
         return connected_;
     }
 
-    absl::StatusOr<sys::Message> ask(const std::string& message) {
-        HS_RETURN_IF_ERROR(sys::sendMessage(socket_.get(), message));
-        return awaitAnswer();
+    // The launcher answers in the order of the requests.
+    absl::StatusOr<Answer> ask(const std::string& message) {
+        const std::lock_guard in_order(requests_);
+        if (!isConnected()) HS_RETURN_IF_ERROR(reconnect());
+        Answer answer;
+        {
+            const std::lock_guard lock(mutex_);
+            if (!connected_) return unavailable("the launcher is gone");
+            answer = unanswered_.emplace_back().get_future();
+        }
+        const absl::Status sent = sys::sendMessage(socket_.get(), message);
+        if (!sent.ok()) giveUp();
+        HS_RETURN_IF_ERROR(sent);
+        return answer;
+    }
+
+    absl::StatusOr<Child> awaitChild(Answer answer) {
+        if (answer.wait_for(kCloneTimeout) != std::future_status::ready) {
+            giveUp();
+            return deadlineExceeded("the launcher does not answer");
+        }
+        HS_ASSIGN_OR_RETURN(sys::Message message, answer.get());
+        return unpackChild(std::move(message), boot_id_);
     }
 
     // The next clone() connects anew: what may still come could not be told from the answer to a later request.
     void giveUp() {
-        ::shutdown(socket_.get(), SHUT_RDWR);
         const std::lock_guard lock(mutex_);
-        connected_ = false;
+        ::shutdown(socket_.get(), SHUT_RDWR);
+        loseConnection();
     }
 
-    absl::StatusOr<sys::Message> awaitAnswer() {
-        std::unique_lock lock(mutex_);
-        const bool came = changed_.wait_for(lock, kCloneTimeout, [this] { return answer_ || !connected_; });
-        if (!came) return deadlineExceeded("the launcher does not answer");
-        if (!answer_) return unavailable("the launcher is gone");
-        sys::Message answer = std::move(*answer_);
-        answer_.reset();
-        return answer;
+    // With mutex_ held.
+    void loseConnection() {
+        connected_ = false;
+        for (auto& waiting : unanswered_) waiting.set_value(unavailable("the launcher is gone"));
+        unanswered_.clear();
     }
 
     void receive() {
@@ -153,15 +167,14 @@ private:
             auto message = sys::receiveMessage(socket_.get(), kMaxMessageToNoded, kForever);
             const std::lock_guard lock(mutex_);
             EndedMessage ended;
-            if (!message.ok()) {
-                connected_ = false;
-            } else if (readAs(message->data, ended) && ended.kind == Kind::ended) {
+            if (!message.ok() || !connected_) return loseConnection();
+            if (readAs(message->data, ended) && ended.kind == Kind::ended) {
                 ended_.push_back(ended);
-            } else {
-                answer_ = std::move(*message);
+                changed_.notify_all();
+            } else if (!unanswered_.empty()) {
+                unanswered_.front().set_value(std::move(message));
+                unanswered_.pop_front();
             }
-            changed_.notify_all();
-            if (!connected_) return;
         }
     }
 
@@ -218,7 +231,7 @@ private:
     const std::string boot_id_;
     const OnExit on_exit_;
 
-    std::mutex calls_;  // one clone() at a time
+    std::mutex requests_;  // one at a time is sent; taken before mutex_
     UniqueFd socket_;
     pid_t started_ = 0;
     std::thread receiver_;
@@ -227,7 +240,7 @@ private:
     std::condition_variable changed_;
     bool connected_ = false;
     bool ending_ = false;
-    std::optional<sys::Message> answer_;
+    std::deque<std::promise<absl::StatusOr<sys::Message>>> unanswered_;
     std::deque<EndedMessage> ended_;
 
     std::thread teller_;  // the last one: it uses all the others

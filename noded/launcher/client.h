@@ -32,8 +32,8 @@ struct CloneRequest {
     std::string cgroup_v2_directory;  // empty: none
 };
 
-// A cloned child in its new user, mount, pid, net, uts, ipc and cgroup namespaces, its id maps written, waiting for
-// finish(). Destroying it before finish() kills the child.
+// A cloned child in its new user, mount, pid, net, uts and ipc namespaces, its id maps written, waiting for park().
+// Destroying it before assign() ends the child.
 struct Child {
     sys::ProcessIdentity identity;
     UniqueFd pidfd;
@@ -57,20 +57,27 @@ struct LaunchPlan {
     uint64_t kept_capabilities = 0;            // bit set of capabilities(7); all others leave every set (sliver-init
                                                // needs CAP_KILL, and CAP_SETUID and CAP_SETGID unless uid = gid = 0)
     std::string seccomp_program;               // raw struct sock_filter[]
-    std::vector<std::string> argv;             // of the sliver's command; empty: idle
+    std::vector<VolumeMount> volumes;          // at most 32; in this order, below the masked and read-only paths
+    UniqueFd root_mount;                       // detached mount that becomes /
+    UniqueFd control_socket;                   // listening SOCK_SEQPACKET socket, for init/client.h
+    UniqueFd log_directory;  // O_PATH|O_DIRECTORY: sliver-init keeps its log there (init/log_format.h)
+    UniqueFd init_program;   // the sliver-init executable, O_PATH, mode 0711 and host-root-owned: not readable inside
+};
+
+// What the sliver runs.
+struct Command {
+    std::vector<std::string> argv;  // empty: idle
     std::vector<std::string> env;
     std::string working_directory;  // inside
-    uint32_t uid = 0;               // inside, of the command
+    uint32_t uid = 0;               // inside
     uint32_t gid = 0;
-    std::string user;                  // "name|uid[:group|gid]", looked up inside by sliver-init; empty: uid and gid
-    uint64_t log_bytes = 0;            // of each log file before the next is begun; 0: the default of init/log_format.h
-    uint32_t log_files = 0;            // log files that are kept; 0: the same
-    std::vector<VolumeMount> volumes;  // at most 32; in this order, below the masked and read-only paths
-    UniqueFd root_mount;               // detached mount that becomes /
-    UniqueFd control_socket;           // listening SOCK_SEQPACKET socket, for init/client.h
-    UniqueFd log_directory;            // O_PATH|O_DIRECTORY: sliver-init keeps its log there (init/log_format.h)
-    UniqueFd init_program;  // the sliver-init executable, O_PATH, mode 0711 and host-root-owned: not readable inside
+    std::string user;        // "name|uid[:group|gid]", looked up inside by sliver-init; empty: uid and gid
+    uint64_t log_bytes = 0;  // of each log file before the next is begun; 0: the default of init/log_format.h
+    uint32_t log_files = 0;  // log files that are kept; 0: the same
 };
+
+// Done by the caller while others work for it.
+using Meanwhile = std::function<void()>;
 
 class Launcher {
 public:
@@ -84,24 +91,21 @@ public:
         std::function<void(const sys::ProcessIdentity&, int wait_status)> on_exit);
     virtual ~Launcher() = default;
 
-    // Threads: any. The launcher works through requests one by one (a clone takes under a millisecond). UNAVAILABLE
-    // when the launcher went away meanwhile: the next call starts one. The slivers of a launcher that died live on,
-    // their wait statuses are lost.
-    virtual absl::StatusOr<Child> clone(const CloneRequest& request) = 0;
+    // Threads: any. The launcher works through requests one by one (a clone takes about a millisecond). `meanwhile`
+    // runs between the request and its answer, unless there was nobody to ask. UNAVAILABLE when the launcher went away
+    // meanwhile: the next call starts one. The slivers of a launcher that died live on, their wait statuses are lost.
+    virtual absl::StatusOr<Child> clone(const CloneRequest& request, const Meanwhile& meanwhile = nullptr) = 0;
 };
 
-// Hands the plan to the waiting child and waits until sliver-init says Ready; the sliver's command has been started
-// then (whether it could be executed, its exit status tells: 126, 127). On failure the error names the step that failed
-// inside the child and its errno; the child is dead then. `plan`'s descriptors are closed on return. INVALID_ARGUMENT
-// when something in the plan is missing (a seccomp program too), FAILED_PRECONDITION when the init_program could be
-// read inside. The log directory must be writable for the sliver's root, the filter must allow execveat and what
-// sliver-init and spawned commands do before exec.
-absl::Status finish(Child& child, LaunchPlan plan);
-
-// finish() in two halves, for a sliver to come. park() returns when sliver-init waits, isolated; what the plan says of
-// the command (argv, env, working_directory, uid, gid) is not looked at. assign() gives it the command, and nothing
-// else of the plan is looked at. Both fail as finish() does. A parked child ends with its Child.
-absl::Status park(Child& child, LaunchPlan plan);
-absl::Status assign(Child& child, const LaunchPlan& plan);
+// Hands the plan to the waiting child and waits until sliver-init, isolated, waits for its command; `meanwhile` runs
+// while the child sets itself up. On failure the error names the step that failed inside the child and its errno; the
+// child is dead then. `plan`'s descriptors are closed on return. INVALID_ARGUMENT when something in the plan is missing
+// (a seccomp program too), FAILED_PRECONDITION when the init_program could be read inside; `meanwhile` has not run
+// then. The log directory must be writable for the sliver's root, the filter must allow execveat and what sliver-init
+// and spawned commands do before exec.
+absl::Status park(Child& child, LaunchPlan plan, const Meanwhile& meanwhile = nullptr);
+// Gives a parked child its command and waits until sliver-init says Ready: the command has been started then (whether
+// it could be executed, its exit status tells: 126, 127). Fails as park() does.
+absl::Status assign(Child& child, const Command& command);
 
 }  // namespace homeslice::launcher

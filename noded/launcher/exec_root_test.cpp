@@ -198,9 +198,9 @@ TEST_F(ExecTest, RunsAsAUserOfTheSlivers) {
 }
 
 TEST_F(ExecTest, TheSliversOwnCommandRunsAsAUser) {
-    LaunchPlan as_user = plan({"sh", "-c", "id -u; id -g"});
+    Command as_user = command({"sh", "-c", "id -u; id -g"});
     as_user.user = "33:34";
-    const Child child = startPlan(std::move(as_user));
+    const Child child = startCommand(as_user);
     EXPECT_EQ(WEXITSTATUS(awaitEnd(child.identity)), 0);
     EXPECT_THAT(readFile(logDirectory() + "/log").value_or(""), MatchesRegex(".* F 33\n.* F 34\n"));
 }
@@ -214,10 +214,10 @@ TEST_F(ExecTest, StopsByTheSignalThatIsAskedFor) {
 }
 
 TEST_F(ExecTest, KeepsTheLogWithinItsLimits) {
-    LaunchPlan chatty = plan({"sh", "-c", "i=0; while [ $i -lt 400 ]; do echo line $i; i=$((i + 1)); done"});
+    Command chatty = command({"sh", "-c", "i=0; while [ $i -lt 400 ]; do echo line $i; i=$((i + 1)); done"});
     chatty.log_bytes = 4096;
     chatty.log_files = 3;
-    const Child child = startPlan(std::move(chatty));
+    const Child child = startCommand(chatty);
     EXPECT_EQ(WEXITSTATUS(awaitEnd(child.identity)), 0);
     EXPECT_THAT(readFile(logDirectory() + "/log").value_or(""), HasSubstr("line 399\n"));
     for (const char* name : {"/log", "/log.1", "/log.2"}) {

@@ -6,8 +6,6 @@
 
 #include <cerrno>
 
-#include "base/unique_fd.h"
-
 namespace homeslice::launcher {
 namespace {
 
@@ -56,9 +54,12 @@ std::string below(const std::string& mount_point, const std::string& root, const
     return mount_point;
 }
 
-int writeTasks(const std::string& directory) {
-    const UniqueFd tasks(::open((directory + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!tasks) return errno;
+UniqueFd openTasks(const std::string& directory) {
+    return UniqueFd(::open((directory + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
+}
+
+int moveTo(const UniqueFd& tasks) {
+    if (!tasks) return errno == 0 ? EBADF : errno;
     return ::write(tasks.get(), "0", 1) == 1 ? 0 : errno;
 }
 
@@ -79,7 +80,8 @@ HomeGroups HomeGroups::find() {
         const std::vector<std::string> super = split(line.substr(dash + 3), ' ');
         if (mount.size() < 5 || super.size() < 3) continue;
         const std::string group = groupOf(membership, split(super[2], ','));
-        groups.hierarchies_.push_back({mount[4], below(mount[4], mount[3], group)});
+        const std::string home = below(mount[4], mount[3], group);
+        groups.hierarchies_.push_back({mount[4], home, openTasks(home)});
     }
     return groups;
 }
@@ -87,7 +89,7 @@ HomeGroups HomeGroups::find() {
 int HomeGroups::enter(const char* directory) {
     for (Hierarchy& hierarchy : hierarchies_) {
         if (!isBelow(directory, hierarchy.mount_point)) continue;
-        const int error = writeTasks(directory);
+        const int error = moveTo(openTasks(directory));
         if (error == 0) hierarchy.away = true;
         return error;
     }
@@ -99,7 +101,7 @@ void HomeGroups::comeBack() {
         if (!hierarchy.away) continue;
         hierarchy.away = false;
         // A home that was removed meanwhile leaves the hierarchy's root.
-        if (writeTasks(hierarchy.home) == 0 || writeTasks(hierarchy.mount_point) == 0) continue;
+        if (moveTo(hierarchy.home_tasks) == 0 || moveTo(openTasks(hierarchy.mount_point)) == 0) continue;
         ::dprintf(STDERR_FILENO, "noded-launcher: cannot return to %s\n", hierarchy.home.c_str());
     }
 }

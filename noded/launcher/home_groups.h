@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
+
 namespace homeslice::launcher {
 
 class HomeGroups {
@@ -23,6 +25,7 @@ private:
     struct Hierarchy {
         std::string mount_point;
         std::string home;
+        UniqueFd home_tasks;  // open all the time: opening takes longer than moving
         bool away = false;
     };
     std::vector<Hierarchy> hierarchies_;

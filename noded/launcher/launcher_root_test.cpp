@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <future>
 #include <thread>
 
 #include "base/defer.h"
@@ -42,7 +43,7 @@ protected:
         auto child = launcher_->clone(cloneRequest());
         ASSERT_TRUE(child.ok()) << child.status();
         killAtEnd(*child);
-        const absl::Status finished = finish(*child, std::move(plan));
+        const absl::Status finished = park(*child, std::move(plan));
         EXPECT_FALSE(finished.ok());
         EXPECT_EQ(errnoOf(finished), error) << finished;
         EXPECT_THAT(messageOf(finished), HasSubstr(step));
@@ -86,6 +87,39 @@ TEST_F(LauncherTest, AnUnfinishedChildEnds) {
     EXPECT_EQ(*sys::identify(identity.pid), identity);
     *child = Child();
     EXPECT_EQ(WEXITSTATUS(awaitEnd(identity)), 1);
+}
+
+TEST_F(LauncherTest, ACloneDoesNotWaitForWhatAnotherOneDoesMeanwhile) {
+    std::promise<void> busy;
+    std::promise<void> done;
+    auto first = std::async(std::launch::async, [&] {
+        return launcher_->clone(cloneRequest(), [&] {
+            busy.set_value();
+            done.get_future().wait();
+        });
+    });
+    busy.get_future().wait();
+    const auto second = launcher_->clone(cloneRequest());
+    done.set_value();
+    const auto child = first.get();
+    ASSERT_TRUE(second.ok()) << second.status();
+    ASSERT_TRUE(child.ok()) << child.status();
+    killAtEnd(*second);
+    killAtEnd(*child);
+    EXPECT_NE(second->identity.pid, child->identity.pid);
+}
+
+TEST_F(LauncherTest, ALauncherThatDiesWhileItIsAskedIsMissedByAllWhoWait) {
+    const pid_t launcher = launcherPid();
+    connect();
+    ASSERT_EQ(::kill(launcher, SIGSTOP), 0);
+    auto first = std::async(std::launch::async, [&] { return launcher_->clone(cloneRequest()); });
+    const auto second = launcher_->clone(cloneRequest(), [&] { ::kill(launcher, SIGKILL); });
+    EXPECT_TRUE(absl::IsUnavailable(second.status())) << second.status();
+    // It may have been asked after that.
+    if (const auto other = first.get(); other.ok()) killAtEnd(*other);
+    const Child child = start();
+    EXPECT_EQ(run({"true"}).status, 0);
 }
 
 TEST_F(LauncherTest, ABadRequestLeavesNothing) {
@@ -151,8 +185,9 @@ TEST_F(LauncherTest, ChildStartsInItsGroups) {
     auto child = launcher_->clone(request);
     ASSERT_TRUE(child.ok()) << child.status();
     killAtEnd(*child);
-    const absl::Status finished = finish(*child, plan());
-    ASSERT_TRUE(finished.ok()) << finished;
+    absl::Status started = park(*child, plan());
+    if (started.ok()) started = assign(*child, command({}));
+    ASSERT_TRUE(started.ok()) << started;
     const std::string groups = *readFile("/proc/" + std::to_string(child->identity.pid) + "/cgroup");
     const std::string mark = "/hst-launcher-" + std::to_string(::getpid()) + "\n";
     size_t found = 0;

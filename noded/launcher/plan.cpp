@@ -59,24 +59,15 @@ void parse(const Setup& setup, char* data, size_t size, size_t volume_count, Pla
     size -= sizeof(header);
     if (header.seccomp_size > size || header.seccomp_size > kMaxSeccompProgram) malformed(setup, "seccomp program");
     plan.kept_capabilities = header.kept_capabilities;
-    plan.uid = header.uid;
-    plan.gid = header.gid;
-    plan.log_bytes = header.log_bytes;
-    plan.log_files = header.log_files;
-    plan.parked = header.parked != 0;
     plan.seccomp_program = data;
     plan.seccomp_size = header.seccomp_size;
 
     sys::PackedStrings strings(data + header.seccomp_size, size - header.seccomp_size);
     plan.hostname = takeString(setup, strings);
-    plan.working_directory = takeString(setup, strings);
-    plan.user = takeString(setup, strings);
     plan.masked_paths = takeList(setup, strings, header.masked_count);
     plan.read_only_paths = takeList(setup, strings, header.read_only_count);
     if (header.volume_count != volume_count) malformed(setup, "volumes");
     plan.volume_targets = takeList(setup, strings, header.volume_count);
-    plan.arguments = takeList(setup, strings, header.argument_count);
-    plan.environment = takeList(setup, strings, header.environment_count);
     if (!strings.atEnd()) malformed(setup, "something behind the last string");
 }
 

@@ -3,14 +3,15 @@
 //
 // noded <-> launcher
 //   < hello                       first thing on a connection; a new connection ends the one before
-//   > clone                       one at a time
+//   > clone                       answered in their order
 //   < cloned + 4 descriptors      pidfd, user namespace, network namespace, setup socket; or an error without any
 //   < ended                       a sliver ended; the next one comes after
 //   > taken                       which the launcher forgets then
 // noded <-> child, on the setup socket
 //   > plan + 5 descriptors        file with the plan, root mount, control socket, log directory, sliver-init's
 //                                 executable; and one for each volume
-//   < init/setup_report.h
+//   < init/setup_report.h, from sliver-init or of what failed
+//   > init/assignment.h           answered by another report
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,7 @@
 
 namespace homeslice::launcher {
 
-inline constexpr uint32_t kVersion = 3;
+inline constexpr uint32_t kVersion = 4;
 inline constexpr int kListeningFd = 3;  // how the launcher is started: the socket to listen on
 
 enum class Kind : uint32_t { hello = 1, clone, cloned, ended, taken, plan };
@@ -85,23 +86,16 @@ struct PlanMessage {
 };
 static_assert(sizeof(PlanMessage) == 8);
 
-// How the plan's file begins. Then the seccomp program; then strings: host name, working directory, user, masked paths,
-// read-only paths, volumes' targets, arguments, environment.
+// How the plan's file begins. Then the seccomp program; then strings: host name, masked paths, read-only paths,
+// volumes' targets. The command comes later, to sliver-init (init/assignment.h).
 struct PlanHeader {
     uint64_t kept_capabilities = 0;
-    uint32_t uid = 0;
-    uint32_t gid = 0;
     uint32_t seccomp_size = 0;
     uint32_t masked_count = 0;
     uint32_t read_only_count = 0;
-    uint32_t argument_count = 0;
-    uint32_t environment_count = 0;
-    uint32_t log_files = 0;
-    uint64_t log_bytes = 0;
     uint32_t volume_count = 0;
-    uint32_t parked = 0;  // 1: sliver-init is to wait for an assignment (init/assignment.h)
 };
-static_assert(sizeof(PlanHeader) == 56);
+static_assert(sizeof(PlanHeader) == 24);
 
 static_assert(std::is_trivially_copyable_v<ClonedMessage> && std::is_trivially_copyable_v<PlanHeader>);
 

@@ -103,14 +103,12 @@ CloneRequest SliverFixture::cloneRequest() {
     return request;
 }
 
-LaunchPlan SliverFixture::plan(std::vector<std::string> argv) {
+LaunchPlan SliverFixture::plan() {
     LaunchPlan plan;
     plan.hostname = "web-2";
     plan.masked_paths = {"/proc/kcore", "/proc/acpi", "/sys/firmware", "/proc/not-there"};
     plan.read_only_paths = {"/proc/sys", "/proc/irq", "/not-there"};
     plan.kept_capabilities = kCapabilities;
-    plan.argv = std::move(argv);
-    plan.env = {"GREETING=hello"};
     auto filter = testFilter();
     auto root = makeRoot(kIds);
     auto control = init::listenControlSocket(controlSocket());
@@ -129,15 +127,23 @@ LaunchPlan SliverFixture::plan(std::vector<std::string> argv) {
     return plan;
 }
 
-Child SliverFixture::start(std::vector<std::string> argv) { return startPlan(plan(std::move(argv))); }
+Command SliverFixture::command(std::vector<std::string> argv) {
+    Command command;
+    command.argv = std::move(argv);
+    command.env = {"GREETING=hello"};
+    return command;
+}
 
-Child SliverFixture::startPlan(LaunchPlan plan) {
+Child SliverFixture::start(std::vector<std::string> argv) { return startCommand(command(std::move(argv))); }
+
+Child SliverFixture::startCommand(const Command& command) {
     auto child = launcher_->clone(cloneRequest());
     EXPECT_TRUE(child.ok()) << child.status();
     if (!child.ok()) return {};
     killAtEnd(*child);
-    const absl::Status finished = finish(*child, std::move(plan));
-    EXPECT_TRUE(finished.ok()) << finished;
+    absl::Status started = park(*child, plan());
+    if (started.ok()) started = assign(*child, command);
+    EXPECT_TRUE(started.ok()) << started;
     return std::move(*child);
 }
 

@@ -37,11 +37,12 @@ protected:
     std::string launcherSocket() const { return directory_ + "/launcher.sock"; }
     std::string logDirectory() const { return directory_ + "/log"; }
     static CloneRequest cloneRequest();
-    // A plan for an idle sliver, or one with a command.
-    LaunchPlan plan(std::vector<std::string> argv = {});
-    // clone() and finish(); a test failure when one of them fails. The child is killed in TearDown().
+    LaunchPlan plan();
+    static Command command(std::vector<std::string> argv);
+    // All of a start; a test failure when a part of it fails. The child is killed in TearDown(). Idle without a
+    // command.
     Child start(std::vector<std::string> argv = {});
-    Child startPlan(LaunchPlan plan);
+    Child startCommand(const Command& command);
     void killAtEnd(const Child& child);
     // The child's end will not be told, because its launcher died; the test sees to the child.
     void expectNoNews(const Child& child);

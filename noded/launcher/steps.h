@@ -33,21 +33,12 @@ private:
 // The plan as received. The strings live in a buffer that is never freed: exec ends it.
 struct Plan {
     uint64_t kept_capabilities = 0;
-    uint32_t uid = 0;
-    uint32_t gid = 0;
-    bool parked = false;
     void* seccomp_program = nullptr;
     size_t seccomp_size = 0;
     char* hostname = nullptr;
-    char* working_directory = nullptr;
-    char* user = nullptr;
-    uint64_t log_bytes = 0;
-    uint32_t log_files = 0;
-    char** masked_paths = nullptr;  // these four lists end with nullptr
+    char** masked_paths = nullptr;  // the lists end with nullptr
     char** read_only_paths = nullptr;
-    char** arguments = nullptr;
-    char** environment = nullptr;
-    char** volume_targets = nullptr;  // the same; volumes' mounts beside them
+    char** volume_targets = nullptr;  // volumes' mounts beside them
     UniqueFd volumes[kMaxPlanVolumes];
     UniqueFd root_mount;
     UniqueFd control_socket;

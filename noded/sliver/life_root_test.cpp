@@ -167,10 +167,11 @@ TEST_F(LifeRootTest, RestartsWhatFailsAndCounts) {
 }
 
 TEST_F(LifeRootTest, TheStopSignalAndItsGraceAreTheTemplates) {
-    spec_.base.argv = {"sh", "-c", "trap 'echo int > /told; exit 5' INT; trap '' TERM; while :; do sleep 0.1; done"};
+    spec_.base.argv = {"sh", "-c",
+                       "trap 'echo int > /told; exit 5' INT; trap '' TERM; touch /ready; while :; do sleep 0.1; done"};
     spec_.base.stop = {.signal = SIGINT, .grace = milliseconds(8000)};
     run();
-    ASSERT_TRUE(soon([&] { return !output("cat /proc/1/task/1/children").empty(); }));
+    ASSERT_TRUE(soon([&] { return output("ls /ready") == "/ready\n"; }));
     spec_.run = DesiredRun::stopped;
     change(State::stopped);
     EXPECT_EQ(readFile(node_->sliverDirectory(spec_.id) + "/disk/upper/told").value_or(""), "int\n");

@@ -34,8 +34,9 @@ absl::StatusOr<std::unique_ptr<Host>> LocalHost::open(const ManagerConfig& confi
     host->starter_ = std::make_unique<Starter>(
         std::move(isolators),
         Starter::Launching{
-            .clone = [raw = host.get()](const launcher::CloneRequest& request) { return raw->clone(request); },
-            .finish = launcher::finish,
+            .clone = [raw = host.get()](
+                         const launcher::CloneRequest& request,
+                         const launcher::Meanwhile& meanwhile) { return raw->clone(request, meanwhile); },
             .park = launcher::park,
             .assign = launcher::assign},
         at_step);
@@ -67,13 +68,14 @@ absl::Status LocalHost::connectLauncher() {
 }
 
 // A launcher that died is replaced: the slivers that it started live on without it.
-absl::StatusOr<launcher::Child> LocalHost::clone(const launcher::CloneRequest& request) {
+absl::StatusOr<launcher::Child> LocalHost::clone(const launcher::CloneRequest& request,
+                                                 const launcher::Meanwhile& meanwhile) {
     std::shared_ptr<launcher::Launcher> current;
     {
         const std::lock_guard lock(launcher_mutex_);
         current = launcher_;
     }
-    absl::StatusOr<launcher::Child> child = current->clone(request);
+    absl::StatusOr<launcher::Child> child = current->clone(request, meanwhile);
     if (child.status().code() != absl::StatusCode::kUnavailable) return child;
     {
         const std::lock_guard lock(launcher_mutex_);

@@ -49,7 +49,7 @@ private:
 
     absl::Status connectLauncher();
     absl::StatusOr<Prepared> prepareAhead(const image::Image& image);
-    absl::StatusOr<launcher::Child> clone(const launcher::CloneRequest& request);
+    absl::StatusOr<launcher::Child> clone(const launcher::CloneRequest& request, const launcher::Meanwhile& meanwhile);
     void noteExit(const sys::ProcessIdentity& process, int wait_status);
     std::optional<int> waitStatus(const sys::ProcessIdentity& process);
 

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <map>
+
 #include "noded/mobility/fake_forwarder.h"
 #include "noded/sliver/fake_machine.h"
 #include "noded/sliver/node_manager.h"
@@ -14,6 +17,25 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+// Counts what is written.
+class CountingStore : public store::KeyValueStore {
+public:
+    absl::Status put(const std::string& table, const std::string& key, const std::string& value) override {
+        ++puts;
+        return memory_->put(table, key, value);
+    }
+    absl::Status erase(const std::string& table, const std::string& key) override { return memory_->erase(table, key); }
+    absl::StatusOr<std::map<std::string, std::string>> list(const std::string& table) override {
+        return memory_->list(table);
+    }
+    absl::Status sync() override { return memory_->sync(); }
+
+    std::atomic<int> puts = 0;
+
+private:
+    std::unique_ptr<store::KeyValueStore> memory_ = store::makeMemoryStore();
+};
 
 class ManagerTest : public testing::Test {
 protected:
@@ -106,6 +128,23 @@ TEST_F(ManagerTest, StartsAndThenBinds) {
     EXPECT_EQ(stored().state, State::running);
     EXPECT_EQ(stored().process.pid, 101);
     EXPECT_EQ(stored().disk_generation, 1U);
+}
+
+// A start waits for each.
+TEST_F(ManagerTest, AStartWithItsImageHereIsTwoRecords) {
+    auto counting = std::make_unique<CountingStore>();
+    CountingStore& store = *counting;
+    store_ = std::move(counting);
+    ASSERT_TRUE(boot().ok());
+    ASSERT_TRUE(runs());
+    const int with_fetch = store.puts;
+    desire({});
+    ASSERT_TRUE(eventually([&] { return manager_->reports().empty(); }));
+    store.puts = 0;
+    machine_.clearEvents();
+    ASSERT_TRUE(runs());
+    EXPECT_EQ(store.puts, 2) << "the intent and the process";
+    EXPECT_EQ(with_fetch, 3) << "and before that, that an image is awaited";
 }
 
 TEST_F(ManagerTest, ReportsWhatRuns) {

@@ -1,6 +1,7 @@
 #include "noded/sliver/starter.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/log.h"
 #include "base/status.h"
@@ -27,46 +28,70 @@ const std::string& firstGiven(const std::string& own, const std::string& fallbac
 }
 
 // The template's command stands for the image's whole command, as `docker run IMAGE COMMAND` without an entry point.
-void fillCommand(const SliverTemplate& base, const image::ImageConfig& config, launcher::LaunchPlan& plan) {
-    plan.argv = base.argv.empty() ? config.argv : base.argv;
-    plan.working_directory = firstGiven(base.working_directory, config.working_directory);
-    plan.env = {kDefaultPath};
-    for (const std::string& variable : config.env) setVariable(plan.env, variable);
-    for (const std::string& variable : base.env) setVariable(plan.env, variable);
-    plan.user = base.user;  // empty: the image's, which its isolator looks up
-    plan.log_bytes = base.log.max_bytes;
-    plan.log_files = base.log.files;
+void fillCommand(const SliverTemplate& base, const image::ImageConfig& config, launcher::Command& command) {
+    command.argv = base.argv.empty() ? config.argv : base.argv;
+    command.working_directory = firstGiven(base.working_directory, config.working_directory);
+    command.env = {kDefaultPath};
+    for (const std::string& variable : config.env) setVariable(command.env, variable);
+    for (const std::string& variable : base.env) setVariable(command.env, variable);
+    command.user = base.user;  // empty: the image's, which its isolator looks up
+    command.log_bytes = base.log.max_bytes;
+    command.log_files = base.log.files;
 }
 
 }  // namespace
 
-absl::Status Starter::prepare(isolation::Start& start) {
+absl::Status Starter::forAll(const std::string& name, const Part& part) {
     for (const auto& isolator : isolators_) {
-        HS_RETURN_IF_ERROR_CTX(isolator->prepare(start), isolator->name());
-        reached("prepare " + isolator->name());
+        HS_RETURN_IF_ERROR_CTX(part(*isolator), isolator->name());
+        reached(name + " " + isolator->name());
     }
     return absl::OkStatus();
 }
 
-absl::Status Starter::attach(isolation::Start& start, const launcher::Child& child) {
-    for (const auto& isolator : isolators_) {
-        HS_RETURN_IF_ERROR_CTX(isolator->attach(start, child), isolator->name());
-        reached("attach " + isolator->name());
-    }
-    return absl::OkStatus();
+absl::StatusOr<launcher::Child> Starter::cloneAndFurnish(isolation::Start& start) {
+    std::optional<absl::Status> furnished;
+    const auto furnish = [&] {
+        if (!furnished) furnished = forAll("furnish", [&](isolation::Isolator& each) { return each.furnish(start); });
+    };
+    HS_ASSIGN_OR_RETURN_CTX(launcher::Child child, launching_.clone(start.clone, furnish), "clone");
+    reached("clone");
+    furnish();  // when a launcher had to be replaced, there was no time for it
+    HS_RETURN_IF_ERROR(*furnished);
+    return child;
 }
 
-absl::StatusOr<Started> Starter::tryStart(isolation::Start& start, const std::function<absl::Status()>& persist) {
-    fillCommand(start.spec.base, start.image.config, start.plan);
-    HS_RETURN_IF_ERROR(prepare(start));
+absl::Status Starter::parkAndConnect(isolation::Start& start, launcher::Child& child) {
+    absl::Status connected;
+    const auto connect = [&] {
+        start.spent.clear();
+        connected = forAll("connect", [&](isolation::Isolator& each) { return each.connect(start, child); });
+    };
+    HS_RETURN_IF_ERROR_CTX(launching_.park(child, std::move(start.plan), connect), "launch");
+    reached("launch");
+    return connected;
+}
+
+absl::StatusOr<launcher::Child> Starter::makeEnvironment(isolation::Start& start, const Persist& persist) {
+    HS_RETURN_IF_ERROR(forAll("prepare", [&](isolation::Isolator& each) { return each.prepare(start); }));
     HS_RETURN_IF_ERROR(persist());
     reached("remember the start");
-    HS_ASSIGN_OR_RETURN_CTX(launcher::Child child, launching_.clone(start.clone), "clone");
-    reached("clone");
-    HS_RETURN_IF_ERROR(attach(start, child));
-    HS_RETURN_IF_ERROR_CTX(launching_.finish(child, std::move(start.plan)), "launch");
-    reached("launch");
+    HS_ASSIGN_OR_RETURN(launcher::Child child, cloneAndFurnish(start));
+    HS_RETURN_IF_ERROR(forAll("attach", [&](isolation::Isolator& each) { return each.attach(start, child); }));
+    HS_RETURN_IF_ERROR(parkAndConnect(start, child));
+    return child;
+}
+
+absl::StatusOr<Started> Starter::giveCommand(const isolation::Start& start, launcher::Child child) {
+    HS_RETURN_IF_ERROR_CTX(launching_.assign(child, start.command), "command");
+    reached("give the command");
     return Started{.process = child.identity, .pidfd = std::move(child.pidfd), .lifeline = std::move(child.setup)};
+}
+
+absl::StatusOr<Started> Starter::tryStart(isolation::Start& start, const Persist& persist) {
+    fillCommand(start.spec.base, start.image.config, start.command);
+    HS_ASSIGN_OR_RETURN(launcher::Child child, makeEnvironment(start, persist));
+    return giveCommand(start, std::move(child));
 }
 
 absl::StatusOr<Started> Starter::start(const SliverSpec& spec, isolation::SliverRuntime& runtime,
@@ -74,7 +99,9 @@ absl::StatusOr<Started> Starter::start(const SliverSpec& spec, isolation::Sliver
     launcher::CloneRequest clone{
         .key = spec.id.toString(), .ids = {}, .cgroup_v1_directories = {}, .cgroup_v2_directory = {}};
     launcher::LaunchPlan plan;
-    isolation::Start start{.spec = spec, .runtime = runtime, .image = image, .clone = clone, .plan = plan};
+    launcher::Command command;
+    isolation::Start start{
+        .spec = spec, .runtime = runtime, .image = image, .clone = clone, .plan = plan, .command = command};
     absl::StatusOr<Started> started = tryStart(start, persist);
     if (started.ok()) return started;
     undo(spec, runtime);
@@ -87,23 +114,22 @@ void Starter::undo(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
     }
 }
 
-absl::StatusOr<launcher::Child> Starter::tryPrepareAhead(isolation::Start& start) {
-    HS_RETURN_IF_ERROR(prepare(start));
-    HS_ASSIGN_OR_RETURN_CTX(launcher::Child child, launching_.clone(start.clone), "clone");
-    HS_RETURN_IF_ERROR(attach(start, child));
-    HS_RETURN_IF_ERROR_CTX(launching_.park(child, std::move(start.plan)), "launch");
-    return child;
-}
-
 absl::StatusOr<Prepared> Starter::prepareAhead(const SliverSpec& name, const isolation::SliverRuntime& runtime,
                                                const image::Image& image) {
     launcher::CloneRequest clone{
         .key = name.id.toString(), .ids = {}, .cgroup_v1_directories = {}, .cgroup_v2_directory = {}};
     launcher::LaunchPlan plan;
+    launcher::Command command;
     Prepared prepared{.name = name, .image_digest = image.digest, .runtime = runtime, .child = {}};
-    isolation::Start start{
-        .spec = name, .runtime = prepared.runtime, .image = image, .clone = clone, .plan = plan, .ahead = true};
-    absl::StatusOr<launcher::Child> child = tryPrepareAhead(start);
+    isolation::Start start{.spec = name,
+                           .runtime = prepared.runtime,
+                           .image = image,
+                           .clone = clone,
+                           .plan = plan,
+                           .command = command,
+                           .ahead = true};
+    // Nobody remembers it: what is left of it has no record, and is found by that.
+    absl::StatusOr<launcher::Child> child = makeEnvironment(start, [] { return absl::OkStatus(); });
     if (child.ok()) {
         prepared.child = std::move(*child);
         return prepared;
@@ -120,28 +146,22 @@ void Starter::discard(Prepared prepared) {
 }
 
 // The names are remembered before they are changed: those of a start that is cut short are found by them.
-absl::StatusOr<Started> Starter::tryAdopt(Prepared& prepared, isolation::Start& start,
-                                          const std::function<absl::Status()>& persist) {
-    fillCommand(start.spec.base, start.image.config, start.plan);
+absl::StatusOr<Started> Starter::tryAdopt(Prepared& prepared, isolation::Start& start, const Persist& persist) {
+    fillCommand(start.spec.base, start.image.config, start.command);
     HS_RETURN_IF_ERROR(persist());
     reached("remember the start");
-    for (const auto& isolator : isolators_) {
-        HS_RETURN_IF_ERROR_CTX(isolator->adopt(start, prepared.child), isolator->name());
-        reached("adopt " + isolator->name());
-    }
-    HS_RETURN_IF_ERROR_CTX(launching_.assign(prepared.child, start.plan), "launch");
-    reached("launch");
-    return Started{.process = prepared.child.identity,
-                   .pidfd = std::move(prepared.child.pidfd),
-                   .lifeline = std::move(prepared.child.setup)};
+    HS_RETURN_IF_ERROR(forAll("adopt", [&](isolation::Isolator& each) { return each.adopt(start, prepared.child); }));
+    return giveCommand(start, std::move(prepared.child));
 }
 
 absl::StatusOr<Started> Starter::adopt(Prepared prepared, const SliverSpec& spec, isolation::SliverRuntime& runtime,
                                        const image::Image& image, const std::function<absl::Status()>& persist) {
     launcher::CloneRequest clone;
     launcher::LaunchPlan plan;
+    launcher::Command command;
     runtime = prepared.runtime;
-    isolation::Start start{.spec = spec, .runtime = runtime, .image = image, .clone = clone, .plan = plan};
+    isolation::Start start{
+        .spec = spec, .runtime = runtime, .image = image, .clone = clone, .plan = plan, .command = command};
     absl::StatusOr<Started> started = tryAdopt(prepared, start, persist);
     if (started.ok()) return started;
     undo(spec, runtime);

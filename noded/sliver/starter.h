@@ -25,14 +25,13 @@ struct Prepared {
 class Starter {
 public:
     using Isolators = std::vector<std::unique_ptr<isolation::Isolator>>;
-    using Clone = std::function<absl::StatusOr<launcher::Child>(const launcher::CloneRequest&)>;
-    using Finish = std::function<absl::Status(launcher::Child&, launcher::LaunchPlan)>;
-
-    using Assign = std::function<absl::Status(launcher::Child&, const launcher::LaunchPlan&)>;
+    using Clone =
+        std::function<absl::StatusOr<launcher::Child>(const launcher::CloneRequest&, const launcher::Meanwhile&)>;
+    using Park = std::function<absl::Status(launcher::Child&, launcher::LaunchPlan, const launcher::Meanwhile&)>;
+    using Assign = std::function<absl::Status(launcher::Child&, const launcher::Command&)>;
     struct Launching {
         Clone clone;
-        Finish finish;
-        Finish park;
+        Park park;
         Assign assign;
     };
 
@@ -58,13 +57,18 @@ public:
     absl::Status destroy(const SliverSpec& spec, isolation::SliverRuntime& runtime);
 
 private:
-    absl::StatusOr<Started> tryStart(isolation::Start& start, const std::function<absl::Status()>& persist);
-    absl::StatusOr<Started> tryAdopt(Prepared& prepared, isolation::Start& start,
-                                     const std::function<absl::Status()>& persist);
-    absl::StatusOr<launcher::Child> tryPrepareAhead(isolation::Start& start);
+    using Persist = std::function<absl::Status()>;
+    // All of a start but the command: a sliver-init that waits for it, in everything that it needs.
+    absl::StatusOr<launcher::Child> makeEnvironment(isolation::Start& start, const Persist& persist);
+    absl::StatusOr<launcher::Child> cloneAndFurnish(isolation::Start& start);
+    absl::Status parkAndConnect(isolation::Start& start, launcher::Child& child);
+    absl::StatusOr<Started> giveCommand(const isolation::Start& start, launcher::Child child);
+    absl::StatusOr<Started> tryStart(isolation::Start& start, const Persist& persist);
+    absl::StatusOr<Started> tryAdopt(Prepared& prepared, isolation::Start& start, const Persist& persist);
     void undo(const SliverSpec& spec, isolation::SliverRuntime& runtime);
-    absl::Status prepare(isolation::Start& start);
-    absl::Status attach(isolation::Start& start, const launcher::Child& child);
+    // `part` of every isolator, in their order; `name` is the part's.
+    using Part = std::function<absl::Status(isolation::Isolator&)>;
+    absl::Status forAll(const std::string& name, const Part& part);
     void reached(const std::string& step) const {
         if (at_step_) at_step_(step);
     }

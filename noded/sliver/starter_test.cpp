@@ -19,7 +19,9 @@ public:
 
     std::string name() const override { return name_; }
     absl::Status prepare(isolation::Start&) override { return note("prepare"); }
+    absl::Status furnish(isolation::Start&) override { return note("furnish"); }
     absl::Status attach(isolation::Start&, const launcher::Child&) override { return note("attach"); }
+    absl::Status connect(isolation::Start&, const launcher::Child&) override { return note("connect"); }
     absl::Status adopt(isolation::Start&, const launcher::Child&) override { return note("adopt"); }
     absl::Status recover(const SliverSpec&, isolation::SliverRuntime&) override { return note("recover"); }
     absl::Status update(const SliverSpec&, isolation::SliverRuntime&) override { return note("update"); }
@@ -43,25 +45,25 @@ protected:
         for (const char* name : {"a", "b"})
             isolators.push_back(std::make_unique<RecordingIsolator>(name, log_, failing_));
         return Starter(std::move(isolators),
-                       {.clone = [this](const launcher::CloneRequest& request) -> absl::StatusOr<launcher::Child> {
+                       {.clone = [this](const launcher::CloneRequest& request,
+                                        const launcher::Meanwhile& meanwhile) -> absl::StatusOr<launcher::Child> {
                             log_.push_back("clone " + request.key);
                             if (failing_ == "clone") return unavailable("no");
+                            if (launcher_has_time_) meanwhile();
                             launcher::Child child;
                             child.identity.pid = 42;
                             return child;
                         },
-                        .finish = [this](launcher::Child&, launcher::LaunchPlan plan) -> absl::Status {
-                            log_.push_back("finish");
-                            plan_ = std::move(plan);
-                            return failing_ == "finish" ? internalError("no") : absl::OkStatus();
-                        },
-                        .park = [this](launcher::Child&, launcher::LaunchPlan) -> absl::Status {
+                        .park = [this](launcher::Child&, const launcher::LaunchPlan&,
+                                       const launcher::Meanwhile& meanwhile) -> absl::Status {
                             log_.push_back("park");
-                            return failing_ == "park" ? internalError("no") : absl::OkStatus();
+                            if (failing_ == "park") return internalError("no");
+                            meanwhile();
+                            return absl::OkStatus();
                         },
-                        .assign = [this](launcher::Child&, const launcher::LaunchPlan& plan) -> absl::Status {
+                        .assign = [this](launcher::Child&, const launcher::Command& command) -> absl::Status {
                             log_.push_back("assign");
-                            assigned_ = plan.argv;
+                            command_ = command;
                             return failing_ == "assign" ? internalError("no") : absl::OkStatus();
                         }});
     }
@@ -79,8 +81,8 @@ protected:
     SliverSpec spec_;
     isolation::SliverRuntime runtime_;
     image::Image image_;
-    launcher::LaunchPlan plan_;
-    std::vector<std::string> assigned_;
+    launcher::Command command_;
+    bool launcher_has_time_ = true;
 };
 
 TEST_F(StarterTest, MakesAheadWithoutARecordAndAdoptsWithOne) {
@@ -88,7 +90,8 @@ TEST_F(StarterTest, MakesAheadWithoutARecordAndAdoptsWithOne) {
     spec_.id = {.slice = "web", .index = 1};
     auto prepared = starter.prepareAhead(spec_, {}, image_);
     ASSERT_TRUE(prepared.ok()) << prepared.status();
-    EXPECT_THAT(log_, ElementsAre("prepare a", "prepare b", "clone web/1", "attach a", "attach b", "park"));
+    EXPECT_THAT(log_, ElementsAre("prepare a", "prepare b", "clone web/1", "furnish a", "furnish b", "attach a",
+                                  "attach b", "park", "connect a", "connect b"));
     log_.clear();
     spec_.base.argv = {"true"};
     const auto started = starter.adopt(std::move(*prepared), spec_, runtime_, image_, [this] {
@@ -98,11 +101,11 @@ TEST_F(StarterTest, MakesAheadWithoutARecordAndAdoptsWithOne) {
     ASSERT_TRUE(started.ok()) << started.status();
     EXPECT_EQ(started->process.pid, 42);
     EXPECT_THAT(log_, ElementsAre("persist", "adopt a", "adopt b", "assign"));
-    EXPECT_THAT(assigned_, ElementsAre("true"));
+    EXPECT_THAT(command_.argv, ElementsAre("true"));
 }
 
 TEST_F(StarterTest, UndoesWhatWasMadeAhead) {
-    for (const std::string& step : Log{"prepare b", "clone", "attach b", "park"}) {
+    for (const std::string& step : Log{"prepare b", "clone", "furnish b", "attach b", "park", "connect b"}) {
         log_.clear();
         failing_ = step;
         EXPECT_FALSE(makeStarter().prepareAhead(spec_, {}, image_).ok()) << step;
@@ -126,12 +129,28 @@ TEST_F(StarterTest, PersistsBetweenPreparingAndTheProcess) {
     const auto started = start();
     ASSERT_TRUE(started.ok()) << started.status();
     EXPECT_EQ(started->process.pid, 42);
-    EXPECT_THAT(log_,
-                ElementsAre("prepare a", "prepare b", "persist", "clone web/1", "attach a", "attach b", "finish"));
+    EXPECT_THAT(log_, ElementsAre("prepare a", "prepare b", "persist", "clone web/1", "furnish a", "furnish b",
+                                  "attach a", "attach b", "park", "connect a", "connect b", "assign"));
+}
+
+TEST_F(StarterTest, FurnishesAlsoWhenTheLauncherHadNoTimeForIt) {
+    launcher_has_time_ = false;
+    ASSERT_TRUE(start().ok());
+    EXPECT_THAT(log_, testing::IsSupersetOf({"furnish a", "furnish b"}));
+}
+
+TEST_F(StarterTest, NoCommandBeforeTheLastLayerIsThere) {
+    for (const std::string& step : Log{"furnish b", "attach b", "connect b"}) {
+        log_.clear();
+        failing_ = step;
+        EXPECT_EQ(messageOf(start().status()), "b: made to fail");
+        EXPECT_THAT(log_, testing::Not(testing::Contains("assign"))) << step;
+    }
 }
 
 TEST_F(StarterTest, UndoesInReverseWhereverItFails) {
-    for (const std::string& step : Log{"prepare a", "prepare b", "persist", "clone", "attach b", "finish"}) {
+    for (const std::string& step :
+         Log{"prepare a", "prepare b", "persist", "clone", "furnish a", "attach b", "park", "connect b", "assign"}) {
         log_.clear();
         failing_ = step;
         EXPECT_FALSE(start().ok()) << step;
@@ -164,14 +183,14 @@ TEST_F(StarterTest, NamesTheIsolatorThatFailed) {
 TEST_F(StarterTest, TheSpecsCommandStandsForTheImages) {
     image_.config = {.argv = {"nginx"}, .env = {"A=1"}, .working_directory = "/srv", .user = ""};
     ASSERT_TRUE(start().ok());
-    EXPECT_THAT(plan_.argv, ElementsAre("nginx"));
-    EXPECT_EQ(plan_.working_directory, "/srv");
-    EXPECT_THAT(plan_.env, testing::Contains(testing::StartsWith("PATH=")));
+    EXPECT_THAT(command_.argv, ElementsAre("nginx"));
+    EXPECT_EQ(command_.working_directory, "/srv");
+    EXPECT_THAT(command_.env, testing::Contains(testing::StartsWith("PATH=")));
     spec_.base.argv = {"sleep", "1"};
     image_.config.env = {"PATH=/only"};
     ASSERT_TRUE(start().ok());
-    EXPECT_THAT(plan_.argv, ElementsAre("sleep", "1"));
-    EXPECT_THAT(plan_.env, testing::Contains("PATH=/only"));
+    EXPECT_THAT(command_.argv, ElementsAre("sleep", "1"));
+    EXPECT_THAT(command_.env, testing::Contains("PATH=/only"));
 }
 
 TEST_F(StarterTest, TheTemplateStandsOverTheImage) {
@@ -181,12 +200,12 @@ TEST_F(StarterTest, TheTemplateStandsOverTheImage) {
     spec_.base.user = "nobody";
     spec_.base.log = {.max_bytes = 4096, .files = 3};
     ASSERT_TRUE(start().ok());
-    EXPECT_THAT(plan_.env, testing::IsSupersetOf({"A=3", "B=2"}));
-    EXPECT_THAT(plan_.env, testing::Not(testing::Contains("A=1")));
-    EXPECT_EQ(plan_.working_directory, "/data");
-    EXPECT_EQ(plan_.user, "nobody");
-    EXPECT_EQ(plan_.log_bytes, 4096U);
-    EXPECT_EQ(plan_.log_files, 3U);
+    EXPECT_THAT(command_.env, testing::IsSupersetOf({"A=3", "B=2"}));
+    EXPECT_THAT(command_.env, testing::Not(testing::Contains("A=1")));
+    EXPECT_EQ(command_.working_directory, "/data");
+    EXPECT_EQ(command_.user, "nobody");
+    EXPECT_EQ(command_.log_bytes, 4096U);
+    EXPECT_EQ(command_.log_files, 3U);
 }
 
 TEST_F(StarterTest, AChangeThatFailsIsTakenBack) {

@@ -70,6 +70,17 @@ protected:
     std::string group_;
 };
 
+TEST_F(CgroupTest, GivesAGroupWithoutLimitsItsFirstOnes) {
+    ASSERT_EQ(cgroups_->createGroup(group_, {}), absl::OkStatus());
+    ASSERT_EQ(cgroups_->setFirstLimits(group_, {.cpu_millis = 250, .memory_bytes = 64 << 20, .pids = 32}),
+              absl::OkStatus());
+    const bool v2 = cgroups_->controlFile(1, "cpu", group_, "cpu.shares").empty();
+    EXPECT_EQ(valueOf("cpu", "cpu.cfs_quota_us", "cpu.max"), v2 ? "25000 100000" : "25000");
+    EXPECT_EQ(valueOf("memory", "memory.limit_in_bytes", "memory.max"), std::to_string(64 << 20));
+    EXPECT_EQ(valueOf("pids", "pids.max", "pids.max"), "32");
+    EXPECT_EQ(valueOf("cpu", "cpu.cfs_period_us", "cpu.max"), v2 ? "25000 100000" : "100000");
+}
+
 TEST_F(CgroupTest, WritesTheLimits) {
     ASSERT_EQ(cgroups_->createGroup(group_, {.cpu_millis = 250, .memory_bytes = 64 << 20, .pids = 32}),
               absl::OkStatus());

@@ -177,7 +177,10 @@ absl::StatusOr<UniqueFd> makeOverlayByDescriptors(const Overlay& overlay) {
     // host.
     const std::filesystem::path upper_path(overlay.upper);
     const std::filesystem::path work_path(overlay.work);
-    HS_ASSIGN_OR_RETURN(const UniqueFd parent, cloneMount(upper_path.parent_path()));
+    HS_ASSIGN_OR_RETURN(UniqueFd parent, cloneMount(upper_path.parent_path()));
+    const Defer keep([&] {
+        if (overlay.spent != nullptr) overlay.spent->push_back(std::move(parent));
+    });
     HS_ASSIGN_OR_RETURN(const UniqueFd upper, openDirectoryAt(parent.get(), upper_path.filename()));
     HS_ASSIGN_OR_RETURN(const UniqueFd work, openDirectoryAt(parent.get(), work_path.filename()));
     HS_RETURN_IF_ERROR(context.setDescriptor("upperdir", upper.get()));

@@ -49,6 +49,9 @@ struct Overlay {
     std::string work;
     std::string scratch;  // existing directory for the fall-back's temporary mount points
     uint64_t attributes = kMountNoDev;
+    // Takes what was needed for the making alone. Without it that is closed at once, for which the kernel waits (a
+    // grace period of RCU for each mount).
+    std::vector<UniqueFd>* spent = nullptr;
 };
 
 // A detached overlay mount. Where the kernel takes layers by descriptor (6.13), it does that; else (6.1) the lower

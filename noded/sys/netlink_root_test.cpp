@@ -67,6 +67,10 @@ TEST_F(NetlinkTest, VethPairReachesTheOtherNamespace) {
     EXPECT_EQ(host->mtu, 1460u);
     EXPECT_EQ(peer->mtu, 1460u);
     EXPECT_FALSE(host->up);
+    EXPECT_EQ(*here->index("host0"), host->index);
+    EXPECT_EQ(*there->index("eth0"), peer->index);
+    EXPECT_TRUE(absl::IsNotFound(there->index("host0").status()));
+    EXPECT_TRUE(absl::IsNotFound(there->index("a-name-that-is-too-long-for-a-link").status()));
     EXPECT_TRUE(here->setUp(host->index).ok());
     EXPECT_TRUE(here->link("host0")->up);
 

@@ -45,35 +45,28 @@ absl::Status checkInitProgram(int program) {
     return failedPrecondition("sliver-init must not be readable for others: chmod 0711");
 }
 
-uint64_t logBytesOf(const LaunchPlan& plan) { return plan.log_bytes > 0 ? plan.log_bytes : init::kDefaultLogBytes; }
-
-uint32_t logFilesOf(const LaunchPlan& plan) {
-    return plan.log_files > 0 ? std::min(plan.log_files, init::kMaxLogFiles) : init::kDefaultLogFiles;
+uint64_t logBytesOf(const Command& command) {
+    return command.log_bytes > 0 ? command.log_bytes : init::kDefaultLogBytes;
 }
 
-absl::StatusOr<std::string> packPlan(const LaunchPlan& plan, bool parked) {
+uint32_t logFilesOf(const Command& command) {
+    return command.log_files > 0 ? std::min(command.log_files, init::kMaxLogFiles) : init::kDefaultLogFiles;
+}
+
+absl::StatusOr<std::string> packPlan(const LaunchPlan& plan) {
     PlanHeader header;
-    header.parked = parked ? 1 : 0;
     header.kept_capabilities = plan.kept_capabilities;
-    header.uid = plan.uid;
-    header.gid = plan.gid;
     header.seccomp_size = static_cast<uint32_t>(plan.seccomp_program.size());
     header.masked_count = static_cast<uint32_t>(plan.masked_paths.size());
     header.read_only_count = static_cast<uint32_t>(plan.read_only_paths.size());
-    header.argument_count = static_cast<uint32_t>(plan.argv.size());
-    header.environment_count = static_cast<uint32_t>(plan.env.size());
     header.volume_count = static_cast<uint32_t>(plan.volumes.size());
-    header.log_bytes = logBytesOf(plan);
-    header.log_files = logFilesOf(plan);
     std::string data(reinterpret_cast<const char*>(&header), sizeof(header));
     data += plan.seccomp_program;
 
-    std::vector<std::string> strings = {plan.hostname, plan.working_directory.empty() ? "/" : plan.working_directory,
-                                        plan.user};
+    std::vector<std::string> strings = {plan.hostname};
     std::vector<std::string> targets;
     for (const VolumeMount& volume : plan.volumes) targets.push_back(volume.target);
-    const std::vector<std::string>* lists[] = {&plan.masked_paths, &plan.read_only_paths, &targets, &plan.argv,
-                                               &plan.env};
+    const std::vector<std::string>* lists[] = {&plan.masked_paths, &plan.read_only_paths, &targets};
     for (const auto* list : lists) {
         if (list->size() > kMaxPlanStrings) return invalidArgument("too many strings in the plan");
         strings.insert(strings.end(), list->begin(), list->end());
@@ -82,7 +75,7 @@ absl::StatusOr<std::string> packPlan(const LaunchPlan& plan, bool parked) {
         if (!sys::isPackable(text)) return invalidArgument("NUL in a string of the plan");
         sys::packString(data, text);
     }
-    if (data.size() > kMaxPlanSize) return invalidArgument("arguments and environment are too long");
+    if (data.size() > kMaxPlanSize) return invalidArgument("the plan is too long");
     return data;
 }
 
@@ -93,8 +86,8 @@ absl::StatusOr<UniqueFd> fileOf(const std::string& data) {
     return file;
 }
 
-absl::Status sendPlan(int setup, const LaunchPlan& plan, bool parked) {
-    HS_ASSIGN_OR_RETURN(const std::string data, packPlan(plan, parked));
+absl::Status sendPlan(int setup, const LaunchPlan& plan) {
+    HS_ASSIGN_OR_RETURN(const std::string data, packPlan(plan));
     HS_ASSIGN_OR_RETURN(const UniqueFd file, fileOf(data));
     PlanMessage message;
     message.size = static_cast<uint32_t>(data.size());
@@ -119,20 +112,20 @@ absl::Status awaitReady(int setup) {
     return errnoStatus(report.error, report.step + (subject.empty() ? "" : "(" + subject + ")"));
 }
 
-// sliver-init's command line (init/protocol.h) and environment.
-absl::Status sendAssignment(int setup, const LaunchPlan& plan) {
-    std::vector<std::string> strings = {std::to_string(plan.uid),
-                                        std::to_string(plan.gid),
-                                        plan.user,
-                                        plan.working_directory.empty() ? "/" : plan.working_directory,
-                                        std::to_string(logBytesOf(plan)),
-                                        std::to_string(logFilesOf(plan))};
-    strings.insert(strings.end(), plan.argv.begin(), plan.argv.end());
+// In the order of init/assignment.h.
+absl::Status sendAssignment(int setup, const Command& command) {
+    std::vector<std::string> strings = {std::to_string(command.uid),
+                                        std::to_string(command.gid),
+                                        command.user,
+                                        command.working_directory.empty() ? "/" : command.working_directory,
+                                        std::to_string(logBytesOf(command)),
+                                        std::to_string(logFilesOf(command))};
+    strings.insert(strings.end(), command.argv.begin(), command.argv.end());
     init::Assignment assignment;
     assignment.argument_count = static_cast<uint32_t>(strings.size());
-    assignment.environment_count = static_cast<uint32_t>(plan.env.size());
-    strings.insert(strings.end(), plan.env.begin(), plan.env.end());
-    if (strings.size() > init::kMaxAssignedStrings) return invalidArgument("too many strings in the plan");
+    assignment.environment_count = static_cast<uint32_t>(command.env.size());
+    strings.insert(strings.end(), command.env.begin(), command.env.end());
+    if (strings.size() > init::kMaxAssignedStrings) return invalidArgument("too many arguments and variables");
     std::string data;
     for (const std::string& text : strings) {
         if (!sys::isPackable(text)) return invalidArgument("NUL in a string of the plan");
@@ -144,11 +137,10 @@ absl::Status sendAssignment(int setup, const LaunchPlan& plan) {
     return sys::sendMessage(setup, {reinterpret_cast<const char*>(&assignment), sizeof(assignment)}, {file.get()});
 }
 
-absl::Status handOver(const Child& child, const LaunchPlan& plan, bool parked) {
+absl::Status handOver(const Child& child, const LaunchPlan& plan) {
     HS_RETURN_IF_ERROR(checkPlan(plan));
     HS_RETURN_IF_ERROR(checkInitProgram(plan.init_program.get()));
-    HS_RETURN_IF_ERROR(sendPlan(child.setup.get(), plan, parked));
-    return awaitReady(child.setup.get());
+    return sendPlan(child.setup.get(), plan);
 }
 
 absl::Status endChild(const Child& child) {
@@ -165,18 +157,16 @@ absl::Status endFailed(Child& child, const absl::Status& failure) {
 
 }  // namespace
 
-absl::Status finish(Child& child, LaunchPlan plan) {
-    const absl::Status result = handOver(child, plan, false);
+absl::Status park(Child& child, LaunchPlan plan, const Meanwhile& meanwhile) {
+    absl::Status result = handOver(child, plan);
+    if (result.ok() && meanwhile) meanwhile();
+    // A child that has failed already takes no plan, but has said why.
+    if (result.ok() || absl::IsUnavailable(result)) result = awaitReady(child.setup.get());
     return result.ok() ? result : endFailed(child, result);
 }
 
-absl::Status park(Child& child, LaunchPlan plan) {
-    const absl::Status result = handOver(child, plan, true);
-    return result.ok() ? result : endFailed(child, result);
-}
-
-absl::Status assign(Child& child, const LaunchPlan& plan) {
-    absl::Status result = sendAssignment(child.setup.get(), plan);
+absl::Status assign(Child& child, const Command& command) {
+    absl::Status result = sendAssignment(child.setup.get(), command);
     if (result.ok()) result = awaitReady(child.setup.get());
     return result.ok() ? result : endFailed(child, result);
 }
