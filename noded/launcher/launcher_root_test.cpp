@@ -25,19 +25,24 @@ using ::testing::HasSubstr;
 
 class LauncherTest : public SliverFixture {
 protected:
-    // Of the process that listens. Takes the connection away from `launcher_`: not while the end of a sliver is told,
-    // for one that is not taken keeps the launcher.
-    pid_t launcherPid() {
-        const auto socket = sys::connectSeqpacket(launcherSocket());
+    struct Listener {
+        pid_t pid = 0;
+        UniqueFd connection;  // a launcher without slivers ends with its last connection
+    };
+    // The process that listens. Takes the connection away from `launcher_`: not while the end of a sliver is told, for
+    // one that is not taken keeps the launcher.
+    Listener listener() {
+        auto socket = sys::connectSeqpacket(launcherSocket());
         EXPECT_TRUE(socket.ok()) << socket.status();
-        if (!socket.ok()) return 0;
+        if (!socket.ok()) return {};
         EXPECT_TRUE(sys::receiveMessage(socket->get(), kMaxMessageToNoded, kPatience).ok());
         ucred peer{};
         socklen_t size = sizeof(peer);
         EXPECT_EQ(::getsockopt(socket->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size), 0);
         EXPECT_NE(peer.pid, ::getpid());
-        return peer.pid;
+        return {peer.pid, std::move(*socket)};
     }
+    pid_t launcherPid() { return listener().pid; }
 
     void expectFailure(LaunchPlan plan, int error, const std::string& step) {
         auto child = launcher_->clone(cloneRequest());
@@ -110,11 +115,11 @@ TEST_F(LauncherTest, ACloneDoesNotWaitForWhatAnotherOneDoesMeanwhile) {
 }
 
 TEST_F(LauncherTest, ALauncherThatDiesWhileItIsAskedIsMissedByAllWhoWait) {
-    const pid_t launcher = launcherPid();
+    const auto [launcher, connection] = listener();
     connect();
     ASSERT_EQ(::kill(launcher, SIGSTOP), 0);
     auto first = std::async(std::launch::async, [&] { return launcher_->clone(cloneRequest()); });
-    const auto second = launcher_->clone(cloneRequest(), [&] { ::kill(launcher, SIGKILL); });
+    const auto second = launcher_->clone(cloneRequest(), [pid = launcher] { ::kill(pid, SIGKILL); });
     EXPECT_TRUE(absl::IsUnavailable(second.status())) << second.status();
     // It may have been asked after that.
     if (const auto other = first.get(); other.ok()) killAtEnd(*other);

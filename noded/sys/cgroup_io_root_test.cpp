@@ -179,21 +179,23 @@ TEST_F(CgroupIoWeightTest, SharesADiskThatAllWant) {
     const std::string heavy = makeGroup("heavy", {.io_weight = 300, .io_device = disk_});
     const std::string light = makeGroup("light", {.io_weight = 100, .io_device = disk_});
     for (const std::string& group : {heavy, light}) {
-        run(group, "sh -c 'while :; do dd if=" + loop_ + " of=/dev/null bs=64k iflag=direct 2>/dev/null; done'");
+        // Several readers, so that the group has a request waiting at any moment.
+        const std::string reader = "while :; do dd if=" + loop_ + " of=/dev/null bs=64k iflag=direct 2>/dev/null; done";
+        run(group, "sh -c '" + reader + " & " + reader + " & " + reader + " & " + reader + "'");
         ASSERT_TRUE(eventually([&] { return bytesRead(group) > kMB; })) << "no load";
     }
-    constexpr double kShare = 0.75;
+    // 3 to 1 is what the scheduler aims at with a disk that is slower than its readers, which nothing here is for sure.
+    constexpr double kClearlyMore = 0.6;
     constexpr int kWindows = 6;  // what else the machine does may keep one of them from reading in a window
-    double nearest = 0;
-    for (int i = 0; i < kWindows && std::abs(nearest - kShare) > kTolerance * kShare; ++i) {
+    double share = 0;
+    for (int i = 0; i < kWindows && share < kClearlyMore; ++i) {
         const double heavy_before = bytesRead(heavy);
         const double light_before = bytesRead(light);
         ::usleep(static_cast<useconds_t>(kWindow * 1e6));
         const double more = bytesRead(heavy) - heavy_before;
-        const double share = more / (more + bytesRead(light) - light_before);
-        if (std::abs(share - kShare) < std::abs(nearest - kShare)) nearest = share;
+        share = more / (more + bytesRead(light) - light_before);
     }
-    EXPECT_NEAR(nearest, kShare, kTolerance * kShare);
+    EXPECT_GE(share, kClearlyMore);
 }
 
 }  // namespace
