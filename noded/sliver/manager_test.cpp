@@ -267,7 +267,7 @@ TEST_F(ManagerTest, ResourcesChangeUnderWay) {
     machine_.fail("");
     ASSERT_TRUE(eventually([&] { return report().reason.empty(); })) << "it is tried again";
     EXPECT_FALSE(report().stale);
-    EXPECT_EQ(stored().spec.base.resources.pids, 9U);
+    EXPECT_TRUE(eventually([&] { return stored().spec.base.resources.pids == 9U; }));
     EXPECT_EQ(machine_.count("start"), 1U);
 }
 
