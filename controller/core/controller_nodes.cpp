@@ -80,8 +80,10 @@ absl::StatusOr<NodeView> Controller::setNode(const SetNodeRequest& request) {
     for (const auto& [id, operation] : snapshot_.operations) {
         const bool drains = operation.kind == OperationKind::drainNode && operation.node == node.name;
         if (node.cordoned || !drains || operation.ended()) continue;
-        changes.put_operations.push_back(
-            failed(operation, {{}, node.name, "the node was uncordoned"}, clock_.utc_us()));
+        OperationFailure uncordoned;
+        uncordoned.node = node.name;
+        uncordoned.reason = "the node was uncordoned";
+        changes.put_operations.push_back(failed(operation, uncordoned, clock_.utc_us()));
     }
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
     tellWatchers();
