@@ -100,8 +100,9 @@ bool contains(const char* members, const char* name) {
 }
 
 void copyText(char* target, size_t size, const char* text) {
-    ::strncpy(target, text, size - 1);
-    target[size - 1] = '\0';
+    const size_t length = ::strnlen(text, size - 1);
+    ::memcpy(target, text, length);
+    target[length] = '\0';
 }
 
 // passwd(5): name, password, uid, gid, comment, home, shell.
