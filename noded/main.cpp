@@ -24,6 +24,7 @@
 #include "noded/mobility/access_gateway.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
+#include "noded/mobility/home_agent_duty.h"
 #include "noded/options.h"
 #include "noded/sliver/manager.h"
 #include "noded/store/key_value_store.h"
@@ -110,9 +111,31 @@ absl::StatusOr<Ipv6Address> careOfAddress(const NodedOptions& options) {
     return firstGlobalAddress(options.uplink);
 }
 
-std::unique_ptr<mobility::HomeAgent> makeHomeAgent(const NodedOptions& options, mobility::Forwarder& forwarder) {
+// Null unless the home prefix is on-link.
+absl::StatusOr<std::unique_ptr<mobility::HomeNeighbours>> openNeighbours(const NodedOptions& options) {
+    if (!options.on_link) return nullptr;
+    return mobility::HomeNeighbours::open(options.uplink);
+}
+
+std::unique_ptr<mobility::HomeAgent> makeHomeAgent(const NodedOptions& options, mobility::Forwarder& forwarder,
+                                                   mobility::HomeNeighbours* neighbours) {
     if (!options.home_agent) return nullptr;
-    return mobility::HomeAgent::create({}, forwarder);
+    return mobility::HomeAgent::create({}, forwarder, neighbours);
+}
+
+// Null on a node that is no home agent.
+absl::StatusOr<std::unique_ptr<mobility::HomeAgentDuty>> startDuty(const NodedOptions& options, const Ipv6Address& self,
+                                                                   mobility::Forwarder& forwarder,
+                                                                   mobility::HomeAgent* home_agent) {
+    if (home_agent == nullptr) return nullptr;
+    return mobility::HomeAgentDuty::start({.link = options.uplink,
+                                           .self = self,
+                                           .port = options.api_port,
+                                           .shared_address = options.home_agent_address,
+                                           .priority = static_cast<uint8_t>(options.home_agent_priority),
+                                           .interval = std::chrono::milliseconds(options.advertisement_interval_ms),
+                                           .active_active = options.active_active},
+                                          forwarder, *home_agent);
 }
 
 absl::Status run(const NodedOptions& options) {
@@ -138,12 +161,19 @@ absl::Status run(const NodedOptions& options) {
                                                    .care_of_address = care_of_address,
                                                    .pin_directory = options.run_directory + "/bpf/homeslice",
                                                    .home_agent = options.home_agent}));
-    const auto home_agent = makeHomeAgent(options, *forwarder);
-    const auto gateway =
-        mobility::AccessGateway::create({.care_of_address = care_of_address}, *forwarder, api::bindingTransports());
+    HS_ASSIGN_OR_RETURN(const auto neighbours, openNeighbours(options));
+    const auto home_agent = makeHomeAgent(options, *forwarder, neighbours.get());
+    const auto gateway = mobility::AccessGateway::create(
+        {.care_of_address = care_of_address, .priority = static_cast<uint8_t>(options.care_of_priority)}, *forwarder,
+        api::bindingTransports());
 
-    api::NetworkSettings network(
-        {.forwarder = *forwarder, .gateway = *gateway, .home_agent = home_agent.get(), .store = *store});
+    HS_ASSIGN_OR_RETURN(const auto duty, startDuty(options, care_of_address, *forwarder, home_agent.get()));
+
+    api::NetworkSettings network({.forwarder = *forwarder,
+                                  .gateway = *gateway,
+                                  .home_agent = home_agent.get(),
+                                  .store = *store,
+                                  .duty = duty.get()});
     if (const absl::Status restored = network.restore(); !restored.ok()) logError("{}", messageOf(restored));
 
     const auto fetcher = api::Fetcher::create(options.controller);
@@ -172,7 +202,7 @@ absl::Status run(const NodedOptions& options) {
                           }}));
     auto link = api::ControllerLink::start(
         {.controller = options.controller, .identity = identityOf(options, facts, care_of_address)},
-        {.manager = *manager, .network = network, .changes = changes});
+        {.manager = *manager, .network = network, .gateway = *gateway, .changes = changes});
     logInfo("node {} serves [{}]:{}", options.name, care_of_address.toString(), options.api_port);
 
     waitForEndSignal();

@@ -16,7 +16,13 @@ constexpr uint64_t kRangeSize = 65536;
 // The last id, 2^32 - 1, means "no change" to chown(2) and setresuid(2).
 constexpr uint64_t kIdsEnd = (uint64_t{1} << 32) - 1;
 
-void addOptions(CLI::App& app, NodedOptions& options, std::string& care_of_address) {
+// Addresses as typed.
+struct AddressTexts {
+    std::string care_of;
+    std::string home_agent_address;
+};
+
+void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
     const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::debug},
                                                     {"info", LogLevel::info},
                                                     {"warning", LogLevel::warning},
@@ -26,12 +32,34 @@ void addOptions(CLI::App& app, NodedOptions& options, std::string& care_of_addre
         ->required();
     app.add_option("--run-dir", options.run_directory, "what does not: sockets, mounts")->required();
     app.add_option("--uplink", options.uplink, "underlay link")->required();
-    app.add_option("--care-of", care_of_address, "underlay address; default: the uplink's first global one");
+    app.add_option("--care-of", texts.care_of, "underlay address; default: the uplink's first global one");
+    app.add_option("--care-of-priority", options.care_of_priority,
+                   "1 to 127: slivers that share an address get new flows only on the nodes with the lowest (RFC 6089)")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 127));
     app.add_option("--api-port", options.api_port, "TCP port of the API on the underlay address")
         ->capture_default_str()
         ->check(CLI::Range(1, 65535));
     app.add_option("--controller", options.controller, "HOST:PORT of sliced")->required();
     app.add_flag("--home-agent", options.home_agent, "own the home prefix; such a node takes no slivers");
+    app.add_option(
+        "--home-agent-address", texts.home_agent_address,
+        "address that the home agents of the prefix share and the one in charge holds; routers send the home "
+        "prefix to it");
+    app.add_option("--home-agent-priority", options.home_agent_priority,
+                   "the standby with the greatest takes over first, 1 to 254")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 254));
+    app.add_option("--advertisement-interval", options.advertisement_interval_ms,
+                   "milliseconds between advertisements of the one in charge, 10 to 10000, the same on all; a standby "
+                   "takes over after four at most")
+        ->capture_default_str()
+        ->check(CLI::Range(10, 10000));
+    app.add_flag("--active-active", options.active_active,
+                 "all home agents of the prefix are in charge; routers spread packets over them");
+    app.add_flag("--on-link", options.on_link,
+                 "hosts on the uplink's link take the home prefix for on-link: answer neighbour discovery for bound "
+                 "addresses, refuse those that another host has");
     app.add_option("--cgroup-parent", options.cgroup_parent, "group of all slivers; default: homeslice/NAME");
     app.add_option("--first-id", options.first_id, "first host user id for slivers")->capture_default_str();
     app.add_option("--id-ranges", options.id_ranges, "how many ranges of 65536 ids from there, one for each sliver")
@@ -92,7 +120,18 @@ absl::Status checkIds(const NodedOptions& options) {
     return absl::OkStatus();
 }
 
-absl::Status complete(NodedOptions& options, const std::string& care_of_address) {
+absl::Status checkHomeAgent(const NodedOptions& options) {
+    if (!options.home_agent && (options.home_agent_address || options.active_active || options.on_link)) {
+        return invalidArgument("--home-agent-address, --active-active and --on-link are for nodes with --home-agent");
+    }
+    if (options.active_active && (options.home_agent_address || options.on_link)) {
+        return invalidArgument(
+            "--active-active: all would claim --home-agent-address and what --on-link answers for; leave one out");
+    }
+    return absl::OkStatus();
+}
+
+absl::Status complete(NodedOptions& options, const AddressTexts& texts) {
     HS_RETURN_IF_ERROR_CTX(checkName("node name", options.name), "--name");
     HS_RETURN_IF_ERROR(checkDirectory("--state-dir", options.state_directory));
     HS_RETURN_IF_ERROR(checkDirectory("--run-dir", options.run_directory));
@@ -102,10 +141,14 @@ absl::Status complete(NodedOptions& options, const std::string& care_of_address)
     if (options.cgroup_parent.empty()) options.cgroup_parent = "homeslice/" + options.name;
     HS_RETURN_IF_ERROR(checkCgroupParent(options.cgroup_parent));
     HS_RETURN_IF_ERROR(checkIds(options));
-    if (!care_of_address.empty()) {
-        HS_ASSIGN_OR_RETURN_CTX(options.care_of_address, Ipv6Address::parse(care_of_address), "--care-of");
+    if (!texts.care_of.empty()) {
+        HS_ASSIGN_OR_RETURN_CTX(options.care_of_address, Ipv6Address::parse(texts.care_of), "--care-of");
     }
-    return absl::OkStatus();
+    if (!texts.home_agent_address.empty()) {
+        HS_ASSIGN_OR_RETURN_CTX(options.home_agent_address, Ipv6Address::parse(texts.home_agent_address),
+                                "--home-agent-address");
+    }
+    return checkHomeAgent(options);
 }
 
 std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -116,10 +159,10 @@ absl::StatusOr<CommandLine> parseCommandLine(const std::vector<std::string>& arg
     CommandLine line;
     CLI::App app("noded, the node daemon of Homeslice", "noded");
     try {
-        std::string care_of_address;
-        addOptions(app, line.options, care_of_address);
+        AddressTexts texts;
+        addOptions(app, line.options, texts);
         app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last to first
-        HS_RETURN_IF_ERROR(complete(line.options, care_of_address));
+        HS_RETURN_IF_ERROR(complete(line.options, texts));
     } catch (const CLI::CallForHelp&) {
         line.help = app.help();
     } catch (const CLI::Error& error) {

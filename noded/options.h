@@ -19,9 +19,15 @@ struct NodedOptions {
     std::string run_directory;
     std::string uplink;
     std::optional<Ipv6Address> care_of_address;  // unset: the uplink's first global address
+    uint32_t care_of_priority = 64;
     uint16_t api_port = 7401;
     std::string controller;  // "host:port"
     bool home_agent = false;
+    std::optional<Ipv6Address> home_agent_address;  // that home agents of one prefix share
+    uint32_t home_agent_priority = 100;
+    uint32_t advertisement_interval_ms = 150;
+    bool active_active = false;
+    bool on_link = false;       // the home prefix is on the uplink's link
     uint32_t pool = 0;          // prepared environments for slivers to come; 0: none
     std::string cgroup_parent;  // relative to the root of each hierarchy
     uint32_t first_id = 1'000'000;

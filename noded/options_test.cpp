@@ -51,6 +51,31 @@ TEST(Options, TakesAll) {
     EXPECT_EQ(options.log_level, LogLevel::debug);
 }
 
+TEST(Options, PriorityOfTheCareOfAddress) {
+    EXPECT_EQ(parseCommandLine(with({}))->options.care_of_priority, 64U);
+    EXPECT_EQ(parseCommandLine(with({"--care-of-priority", "127"}))->options.care_of_priority, 127U);
+    EXPECT_FALSE(parseCommandLine(with({"--care-of-priority", "0"})).ok());
+    EXPECT_FALSE(parseCommandLine(with({"--care-of-priority", "128"})).ok());
+}
+
+TEST(Options, OneOfSeveralHomeAgents) {
+    const auto line = parseCommandLine(with({"--home-agent", "--home-agent-address", "fd00::a", "--home-agent-priority",
+                                             "200", "--advertisement-interval", "100"}));
+    ASSERT_TRUE(line.ok()) << line.status();
+    EXPECT_EQ(line->options.home_agent_address->toString(), "fd00::a");
+    EXPECT_EQ(line->options.home_agent_priority, 200U);
+    EXPECT_EQ(line->options.advertisement_interval_ms, 100U);
+    EXPECT_TRUE(parseCommandLine(with({"--home-agent", "--active-active"})).ok());
+    EXPECT_TRUE(parseCommandLine(with({"--home-agent", "--on-link"}))->options.on_link);
+    EXPECT_FALSE(parseCommandLine(with({"--on-link"})).ok()) << "no home agent";
+    EXPECT_FALSE(parseCommandLine(with({"--active-active"})).ok()) << "no home agent";
+    EXPECT_FALSE(parseCommandLine(with({"--home-agent-address", "fd00::a"})).ok()) << "no home agent";
+    EXPECT_FALSE(parseCommandLine(with({"--home-agent", "--active-active", "--home-agent-address", "fd00::a"})).ok());
+    EXPECT_FALSE(parseCommandLine(with({"--home-agent", "--active-active", "--on-link"})).ok());
+    EXPECT_FALSE(parseCommandLine(with({"--home-agent", "--home-agent-address", "10.0.0.1"})).ok());
+    EXPECT_FALSE(parseCommandLine(with({"--home-agent", "--home-agent-priority", "255"})).ok());
+}
+
 TEST(Options, ReadsAFileAndPrefersTheCommandLine) {
     const std::string path = testing::TempDir() + "noded-options-" + std::to_string(getpid());
     ASSERT_TRUE(replaceFile(path,

@@ -92,6 +92,8 @@ absl::StatusOr<Node> fromHello(const v1::NodeHello& hello) {
 NodeReport fromNodeStatus(const v1::NodeStatus& status) {
     NodeReport report;
     report.desired_revision = status.desired_revision();
+    report.bindings_refused = status.bindings_refused();
+    report.binding_refusal = status.binding_refusal();
     for (const v1::SliverStatus& sliver : status.slivers()) {
         const uint32_t index = sliver.sliver().index();
         if (index >= 1 && index <= kMaxIndex) report.slivers.push_back(fromSliverStatus(sliver));
@@ -157,6 +159,8 @@ void toProto(const NodeView& view, v1::Node& out) {
     out.mutable_labels()->insert(view.node.labels.begin(), view.node.labels.end());
     out.set_cordoned(view.node.cordoned);
     out.set_cpu_reserved_millis(view.cpu_reserved_millis);
+    out.set_bindings_refused(view.refusals.count);
+    out.set_binding_refusal(view.refusals.last);
 }
 
 void toProto(const Plan& plan, v1::SlicePlan& out) {

@@ -60,6 +60,7 @@ public:
     void OnReadDone(bool ok) override {
         if (!ok) return;
         if (event_.has_bound()) bindings_.push_back(event_.bound());
+        if (event_.has_role()) in_charge_ = event_.role().in_charge();
         if (event_.message_case() == v1::BindingEvent::kSnapshotEnd) {
             complete_ = true;
             return context_.TryCancel();
@@ -70,6 +71,7 @@ public:
 
     const NodeEndpoint& agent() const { return agent_; }
     const std::vector<v1::Binding>& bindings() const { return bindings_; }
+    bool inCharge() const { return in_charge_; }
 
 private:
     BindingsQuestion& question_;
@@ -79,6 +81,7 @@ private:
     const v1::WatchBindingsRequest request_;
     v1::BindingEvent event_;
     std::vector<v1::Binding> bindings_;
+    bool in_charge_ = false;
     bool complete_ = false;
 };
 
@@ -97,7 +100,7 @@ public:
     void answered(const AgentReader& reader, const grpc::Status& status) {
         if (!lastOne(reader, status)) return;
         // Nothing may touch this object after Finish, which may lead to its end on another thread.
-        Finish(failure_);
+        Finish(answers_ != 0 ? grpc::Status::OK : failure_);
     }
 
 private:
@@ -116,11 +119,12 @@ private:
     bool lastOne(const AgentReader& reader, const grpc::Status& status) {
         const std::lock_guard lock(mutex_);
         if (!status.ok()) failure_ = fromNode(reader.agent(), status);
-        for (const v1::Binding& binding : reader.bindings()) add(binding, reader.agent().name);
+        answers_ += status.ok() ? 1 : 0;
+        for (const v1::Binding& binding : reader.bindings()) add(binding, reader);
         return --unanswered_ == 0;
     }
 
-    void add(const v1::Binding& binding, const std::string& home_agent) {
+    void add(const v1::Binding& binding, const AgentReader& reader) {
         const auto home = Ipv6Address::fromBytes(binding.home_address());
         const auto care_of = Ipv6Address::fromBytes(binding.care_of_address());
         if (!home.ok() || !care_of.ok()) return;
@@ -139,7 +143,11 @@ private:
         added.set_slice(owner.slice);
         added.set_sliver_index(owner.sliver_index);
         added.set_node(owner.node);
-        added.set_home_agent(home_agent);
+        added.set_priority(binding.terms().priority());
+        added.set_weight(binding.terms().weight());
+        added.set_draining(binding.terms().draining());
+        added.set_home_agent(reader.agent().name);
+        added.set_in_charge(reader.inCharge());
     }
 
     Controller& controller_;
@@ -148,6 +156,7 @@ private:
 
     std::mutex mutex_;
     size_t unanswered_ = 0;
+    size_t answers_ = 0;
     grpc::Status failure_;
 };
 

@@ -133,11 +133,16 @@ absl::StatusOr<NodeEndpoint> Controller::endpointOfSliver(const SliverId& id) co
 absl::StatusOr<std::vector<NodeEndpoint>> Controller::homeAgents() const {
     const std::lock_guard lock(mutex_);
     std::vector<NodeEndpoint> agents;
+    absl::Status away;
     for (const auto& [name, node] : snapshot_.nodes) {
         if (!node.home_agent) continue;
-        HS_ASSIGN_OR_RETURN(NodeEndpoint endpoint, endpointIfReady(name));
-        agents.push_back(std::move(endpoint));
+        absl::StatusOr<NodeEndpoint> endpoint = endpointIfReady(name);
+        if (endpoint.ok())
+            agents.push_back(*std::move(endpoint));
+        else
+            away = endpoint.status();
     }
+    if (agents.empty() && !away.ok()) return away;
     return agents;
 }
 

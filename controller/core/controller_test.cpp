@@ -275,6 +275,19 @@ TEST(Controller, ImagesStayWhileTheyAreUsed) {
     EXPECT_EQ(world.controller().removeImage("busybox").code(), absl::StatusCode::kNotFound);
 }
 
+TEST(Controller, RefusedBindingsAreShownWithTheirNode) {
+    TestWorld world;
+    world.addNode("node1");
+    NodeReport report = world.node("node1").report();
+    report.bindings_refused = 2;
+    report.binding_refusal = "fd00::a refuses the binding of fd51::1: Generation stale";
+    world.controller().reportFromNode(world.node("node1").handle, report);
+    const auto node = world.controller().node("node1");
+    ASSERT_TRUE(node.ok());
+    EXPECT_EQ(node->refusals.count, 2U);
+    EXPECT_EQ(node->refusals.last, report.binding_refusal);
+}
+
 TEST(Controller, BindingsAreDescribed) {
     TestWorld world;
     world.addLab(2);

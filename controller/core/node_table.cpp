@@ -36,6 +36,7 @@ void NodeTable::report(const std::string& name, const NodeReport& report, Monoto
     LiveNode& node = nodes_[name];
     node.heard = now;
     node.taken_in = std::max(node.taken_in, report.desired_revision);
+    node.refusals = {report.bindings_refused, report.binding_refusal};
     node.reports.clear();
     for (const SliverReport& sliver : report.slivers) node.reports[sliver.id] = sliver;
     std::erase_if(node.asked, [&node](const auto& entry) { return entry.second <= node.taken_in; });
@@ -118,6 +119,11 @@ const SliverReport* NodeTable::lastReport(const std::string& name, const SliverI
 const SliverReport* NodeTable::currentReport(const std::string& name, const SliverId& id) const {
     const LiveNode* node = find(name);
     return node != nullptr && speaksOf(*node, id) ? lastReport(name, id) : nullptr;
+}
+
+BindingRefusals NodeTable::refusals(const std::string& name) const {
+    const LiveNode* const node = find(name);
+    return node == nullptr ? BindingRefusals{} : node->refusals;
 }
 
 bool NodeTable::reportsAbsence(const std::string& name, const SliverId& id) const {

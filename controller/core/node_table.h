@@ -24,6 +24,12 @@ public:
     virtual void close(const absl::Status& why) = 0;
 };
 
+// What home agents would not take from a node.
+struct BindingRefusals {
+    uint64_t count = 0;
+    std::string last;
+};
+
 class NodeTable {
 public:
     // `started`: when the controller did; until a node had time to come back it does not count as lost.
@@ -52,6 +58,8 @@ public:
     // The same, but only if the node is connected and had taken in, when it reported, what it was last told of this
     // sliver.
     const SliverReport* currentReport(const std::string& name, const SliverId& id) const;
+    // As its newest report says.
+    BindingRefusals refusals(const std::string& name) const;
     // Whether such a report says that the node has nothing of it.
     bool reportsAbsence(const std::string& name, const SliverId& id) const;
 
@@ -61,6 +69,7 @@ private:
         uint64_t session_id = 0;
         Monotonic::time_point heard;
         std::map<SliverId, SliverReport> reports;
+        BindingRefusals refusals;
         uint64_t taken_in = 0;        // newest revision that the node says it has, on this connection
         uint64_t first_revision = 0;  // first one told on this connection; 0: none yet
         Picture told;

@@ -109,7 +109,7 @@ uint32_t slicesUsing(const Snapshot& snapshot, const std::string& digest) {
 }
 
 NodeView viewNode(const World& world, const Node& node) {
-    NodeView view{node, world.nodes.notReady(node.name, world.now), 0, 0};
+    NodeView view{node, world.nodes.notReady(node.name, world.now), 0, 0, world.nodes.refusals(node.name)};
     for (const auto& [id, sliver] : world.snapshot.slivers) {
         if (sliver.node != node.name) continue;
         view.slivers += 1;

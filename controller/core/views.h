@@ -20,6 +20,7 @@ struct NodeView {
     std::string not_ready;  // why; empty when it is ready
     uint32_t slivers = 0;   // placed on it
     uint32_t cpu_reserved_millis = 0;
+    BindingRefusals refusals;
 };
 
 struct ImageView {

@@ -134,6 +134,8 @@ struct SliverReport {
 struct NodeReport {
     uint64_t desired_revision = 0;      // of the newest picture that the node has taken in
     std::vector<SliverReport> slivers;  // one that is missing here is gone from the node
+    uint64_t bindings_refused = 0;      // by home agents
+    std::string binding_refusal;        // the latest of them
 };
 
 struct HomeAgent {

@@ -60,11 +60,17 @@ void Cancellation::cancel() {
     cancelled_ = true;
     for (const auto& [key, callback] : callbacks_) callback();
     callbacks_.clear();
+    turned_.notify_all();
 }
 
 bool Cancellation::cancelled() const {
     const std::lock_guard lock(mutex_);
     return cancelled_;
+}
+
+bool Cancellation::waitFor(std::chrono::milliseconds duration) const {
+    std::unique_lock lock(mutex_);
+    return turned_.wait_for(lock, duration, [this] { return cancelled_; });
 }
 
 SignalWatch::SignalWatch(Cancellation& cancellation) : cancellation_(cancellation), stop_(::eventfd(0, EFD_CLOEXEC)) {

@@ -1,6 +1,8 @@
 // One switch that ends everything a command has under way, and the signals that turn it.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -30,9 +32,12 @@ public:
     // Calls what is registered; later registrations are called at once. Callbacks must not register or unregister.
     void cancel();
     bool cancelled() const;
+    // Sleeps; true as soon as it is cancelled.
+    bool waitFor(std::chrono::milliseconds duration) const;
 
 private:
     mutable std::mutex mutex_;
+    mutable std::condition_variable turned_;
     bool cancelled_ = false;
     uint64_t next_key_ = 0;
     std::map<uint64_t, std::function<void()>> callbacks_;

@@ -254,6 +254,8 @@ grpc::Status FakeController::ListBindings(grpc::ServerContext*, const v1::ListBi
     binding->set_care_of_address(bytesOf("fd00:51ce::1"));
     binding->set_slice("web");
     binding->set_sliver_index(2);
+    binding->set_draining(true);
+    binding->set_priority(10);
     return refusal;
 }
 

@@ -72,6 +72,8 @@ Value nodeValue(const v1::Node& node) {
             {"reason", node.reason()},
             {"care_of_address", addressValue(node.care_of_address())},
             {"home_agent", node.home_agent()},
+            {"bindings_refused", node.bindings_refused()},
+            {"binding_refusal", node.binding_refusal()},
             {"slivers", node.slivers()},
             {"cpus", node.cpus()},
             {"memory_bytes", node.memory_bytes()},
@@ -100,6 +102,8 @@ const std::vector<Column>& nodeColumns() {
         {.header = "version", .field = "version", .wide_only = true},
         {.header = "kernel", .field = "kernel", .wide_only = true},
         {.header = "api port", .field = "api_port", .wide_only = true},
+        {.header = "bindings refused", .field = "bindings_refused", .wide_only = true, .only_if_any = true},
+        {.header = "binding refusal", .field = "binding_refusal", .wide_only = true, .only_if_any = true},
         {.header = "reason", .field = "reason"}};
     return kColumns;
 }
@@ -256,6 +260,10 @@ Value bindingValue(const v1::HomeBinding& binding) {
             {"sliver", binding.slice() + "/" + std::to_string(binding.sliver_index())},
             {"node", binding.node()},
             {"home_agent", binding.home_agent()},
+            {"in_charge", binding.in_charge()},
+            {"state", binding.draining() ? "draining" : "active"},
+            {"priority", binding.priority()},
+            {"weight", binding.weight()},
             {"binding_id", binding.binding_id()},
             {"sequence", binding.sequence()},
             {"generation", binding.generation()},
@@ -267,18 +275,22 @@ Value bindingValue(const v1::HomeBinding& binding) {
 }
 
 const std::vector<Column>& bindingColumns() {
-    static const std::vector<Column> kColumns{
-        {.header = "home address", .field = "home_address"},
-        {.header = "care-of address", .field = "care_of_address"},
-        {.header = "sliver", .field = "sliver"},
-        {.header = "node", .field = "node"},
-        {.header = "lifetime", .field = "remaining_s", .show = showSeconds},
-        {.header = "packets", .field = "forwarded_packets"},
-        {.header = "bytes", .field = "forwarded_bytes", .show = showBytes},
-        {.header = "home agent", .field = "home_agent", .wide_only = true},
-        {.header = "generation", .field = "generation", .wide_only = true},
-        {.header = "sequence", .field = "sequence", .wide_only = true},
-        {.header = "registered", .field = "registered", .show = showAge, .wide_only = true}};
+    static const std::vector<Column> kColumns{{.header = "home address", .field = "home_address"},
+                                              {.header = "care-of address", .field = "care_of_address"},
+                                              {.header = "sliver", .field = "sliver"},
+                                              {.header = "node", .field = "node"},
+                                              {.header = "state", .field = "state"},
+                                              {.header = "age", .field = "registered", .show = showAge},
+                                              {.header = "lifetime left", .field = "remaining_s", .show = showSeconds},
+                                              {.header = "packets", .field = "forwarded_packets"},
+                                              {.header = "bytes", .field = "forwarded_bytes", .show = showBytes},
+                                              {.header = "home agent", .field = "home_agent", .wide_only = true},
+                                              {.header = "in charge", .field = "in_charge", .wide_only = true},
+                                              {.header = "binding id", .field = "binding_id", .wide_only = true},
+                                              {.header = "priority", .field = "priority", .wide_only = true},
+                                              {.header = "weight", .field = "weight", .wide_only = true},
+                                              {.header = "generation", .field = "generation", .wide_only = true},
+                                              {.header = "sequence", .field = "sequence", .wide_only = true}};
     return kColumns;
 }
 

@@ -12,8 +12,14 @@
 
 namespace homeslice::ctl::lab {
 
-// `nodes` as typed. FAILED_PRECONDITION when a lab is up. A failure leaves nothing behind.
-absl::StatusOr<int> up(Context& context, const std::string& nodes, const std::string& home_prefix);
+// What a lab shall be, as typed.
+struct LabWish {
+    std::string nodes = "3";
+    std::string home_agents = "1";
+    std::string home_prefix = kDefaultHomePrefix;
+};
+// FAILED_PRECONDITION when a lab is up. A failure leaves nothing behind.
+absl::StatusOr<int> up(Context& context, const LabWish& wish);
 // OK when there is nothing to take down.
 absl::StatusOr<int> down(Context& context);
 absl::StatusOr<int> status(Context& context);

@@ -9,15 +9,16 @@ namespace {
 
 void declareUp(CLI::App& lab, Context& context) {
     CLI::App* const app = lab.add_subcommand("up", "Bring up nodes, a home agent, a controller and an outside client");
-    const auto nodes = std::make_shared<std::string>("3");
-    const auto home_prefix = std::make_shared<std::string>(lab::kDefaultHomePrefix);
-    app->add_option("--nodes", *nodes, "How many, up to 50")->type_name("N")->capture_default_str();
-    app->add_option("--home-prefix", *home_prefix, "Where slices get their addresses from")
+    const auto wish = std::make_shared<lab::LabWish>();
+    app->add_option("--nodes", wish->nodes, "How many, up to 50")->type_name("N")->capture_default_str();
+    app->add_option("--home-agents", wish->home_agents, "How many, up to 4; one is in charge, the others stand by")
+        ->type_name("N")
+        ->capture_default_str();
+    app->add_option("--home-prefix", wish->home_prefix, "Where slices get their addresses from")
         ->type_name("PREFIX")
         ->capture_default_str();
     app->footer("Example: slicectl lab up --nodes 3");
-    context.setAction(*app, CommandTail::none,
-                      [&context, nodes, home_prefix] { return lab::up(context, *nodes, *home_prefix); });
+    context.setAction(*app, CommandTail::none, [&context, wish] { return lab::up(context, *wish); });
 }
 
 void declareRestart(CLI::App& lab, Context& context) {
@@ -40,7 +41,7 @@ void declareNode(CLI::App& lab, Context& context) {
     CLI::App* const app =
         lab.add_subcommand("node", "Run a command as a node, the home agent (ha) or the controller (ctl)");
     const auto name = std::make_shared<std::string>();
-    app->add_option("NAME", *name, "node1, node2, ..., ha or ctl")->required();
+    app->add_option("NAME", *name, "node1, node2, ..., ha, ha2, ... or ctl")->required();
     app->footer("Example: slicectl lab node node1 -- ip -6 route");
     context.setAction(*app, CommandTail::required,
                       [&context, name] { return lab::run(context, *name, context.command()); });

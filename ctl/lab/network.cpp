@@ -80,7 +80,7 @@ absl::Status makeHost(const Plan& plan, const Host& host) {
     HS_RETURN_IF_ERROR(inNamespace(host.netns(), {"addr", "add", address, "dev", kLink, "nodad"}));
     if (!host.routes_home) return absl::OkStatus();
     return inNamespace(host.netns(), {"route", "add", plan.home_prefix.toString(), "via",
-                                      plan.host(kHomeAgent).address.toString(), "dev", kLink});
+                                      plan.home_agent_address.toString(), "dev", kLink});
 }
 
 bool isEmpty(const std::string& directory) {

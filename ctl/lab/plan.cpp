@@ -9,6 +9,7 @@ namespace homeslice::ctl::lab {
 namespace {
 
 constexpr uint64_t kHomeAgentId = 0xa0a0;  // interface identifiers on the underlay
+constexpr uint64_t kSharedHomeAgentId = 0xa000;
 constexpr uint64_t kControllerId = 0xc0c0;
 constexpr uint64_t kClientId = 0xcccc;
 constexpr uint16_t kControllerPort = 7400;
@@ -32,9 +33,13 @@ std::string endpoint(const Ipv6Address& address, uint16_t port) {
 
 std::string nodeName(uint32_t number) { return "node" + std::to_string(number); }
 
-std::vector<Host> makeHosts(uint32_t nodes) {
-    std::vector<Host> hosts{{.name = kController, .address = underlayAddress(kControllerId)},
-                            {.name = kHomeAgent, .address = underlayAddress(kHomeAgentId)}};
+std::string homeAgentName(uint32_t number) { return number == 1 ? kHomeAgent : kHomeAgent + std::to_string(number); }
+
+std::vector<Host> makeHosts(uint32_t nodes, uint32_t home_agents) {
+    std::vector<Host> hosts{{.name = kController, .address = underlayAddress(kControllerId)}};
+    for (uint32_t number = 1; number <= home_agents; ++number) {
+        hosts.push_back({.name = homeAgentName(number), .address = underlayAddress(kHomeAgentId + number - 1)});
+    }
     for (uint32_t number = 1; number <= nodes; ++number) {
         hosts.push_back({.name = nodeName(number), .address = underlayAddress(number), .routes_home = true});
     }
@@ -61,9 +66,14 @@ Program makeNode(const Plan& plan, const std::string& programs, const std::strin
                      std::string(kCgroup) + "/" + name}};
 }
 
-Program makeHomeAgent(const Plan& plan, const std::string& programs) {
-    Program program = makeNode(plan, programs, kHomeAgent);
+Program makeHomeAgent(const Plan& plan, const std::string& programs, uint32_t number) {
+    constexpr uint32_t kFirstPriority = 200;
+    Program program = makeNode(plan, programs, homeAgentName(number));
     program.argv.push_back("--home-agent");
+    if (plan.home_agents > 1) {
+        program.argv.insert(program.argv.end(), {"--home-agent-address", plan.home_agent_address.toString(),
+                                                 "--home-agent-priority", std::to_string(kFirstPriority - number)});
+    }
     return program;
 }
 
@@ -81,10 +91,17 @@ const Host& Plan::host(const std::string& name) const {
     return *std::find_if(hosts.begin(), hosts.end(), [&](const Host& host) { return host.name == name; });
 }
 
-Plan makePlan(uint32_t nodes, const Ipv6Prefix& home_prefix, const std::string& programs) {
-    Plan plan{.nodes = nodes, .home_prefix = home_prefix, .hosts = makeHosts(nodes), .programs = {}};
+Plan makePlan(uint32_t nodes, uint32_t home_agents, const Ipv6Prefix& home_prefix, const std::string& programs) {
+    Plan plan{.nodes = nodes,
+              .home_agents = home_agents,
+              .home_prefix = home_prefix,
+              .home_agent_address = underlayAddress(home_agents > 1 ? kSharedHomeAgentId : kHomeAgentId),
+              .hosts = makeHosts(nodes, home_agents),
+              .programs = {}};
     plan.programs.push_back(makeController(plan, programs));
-    plan.programs.push_back(makeHomeAgent(plan, programs));
+    for (uint32_t number = 1; number <= home_agents; ++number) {
+        plan.programs.push_back(makeHomeAgent(plan, programs, number));
+    }
     for (uint32_t number = 1; number <= nodes; ++number) {
         plan.programs.push_back(makeSliverNode(plan, programs, number));
     }

@@ -11,6 +11,7 @@
 namespace homeslice::ctl::lab {
 
 constexpr uint32_t kMostNodes = 50;
+constexpr uint32_t kMostHomeAgents = 4;
 constexpr const char* kDefaultHomePrefix = "fd51:1ce::/48";
 
 constexpr const char* kRunDirectory = "/run/homeslice/lab";
@@ -24,7 +25,7 @@ constexpr uint32_t kMtu = 1500;
 constexpr uint8_t kUnderlayLength = 64;
 
 // Hosts that every lab has, besides node1 to nodeN.
-constexpr const char* kHomeAgent = "ha";
+constexpr const char* kHomeAgent = "ha";  // the first; then "ha2" and so on
 constexpr const char* kController = "ctl";
 constexpr const char* kClient = "client";
 
@@ -32,7 +33,7 @@ constexpr const char* kClient = "client";
 struct Host {
     std::string name;  // also that of its port at the switch
     Ipv6Address address;
-    bool routes_home = false;  // has a route to the home prefix, by way of the home agent
+    bool routes_home = false;  // has a route to the home prefix, by way of the home agent in charge
 
     std::string netns() const { return kNamespacePrefix + name; }
 };
@@ -48,7 +49,9 @@ struct Program {
 
 struct Plan {
     uint32_t nodes = 0;
+    uint32_t home_agents = 1;
     Ipv6Prefix home_prefix;
+    Ipv6Address home_agent_address;  // where hosts send packets for the home prefix
     std::vector<Host> hosts;
     // The controller first: the others call it.
     std::vector<Program> programs;
@@ -56,8 +59,9 @@ struct Plan {
     const Host& host(const std::string& name) const;  // one that is there
 };
 
-// `nodes` is from 1 to kMostNodes; `programs` is the directory of sliced and noded.
-Plan makePlan(uint32_t nodes, const Ipv6Prefix& home_prefix, const std::string& programs);
+// `nodes` is from 1 to kMostNodes, `home_agents` from 1 to kMostHomeAgents; `programs` is the directory of sliced and
+// noded.
+Plan makePlan(uint32_t nodes, uint32_t home_agents, const Ipv6Prefix& home_prefix, const std::string& programs);
 
 // INVALID_ARGUMENT, naming `option`, unless the text is a prefix that holds /64 subnets and does not overlap the
 // underlay.

@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
 Plan planOfNodes(uint32_t nodes) {
-    return makePlan(nodes, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
+    return makePlan(nodes, 1, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
 }
 
 std::string valueOf(const Program& program, const std::string& option) {
@@ -45,6 +45,17 @@ TEST(PlanTest, ClientAndNodesRouteTheHomePrefix) {
     EXPECT_TRUE(plan.host("node1").routes_home);
     EXPECT_FALSE(plan.host("ha").routes_home);
     EXPECT_FALSE(plan.host("ctl").routes_home);
+}
+
+TEST(PlanTest, SeveralHomeAgentsShareAnAddress) {
+    const Plan plan = makePlan(1, 2, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
+    EXPECT_EQ(plan.host("ha2").address.toString(), "fd00:51ce::a0a1");
+    EXPECT_EQ(plan.home_agent_address.toString(), "fd00:51ce::a000");
+    EXPECT_EQ(valueOf(plan.programs[1], "--home-agent-address"), "fd00:51ce::a000");
+    EXPECT_EQ(valueOf(plan.programs[2], "--home-agent-address"), "fd00:51ce::a000");
+    EXPECT_NE(valueOf(plan.programs[1], "--home-agent-priority"), valueOf(plan.programs[2], "--home-agent-priority"));
+    EXPECT_EQ(plan.programs[3].name, "node1");
+    EXPECT_EQ(planOfNodes(1).home_agent_address, planOfNodes(1).host("ha").address);
 }
 
 TEST(PlanTest, LinkNamesFitTheKernel) {

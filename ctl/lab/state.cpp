@@ -25,6 +25,7 @@ LabState stateOf(const Json& json) {
     LabState state{.phase = phaseOf(json.at("phase")),
                    .boot_id = json.at("boot_id"),
                    .nodes = json.at("nodes"),
+                   .home_agents = json.at("home_agents"),
                    .home_prefix = json.at("home_prefix"),
                    .made_netns_directory = json.at("made_netns_directory"),
                    .programs = {}};
@@ -64,6 +65,7 @@ std::string toJson(const LabState& state) {
     Json json{{"phase", toString(state.phase)},
               {"boot_id", state.boot_id},
               {"nodes", state.nodes},
+              {"home_agents", state.home_agents},
               {"home_prefix", state.home_prefix},
               {"made_netns_directory", state.made_netns_directory},
               {"programs", Json::array()}};

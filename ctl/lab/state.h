@@ -34,6 +34,7 @@ struct LabState {
     Phase phase = Phase::starting;
     std::string boot_id;  // the lab is gone when the kernel's is another
     uint32_t nodes = 0;
+    uint32_t home_agents = 1;
     std::string home_prefix;
     bool made_netns_directory = false;  // /run/netns became a mount point by this lab
     std::vector<StartedProgram> programs;

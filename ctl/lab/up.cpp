@@ -59,6 +59,7 @@ absl::StatusOr<LabState> announce(const Plan& plan) {
     LabState state{.phase = Phase::starting,
                    .boot_id = boot_id,
                    .nodes = plan.nodes,
+                   .home_agents = plan.home_agents,
                    .home_prefix = plan.home_prefix.toString(),
                    .made_netns_directory = !isNetnsDirectoryMounted(),
                    .programs = {}};
@@ -84,18 +85,19 @@ absl::Status checkPrograms(const Plan& plan) {
     return absl::OkStatus();
 }
 
-absl::StatusOr<Plan> planFor(const std::string& nodes, const std::string& home_prefix) {
-    HS_ASSIGN_OR_RETURN(const uint32_t count, parseCount("--nodes", nodes, kMostNodes));
-    HS_ASSIGN_OR_RETURN(const Ipv6Prefix prefix, parseHomePrefix("--home-prefix", home_prefix));
+absl::StatusOr<Plan> planFor(const LabWish& wish) {
+    HS_ASSIGN_OR_RETURN(const uint32_t nodes, parseCount("--nodes", wish.nodes, kMostNodes));
+    HS_ASSIGN_OR_RETURN(const uint32_t home_agents, parseCount("--home-agents", wish.home_agents, kMostHomeAgents));
+    HS_ASSIGN_OR_RETURN(const Ipv6Prefix prefix, parseHomePrefix("--home-prefix", wish.home_prefix));
     HS_ASSIGN_OR_RETURN(const std::string programs, programDirectory());
-    return makePlan(count, prefix, programs);
+    return makePlan(nodes, home_agents, prefix, programs);
 }
 
 }  // namespace
 
-absl::StatusOr<int> up(Context& context, const std::string& nodes, const std::string& home_prefix) {
+absl::StatusOr<int> up(Context& context, const LabWish& wish) {
     const auto started = std::chrono::steady_clock::now();
-    HS_ASSIGN_OR_RETURN(const Plan plan, planFor(nodes, home_prefix));
+    HS_ASSIGN_OR_RETURN(const Plan plan, planFor(wish));
     HS_RETURN_IF_ERROR(requireRoot());
     HS_RETURN_IF_ERROR(checkPrograms(plan));
     HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockLab());

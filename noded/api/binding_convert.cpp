@@ -31,6 +31,24 @@ absl::StatusOr<mobility::BindingKey> keyOf(const std::string& home_address, uint
     return key;
 }
 
+absl::StatusOr<mobility::BindingTerms> termsOf(const v1::BindingTerms& message) {
+    constexpr uint32_t kLowestPriority = 127;  // the field of RFC 6089 has 7 bits
+    mobility::BindingTerms terms{.draining = message.draining()};
+    if (message.priority() > kLowestPriority)
+        return invalidArgument("priority: " + std::to_string(message.priority()) + " is not from 1 to 127");
+    if (message.weight() > kMaxWeight)
+        return invalidArgument("weight: " + std::to_string(message.weight()) + " is not from 1 to 1000");
+    if (message.priority() != 0) terms.priority = static_cast<uint8_t>(message.priority());
+    if (message.weight() != 0) terms.weight = static_cast<uint16_t>(message.weight());
+    return terms;
+}
+
+void fill(const mobility::BindingTerms& terms, v1::BindingTerms& message) {
+    message.set_priority(terms.priority);
+    message.set_weight(terms.weight);
+    message.set_draining(terms.draining);
+}
+
 absl::StatusOr<mobility::BindingStatus> statusOf(v1::BindingStatus status) {
     switch (status) {
         case v1::BINDING_ACCEPTED:
@@ -43,6 +61,10 @@ absl::StatusOr<mobility::BindingStatus> statusOf(v1::BindingStatus status) {
             return mobility::BindingStatus::insufficient_resources;
         case v1::BINDING_NOT_HOME_SUBNET:
             return mobility::BindingStatus::not_home_subnet;
+        case v1::BINDING_NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE:
+            return mobility::BindingStatus::not_home_agent_for_this_mobile_node;
+        case v1::BINDING_DUPLICATE_ADDRESS_DETECTION_FAILED:
+            return mobility::BindingStatus::duplicate_address_detection_failed;
         case v1::BINDING_SEQUENCE_OUT_OF_WINDOW:
             return mobility::BindingStatus::sequence_out_of_window;
         case v1::BINDING_GENERATION_STALE:
@@ -56,6 +78,7 @@ absl::StatusOr<mobility::Binding> bindingOf(const v1::Binding& message, Monotoni
     mobility::Binding binding;
     HS_ASSIGN_OR_RETURN(binding.key, keyOf(message.home_address(), message.binding_id()));
     HS_ASSIGN_OR_RETURN(binding.care_of_address, unicastOf("care-of address", message.care_of_address()));
+    HS_ASSIGN_OR_RETURN(binding.terms, termsOf(message.terms()));
     HS_ASSIGN_OR_RETURN(binding.sequence, sixteenBitsOf("sequence", message.sequence()));
     binding.generation = message.generation();
     HS_ASSIGN_OR_RETURN(binding.lifetime_s, lifetimeOf(message.lifetime_s()));
@@ -76,6 +99,7 @@ void fill(const mobility::Binding& binding, const mobility::BindingCounters& cou
     message.set_home_address(binding.key.home_address.toBytes());
     message.set_binding_id(binding.key.binding_id);
     message.set_care_of_address(binding.care_of_address.toBytes());
+    fill(binding.terms, *message.mutable_terms());
     message.set_sequence(binding.sequence);
     message.set_generation(binding.generation);
     message.set_lifetime_s(binding.lifetime_s);
@@ -91,6 +115,7 @@ absl::StatusOr<mobility::BindingUpdate> bindingUpdateOf(const v1::BindingUpdate&
     mobility::BindingUpdate update;
     HS_ASSIGN_OR_RETURN(update.key, keyOf(message.home_address(), message.binding_id()));
     HS_ASSIGN_OR_RETURN(update.care_of_address, unicastOf("care-of address", message.care_of_address()));
+    HS_ASSIGN_OR_RETURN(update.terms, termsOf(message.terms()));
     HS_ASSIGN_OR_RETURN(update.sequence, sixteenBitsOf("sequence", message.sequence()));
     update.generation = message.generation();
     HS_ASSIGN_OR_RETURN(update.lifetime_s, lifetimeOf(message.lifetime_s()));
@@ -102,6 +127,7 @@ v1::BindingUpdate toMessage(const mobility::BindingUpdate& update) {
     message.set_home_address(update.key.home_address.toBytes());
     message.set_binding_id(update.key.binding_id);
     message.set_care_of_address(update.care_of_address.toBytes());
+    fill(update.terms, *message.mutable_terms());
     message.set_sequence(update.sequence);
     message.set_generation(update.generation);
     message.set_lifetime_s(update.lifetime_s);
@@ -148,6 +174,10 @@ absl::StatusOr<mobility::BindingEvent> bindingEventOf(const v1::BindingEvent& me
         case v1::BindingEvent::kSnapshotEnd:
             event.kind = mobility::BindingEvent::Kind::snapshot_end;
             return event;
+        case v1::BindingEvent::kRole:
+            event.kind = mobility::BindingEvent::Kind::role;
+            event.role = {.in_charge = message.role().in_charge(), .term = message.role().term()};
+            return event;
         default:
             return invalidArgument("binding event: empty");
     }
@@ -166,6 +196,10 @@ v1::BindingEvent toMessage(const mobility::BindingEvent& event, const mobility::
             break;
         case mobility::BindingEvent::Kind::snapshot_end:
             message.set_snapshot_end(true);
+            break;
+        case mobility::BindingEvent::Kind::role:
+            message.mutable_role()->set_in_charge(event.role.in_charge);
+            message.mutable_role()->set_term(event.role.term);
             break;
     }
     return message;

@@ -40,6 +40,10 @@ public:
             Finish(toGrpc(withContext(update.status(), "binding update")));
             return;
         }
+        if (home_agent_.postpones(*sender_, *update)) {
+            StartRead(&update_);
+            return;
+        }
         acknowledgement_ = toMessage(home_agent_.update(*sender_, *update));
         StartWrite(&acknowledgement_);
     }

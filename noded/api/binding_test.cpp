@@ -3,6 +3,8 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "homeslice/v1/binding.grpc.pb.h"
 #include "noded/api/binding_convert.h"
 #include "noded/api/binding_service.h"
@@ -10,6 +12,7 @@
 #include "noded/api/channel.h"
 #include "noded/api/server.h"
 #include "noded/api/test_fakes.h"
+#include "noded/mobility/fake_forwarder.h"
 
 namespace homeslice::api {
 namespace {
@@ -98,6 +101,23 @@ TEST_F(BindingTest, WatchersGetASnapshotThenChanges) {
     gateway.seen.change([&] { EXPECT_EQ(gateway.events[2].binding.key.binding_id, 2); });
 }
 
+TEST_F(BindingTest, WatchersHearTheRoleAndTheTerms) {
+    Gateway gateway;
+    const auto transport = transportTo(server_->port(), gateway);
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.events.size() == 1; }));
+    home_agent_.setRole({.in_charge = true, .term = 7});
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.events.size() == 2; }));
+    gateway.seen.change([&] {
+        EXPECT_EQ(gateway.events[1].kind, mobility::BindingEvent::Kind::role);
+        EXPECT_EQ(gateway.events[1].role, (mobility::HomeAgentRole{.in_charge = true, .term = 7}));
+    });
+    mobility::BindingUpdate update = updateOf(3, 1);
+    update.terms = {.priority = 10, .weight = 900, .draining = true};
+    transport->send(update);
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.events.size() == 3; }));
+    gateway.seen.change([&] { EXPECT_EQ(gateway.events[2].binding.terms, update.terms); });
+}
+
 TEST_F(BindingTest, TransportComesBackAfterTheHomeAgent) {
     const uint16_t port = server_->port();
     Gateway gateway;
@@ -156,6 +176,44 @@ TEST_F(BindingTest, WatchersLeaveNothingBehind) {
         EXPECT_EQ(home_agent_.watchers(), 1U);
     }
     EXPECT_TRUE(home_agent_.seen.wait([&] { return home_agent_.watchers() == 0; }));
+}
+
+// A real gateway at a real home agent, and nobody else: registrations are refreshed before they expire, and vanish with
+// their gateway.
+TEST_F(BindingTest, RegistrationsOutliveTheirLifetimeWithoutAController) {
+    mobility::FakeForwarder at_home;
+    mobility::FakeForwarder at_node;
+    const auto home_agent = mobility::HomeAgent::create({}, at_home);
+    home_agent->setHomePrefix(Ipv6Prefix::parse("fd51::/48").value());
+    const auto server = Server::start(
+        {.address = kLoopback},
+        {.manager = manager_, .forwarder = at_home, .home_agent = home_agent.get(), .inspect = [] { return "{}"; }});
+    ASSERT_TRUE(server.ok()) << server.status();
+    constexpr uint32_t kLifetimeSeconds = 2;
+    auto gateway = mobility::AccessGateway::create({.care_of_address = kLoopback, .lifetime_s = kLifetimeSeconds},
+                                                   at_node, bindingTransports());
+    gateway->setHomeAgents({{.address = kLoopback, .api_port = (*server)->port()}});
+    const mobility::BindingKey key{.home_address = Ipv6Address::parse("fd51::1:2").value(), .binding_id = 0};
+    gateway->bind(key, 1);
+    ASSERT_TRUE(gateway->waitRegistered(key, 1, std::chrono::seconds(20)).ok());
+    Gateway watcher;  // of what the home agent says
+    const auto transport = transportTo((*server)->port(), watcher);
+    ASSERT_TRUE(watcher.seen.wait([&] { return watcher.events.size() == 2; }));
+
+    const auto sequence = [&] {
+        const auto bindings = home_agent->list();
+        return bindings.empty() ? 0 : bindings[0].binding.sequence;
+    };
+    const int first = sequence();
+    const auto deadline = Monotonic::now() + std::chrono::seconds(20);
+    while (sequence() < first + 3 && Monotonic::now() < deadline)
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_GE(sequence(), first + 3) << "no refresh";
+    watcher.seen.change([&] { EXPECT_EQ(watcher.events.size(), 2U) << "a refresh is no change"; });
+    gateway.reset();
+    ASSERT_TRUE(watcher.seen.wait([&] { return watcher.events.size() == 3; }));
+    watcher.seen.change([&] { EXPECT_EQ(watcher.events[2].kind, mobility::BindingEvent::Kind::unbound); });
+    EXPECT_TRUE(home_agent->list().empty());
 }
 
 // A service of its own, with a short queue; the watcher reads nothing until it has been given up.

@@ -46,12 +46,15 @@ v1::NodeMessage helloOf(const NodeIdentity& identity) {
     return message;
 }
 
-v1::NodeMessage statusOf(const sliver::Manager& manager) {
+v1::NodeMessage statusOf(const sliver::Manager& manager, mobility::AccessGateway& gateway) {
     v1::NodeMessage message;
     v1::NodeStatus& status = *message.mutable_status();
     // Before the reports: they may then be newer than the revision says, never older.
     status.set_desired_revision(manager.desiredRevision());
     for (const sliver::SliverReport& report : manager.reports()) *status.add_slivers() = toMessage(report);
+    const mobility::AccessGateway::Refusals refusals = gateway.refusals();
+    status.set_bindings_refused(refusals.count);
+    status.set_binding_refusal(refusals.last);
     return message;
 }
 
@@ -126,7 +129,7 @@ private:
         while (!broken_ && !stop_.isSet()) {
             const uint64_t seen = dependencies_.changes.count();
             const auto begin = Monotonic::now();
-            if (!stream.Write(statusOf(dependencies_.manager))) return;
+            if (!stream.Write(statusOf(dependencies_.manager, dependencies_.gateway))) return;
             const auto end = Monotonic::now();
             told = std::max(told, begin) + std::max<Monotonic::duration>(kInterval, kPace * (end - begin));
             told = std::min<Monotonic::time_point>(told, end + kBurst + kLongestRest);

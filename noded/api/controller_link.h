@@ -10,6 +10,7 @@
 #include "base/ipv6.h"
 #include "noded/api/change_signal.h"
 #include "noded/api/network_settings.h"
+#include "noded/mobility/access_gateway.h"
 #include "noded/sliver/manager.h"
 
 namespace homeslice::api {
@@ -37,6 +38,7 @@ public:
     struct Dependencies {
         sliver::Manager& manager;
         NetworkSettings& network;
+        mobility::AccessGateway& gateway;
         ChangeSignal& changes;  // raised when a report may have changed
     };
     static std::unique_ptr<ControllerLink> start(const Config& config, const Dependencies& dependencies);

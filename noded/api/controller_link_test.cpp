@@ -87,16 +87,17 @@ protected:
     }
     void startLink() { startLink("unix:" + socket_); }
     void startLink(const std::string& controller) {
-        link_ = ControllerLink::start({.controller = controller,
-                                       .identity = {.name = "node1",
-                                                    .care_of_address = Ipv6Address::parse("fd00::1").value(),
-                                                    .api_port = 7401,
-                                                    .version = "1",
-                                                    .cpus = 2,
-                                                    .memory_bytes = 1,
-                                                    .kernel = "k",
-                                                    .boot_id = "b"}},
-                                      {.manager = manager_, .network = network_, .changes = changes_});
+        link_ =
+            ControllerLink::start({.controller = controller,
+                                   .identity = {.name = "node1",
+                                                .care_of_address = Ipv6Address::parse("fd00::1").value(),
+                                                .api_port = 7401,
+                                                .version = "1",
+                                                .cpus = 2,
+                                                .memory_bytes = 1,
+                                                .kernel = "k",
+                                                .boot_id = "b"}},
+                                  {.manager = manager_, .network = network_, .gateway = gateway_, .changes = changes_});
     }
     // The controller hears a status for which `holds` is true.
     template <typename F>

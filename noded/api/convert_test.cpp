@@ -142,6 +142,7 @@ TEST(Convert, BindingUpdatesThereAndBack) {
     const mobility::BindingUpdate update{
         .key = {.home_address = Ipv6Address::parse("fd51::1").value(), .binding_id = 3},
         .care_of_address = Ipv6Address::parse("fd00::1").value(),
+        .terms = {.priority = 1, .weight = 1000, .draining = true},
         .sequence = 65535,
         .generation = 5,
         .lifetime_s = 40};
@@ -149,6 +150,7 @@ TEST(Convert, BindingUpdatesThereAndBack) {
     ASSERT_TRUE(back.ok()) << back.status();
     EXPECT_EQ(back->key, update.key);
     EXPECT_EQ(back->sequence, 65535);
+    EXPECT_EQ(back->terms, update.terms);
 
     v1::BindingUpdate message = toMessage(update);
     message.set_sequence(65536);
@@ -162,6 +164,14 @@ TEST(Convert, BindingUpdatesThereAndBack) {
     message = toMessage(update);
     message.set_care_of_address("x");
     EXPECT_FALSE(bindingUpdateOf(message).ok());
+    message = toMessage(update);
+    message.mutable_terms()->set_priority(128);
+    EXPECT_FALSE(bindingUpdateOf(message).ok());
+    message = toMessage(update);
+    message.mutable_terms()->set_weight(1001);
+    EXPECT_FALSE(bindingUpdateOf(message).ok());
+    message.clear_terms();
+    EXPECT_EQ(bindingUpdateOf(message)->terms, mobility::BindingTerms{}) << "what is not said is the default";
 }
 
 TEST(Convert, BindingEvents) {

@@ -2,6 +2,8 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+
 #include "base/status.h"
 #include "noded/api/convert.h"
 
@@ -33,6 +35,12 @@ absl::StatusOr<NetworkPicture> parsePicture(const std::string& json) {
     if (!status.ok()) return dataLoss("stored network picture: " + status.ToString());
     HS_ASSIGN_OR_RETURN_CTX(NetworkPicture picture, networkPictureOf(message), "stored network picture");
     return picture;
+}
+
+std::vector<Ipv6Address> addressesOf(const std::vector<mobility::HomeAgentAddress>& home_agents) {
+    std::vector<Ipv6Address> result;
+    for (const mobility::HomeAgentAddress& home_agent : home_agents) result.push_back(home_agent.address);
+    return result;
 }
 
 }  // namespace
@@ -87,17 +95,20 @@ absl::Status NetworkSettings::apply() {
     }
     if (parts_.home_agent != nullptr) {
         parts_.home_agent->setHomePrefix(picture.home_prefix);
+        if (parts_.duty != nullptr) parts_.duty->setMembers(picture.home_prefix, addressesOf(picture.home_agents));
     } else {
         parts_.gateway.setHomeAgents(picture.home_agents);
     }
     return absl::OkStatus();
 }
 
-// Unset on the home agent itself; none while no home agent is known.
+// Unset on the home agent itself; none while no home agent is known. Of several the gateway knows best.
 std::optional<Ipv6Address> NetworkSettings::homeAgentForForwarder() const {
     if (parts_.home_agent != nullptr) return Ipv6Address();
     if (picture_->home_agents.empty()) return std::nullopt;
-    return picture_->home_agents.front().address;
+    const std::vector<Ipv6Address> known = addressesOf(picture_->home_agents);
+    const std::optional<Ipv6Address> chosen = parts_.gateway.homeAgent();
+    return chosen && std::find(known.begin(), known.end(), *chosen) != known.end() ? *chosen : known.front();
 }
 
 absl::Status NetworkSettings::save() {

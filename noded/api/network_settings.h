@@ -11,6 +11,7 @@
 #include "noded/mobility/access_gateway.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
+#include "noded/mobility/home_agent_duty.h"
 #include "noded/store/key_value_store.h"
 
 namespace homeslice::api {
@@ -23,6 +24,7 @@ public:
         mobility::AccessGateway& gateway;
         mobility::HomeAgent* home_agent;
         store::KeyValueStore& store;
+        mobility::HomeAgentDuty* duty = nullptr;  // of a home agent
     };
     explicit NetworkSettings(const Parts& parts) : parts_(parts) {}
 

@@ -154,6 +154,11 @@ absl::Status FakeForwarder::setHomePrefix(const Ipv6Prefix& home_prefix, const I
     return result;
 }
 
+absl::Status FakeForwarder::setHomeAgent(const Ipv6Address& agent) {
+    seen.change([&] { home_agent = agent; });
+    return absl::OkStatus();
+}
+
 absl::Status FakeForwarder::setTrustedPeers(const std::vector<Ipv6Address>& trusted) {
     seen.change([&] { peers = trusted; });
     return absl::OkStatus();
@@ -176,6 +181,13 @@ void FakeHomeAgent::setHomePrefix(const Ipv6Prefix& home_prefix) {
     seen.change([&] { prefix = home_prefix; });
 }
 
+void FakeHomeAgent::setRole(const mobility::HomeAgentRole& role) {
+    const std::lock_guard lock(watch_mutex_);
+    for (const auto& [id, watcher] : watchers_) {
+        watcher({.kind = mobility::BindingEvent::Kind::role, .binding = {}, .role = role});
+    }
+}
+
 mobility::BindingAcknowledgement FakeHomeAgent::update(const Ipv6Address& sender,
                                                        const mobility::BindingUpdate& update) {
     seen.change([&] {
@@ -184,6 +196,7 @@ mobility::BindingAcknowledgement FakeHomeAgent::update(const Ipv6Address& sender
     });
     mobility::Binding binding{.key = update.key,
                               .care_of_address = update.care_of_address,
+                              .terms = update.terms,
                               .sequence = update.sequence,
                               .generation = update.generation,
                               .lifetime_s = update.lifetime_s,

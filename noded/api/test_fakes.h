@@ -72,6 +72,8 @@ public:
     absl::Status setCareOf(const Ipv6Address& home_address, const mobility::CareOfSet& care_of) override;
     absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() override { return std::vector<Ipv6Address>(); }
     absl::Status setHomePrefix(const Ipv6Prefix& home_prefix, const Ipv6Address& agent) override;
+    absl::Status setHomeAgent(const Ipv6Address& agent) override;
+    absl::Status announceHomePrefix(bool /*announce*/) override { return absl::OkStatus(); }
     absl::Status setTrustedPeers(const std::vector<Ipv6Address>& trusted) override;
     absl::Status guard(const Ipv6Address& address) override;
     absl::StatusOr<mobility::ForwarderCounters> counters() override { return mobility::ForwarderCounters{}; }
@@ -88,9 +90,12 @@ public:
 class FakeGateway final : public mobility::AccessGateway {
 public:
     void setHomeAgents(const std::vector<mobility::HomeAgentAddress>& agents) override;
-    void bind(const mobility::BindingKey& /*key*/, uint64_t /*generation*/) override {}
+    void bind(const mobility::BindingKey& /*key*/, uint64_t /*generation*/,
+              const mobility::BindingTerms& /*terms*/) override {}
     void unbind(const mobility::BindingKey& /*key*/) override {}
     std::vector<Registration> registrations() override { return {}; }
+    std::optional<Ipv6Address> homeAgent() override { return std::nullopt; }
+    Refusals refusals() override { return {}; }
     absl::Status waitRegistered(const mobility::BindingKey& /*key*/, uint64_t /*generation*/,
                                 std::chrono::milliseconds /*timeout*/) override {
         return absl::OkStatus();
@@ -104,6 +109,7 @@ public:
 class FakeHomeAgent final : public mobility::HomeAgent {
 public:
     void setHomePrefix(const Ipv6Prefix& home_prefix) override;
+    void setRole(const mobility::HomeAgentRole& role) override;
     mobility::BindingAcknowledgement update(const Ipv6Address& sender, const mobility::BindingUpdate& update) override;
     std::vector<CachedBinding> list() override { return {}; }
     uint64_t watch(Watcher watcher) override;

@@ -25,18 +25,28 @@ public:
     ~RegisteringGateway() override;
 
     void setHomeAgents(const std::vector<HomeAgentAddress>& home_agents) override;
-    void bind(const BindingKey& key, uint64_t generation) override;
+    void bind(const BindingKey& key, uint64_t generation, const BindingTerms& terms) override;
     void unbind(const BindingKey& key) override;
     std::vector<Registration> registrations() override;
+    std::optional<Ipv6Address> homeAgent() override {
+        const std::lock_guard lock(mutex_);
+        return told_home_agent_;
+    }
+    Refusals refusals() override {
+        const std::lock_guard lock(mutex_);
+        return refusals_;
+    }
     absl::Status waitRegistered(const BindingKey& key, uint64_t generation, std::chrono::milliseconds timeout) override;
 
 private:
     struct Session {
         std::unique_ptr<BindingTransport> transport;  // null until the factory returned
         CareOfView view;
+        HomeAgentRole role;
     };
     struct Entry {
         uint64_t generation = 0;
+        BindingTerms terms;
         bool leaving = false;
         Monotonic::time_point leave_by;  // by then the home agents' bindings have expired anyhow
         std::map<HomeAgentAddress, BindingExchange> exchanges;
@@ -46,8 +56,11 @@ private:
     void removeHomeAgent(const HomeAgentAddress& home_agent);
     void connected(const HomeAgentAddress& home_agent);
     void acknowledged(const HomeAgentAddress& home_agent, const BindingAcknowledgement& acknowledgement);
+    void noteRefusal(const HomeAgentAddress& home_agent, const BindingAcknowledgement& acknowledgement,
+                     uint64_t generation);
     void watching(const HomeAgentAddress& home_agent);
     void heard(const HomeAgentAddress& home_agent, const BindingEvent& event);
+    void hear(const HomeAgentAddress& home_agent, const BindingEvent& event);
 
     void sendUntilStopped();
     Monotonic::time_point sendDue(Monotonic::time_point now);
@@ -55,6 +68,7 @@ private:
     static bool hasLeft(const Entry& entry, Monotonic::time_point now);
     std::optional<absl::Status> outcomeOf(const BindingKey& key, uint64_t generation);
 
+    void chooseHomeAgent();
     void optimize(const Ipv6Address& home_address);
     void dropLeftovers();
 
@@ -69,6 +83,9 @@ private:
     std::map<HomeAgentAddress, Session> sessions_;
     std::map<BindingKey, Entry> entries_;
     std::map<Ipv6Address, CareOfSet> optimized_;  // what the forwarder was told
+    Refusals refusals_;
+    std::optional<HomeAgentAddress> in_charge_;   // says so of itself
+    std::optional<Ipv6Address> told_home_agent_;  // the forwarder was
     bool stopping_ = false;
     std::thread sender_;
 };
@@ -101,6 +118,7 @@ void RegisteringGateway::addHomeAgent(const HomeAgentAddress& home_agent) {
     {
         const std::lock_guard lock(mutex_);
         sessions_.try_emplace(home_agent);
+        chooseHomeAgent();
     }
     // Without the lock: the transport may call back before it is returned.
     auto transport =
@@ -130,6 +148,7 @@ void RegisteringGateway::removeHomeAgent(const HomeAgentAddress& home_agent) {
     const auto session = sessions_.extract(home_agent);
     for (auto& [key, entry] : entries_) entry.exchanges.erase(home_agent);
     if (stopping_) return;
+    chooseHomeAgent();
     std::set<Ipv6Address> concerned;
     for (const auto& [key, binding] : session.mapped().view.bindings()) concerned.insert(key.home_address);
     for (const Ipv6Address& home_address : concerned) optimize(home_address);
@@ -155,34 +174,60 @@ void RegisteringGateway::acknowledged(const HomeAgentAddress& home_agent,
         const auto exchange = entry->second.exchanges.find(home_agent);
         if (exchange == entry->second.exchanges.end()) return;
         if (!exchange->second.acknowledged(acknowledgement, Monotonic::now())) return;
-        // A sequence number is only asked for again.
-        if (acknowledgement.status != BindingStatus::accepted &&
-            acknowledgement.status != BindingStatus::sequence_out_of_window)
-            logWarning("{} refuses the binding of {} (id {}, generation {}): status {}", home_agent.address.toString(),
-                       acknowledgement.key.home_address.toString(), acknowledgement.key.binding_id,
-                       entry->second.generation, static_cast<int>(acknowledgement.status));
+        noteRefusal(home_agent, acknowledgement, entry->second.generation);
     }
     changed_.notify_all();
     wake_.notify_all();
 }
 
+// With the lock held.
+void RegisteringGateway::noteRefusal(const HomeAgentAddress& home_agent, const BindingAcknowledgement& acknowledgement,
+                                     uint64_t generation) {
+    const BindingStatus status = acknowledgement.status;
+    if (status == BindingStatus::accepted || status == BindingStatus::sequence_out_of_window) return;
+    ++refusals_.count;
+    refusals_.last = home_agent.address.toString() + " refuses the binding of " +
+                     acknowledgement.key.home_address.toString() + " (id " +
+                     std::to_string(acknowledgement.key.binding_id) + ", generation " + std::to_string(generation) +
+                     "): " + nameOf(status);
+    if (status == BindingStatus::generation_stale)
+        refusals_.last += ", generation " + std::to_string(acknowledgement.generation) + " is bound";
+    logWarning("{}", refusals_.last);
+}
+
 void RegisteringGateway::watching(const HomeAgentAddress& home_agent) {
     const std::lock_guard lock(mutex_);
     sessions_[home_agent].view.beginSnapshot();
+    sessions_[home_agent].role = {};  // of a life that may be over
 }
 
 void RegisteringGateway::heard(const HomeAgentAddress& home_agent, const BindingEvent& event) {
-    const std::lock_guard lock(mutex_);
-    for (const Ipv6Address& home_address : sessions_[home_agent].view.apply(event)) optimize(home_address);
+    {
+        const std::lock_guard lock(mutex_);
+        hear(home_agent, event);
+    }
+    changed_.notify_all();
+}
+
+// With the lock held.
+void RegisteringGateway::hear(const HomeAgentAddress& home_agent, const BindingEvent& event) {
+    Session& session = sessions_[home_agent];
+    if (event.kind == BindingEvent::Kind::role) {
+        session.role = event.role;
+        chooseHomeAgent();
+        return;
+    }
+    for (const Ipv6Address& home_address : session.view.apply(event)) optimize(home_address);
     if (event.kind == BindingEvent::Kind::snapshot_end) dropLeftovers();
 }
 
-void RegisteringGateway::bind(const BindingKey& key, uint64_t generation) {
+void RegisteringGateway::bind(const BindingKey& key, uint64_t generation, const BindingTerms& terms) {
     {
         const std::lock_guard lock(mutex_);
         Entry& entry = entries_[key];
-        if (!entry.leaving && generation <= entry.generation) return;
+        if (!entry.leaving && generation <= entry.generation && terms == entry.terms) return;
         entry.generation = std::max(generation, entry.generation);
+        entry.terms = terms;
         entry.leaving = false;
         for (const auto& [home_agent, session] : sessions_) entry.exchanges[home_agent].restart(Monotonic::now());
         optimize(key.home_address);
@@ -241,8 +286,11 @@ void RegisteringGateway::sendUpdate(const BindingKey& key, Entry& entry, const H
     const uint16_t sequence = exchange.sent(Monotonic::now());
     const auto session = sessions_.find(home_agent);
     if (session == sessions_.end() || !session->second.transport) return;
+    BindingTerms terms = entry.terms;
+    terms.priority = config_.priority;
     session->second.transport->send({.key = key,
                                      .care_of_address = config_.care_of_address,
+                                     .terms = terms,
                                      .sequence = sequence,
                                      .generation = entry.generation,
                                      .lifetime_s = entry.leaving ? 0 : config_.lifetime_s});
@@ -283,7 +331,8 @@ std::optional<absl::Status> RegisteringGateway::outcomeOf(const BindingKey& key,
     size_t prohibited = 0;
     for (const auto& [home_agent, exchange] : entry.exchanges) {
         if (!exchange.answered()) continue;
-        if (exchange.status() == BindingStatus::accepted && exchange.isRegistered(Monotonic::now()))
+        const bool decides = !in_charge_ || in_charge_ == home_agent;
+        if (decides && exchange.status() == BindingStatus::accepted && exchange.isRegistered(Monotonic::now()))
             return absl::OkStatus();
         if (exchange.status() == BindingStatus::generation_stale) ++stale;
         if (exchange.status() == BindingStatus::administratively_prohibited) ++prohibited;
@@ -302,9 +351,28 @@ absl::Status RegisteringGateway::waitRegistered(const BindingKey& key, uint64_t 
     std::string message = "no home agent has acknowledged " + key.home_address.toString();
     for (const auto& [home_agent, exchange] : entries_.at(key).exchanges)
         if (exchange.answered() && exchange.status() != BindingStatus::accepted)
-            message += "; " + home_agent.address.toString() + " refused it with status " +
-                       std::to_string(static_cast<int>(exchange.status()));
+            message += "; " + home_agent.address.toString() + " refused it: " + nameOf(exchange.status());
     return deadlineExceeded(message);
+}
+
+// The higher term counts; who is gone without a successor keeps what it had. With the lock held.
+void RegisteringGateway::chooseHomeAgent() {
+    uint64_t term = 0;
+    if (in_charge_ && !sessions_.contains(*in_charge_)) in_charge_.reset();
+    for (const auto& [home_agent, session] : sessions_) {
+        if (!session.role.in_charge || session.role.term <= term) continue;
+        term = session.role.term;
+        in_charge_ = home_agent;
+    }
+    if (!in_charge_ && sessions_.empty()) return;
+    const Ipv6Address chosen = in_charge_ ? in_charge_->address : sessions_.begin()->first.address;
+    if (told_home_agent_ == chosen) return;
+    if (const absl::Status status = forwarder_.setHomeAgent(chosen); !status.ok()) {
+        logWarning("home agent {}: {}", chosen.toString(), messageOf(status));
+        return;
+    }
+    logInfo("home agent {} has what has no direct path", chosen.toString());
+    told_home_agent_ = chosen;
 }
 
 // Tells the forwarder where to send packets for `home_address`: to the nodes that serve it, this one left out. What is
@@ -312,13 +380,13 @@ absl::Status RegisteringGateway::waitRegistered(const BindingKey& key, uint64_t 
 void RegisteringGateway::optimize(const Ipv6Address& home_address) {
     std::vector<const CareOfView*> views;
     for (const auto& [home_agent, session] : sessions_) views.push_back(&session.view);
-    CareOfSet wanted;
+    std::vector<Binding> elsewhere;
     for (const Binding& binding : mergedBindings(views, home_address)) {
         const auto local = entries_.find(binding.key);
         const bool is_local = local != entries_.end() && !local->second.leaving;
-        if (!is_local && binding.care_of_address != config_.care_of_address)
-            wanted.members.push_back(memberOf(binding));
+        if (!is_local && binding.care_of_address != config_.care_of_address) elsewhere.push_back(binding);
     }
+    CareOfSet wanted = careOfAddresses(elsewhere);
     const auto told = optimized_.find(home_address);
     if (told == optimized_.end() ? wanted.members.empty() : told->second == wanted) return;
     if (const absl::Status status = forwarder_.setCareOf(home_address, wanted); !status.ok()) {

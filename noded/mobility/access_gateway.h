@@ -44,16 +44,23 @@ public:
     struct Config {
         Ipv6Address care_of_address;
         uint32_t lifetime_s = 40;  // asked for
+        uint8_t priority = 64;     // of the care-of address, see BindingTerms
     };
     // `forwarder` outlives the gateway.
     static std::unique_ptr<AccessGateway> create(const Config& config, Forwarder& forwarder, TransportFactory factory);
     virtual ~AccessGateway() = default;
 
+    // Of several the one in charge (as they say themselves; the first until one does) gets what slivers send to home
+    // addresses that have no direct path, and decides in waitRegistered().
     virtual void setHomeAgents(const std::vector<HomeAgentAddress>& home_agents) = 0;
 
+    // The one that the forwarder was told; nothing before the first.
+    virtual std::optional<Ipv6Address> homeAgent() = 0;
+
     // Registers a home address of a local sliver (call for its own address with binding id 0, and for the slice's with
-    // the sliver's index), and keeps it registered. A higher generation replaces. Returns at once.
-    virtual void bind(const BindingKey& key, uint64_t generation) = 0;
+    // the sliver's index), and keeps it registered. A higher generation replaces, other terms are told to the home
+    // agents; their priority is the node's. Returns at once.
+    virtual void bind(const BindingKey& key, uint64_t generation, const BindingTerms& terms = {}) = 0;
     // Deregisters. Returns at once.
     virtual void unbind(const BindingKey& key) = 0;
 
@@ -64,10 +71,18 @@ public:
         BindingStatus status = BindingStatus::accepted;  // of the last acknowledgement
     };
     virtual std::vector<Registration> registrations() = 0;
-    // Waits until `key` is acknowledged with `generation` (or a higher one) by one home agent: OK. ABORTED when all
-    // refuse it as stale, PERMISSION_DENIED when they refuse the care-of address; NOT_FOUND when it is not bound here
-    // (any more); DEADLINE_EXCEEDED after `timeout`, with the last refusal that may yet pass (no room, no home prefix
-    // known) if any.
+
+    struct Refusals {
+        uint64_t count = 0;
+        std::string last;  // one line: who refused what, and why
+    };
+    // Since this gateway began. A sequence number that is only asked for again is none.
+    virtual Refusals refusals() = 0;
+
+    // Waits until `key` is acknowledged with `generation` (or a higher one) by the home agent in charge, or by any
+    // while none is known to be: OK. ABORTED when all refuse it as stale, PERMISSION_DENIED when they refuse the
+    // care-of address; NOT_FOUND when it is not bound here (any more); DEADLINE_EXCEEDED after `timeout`, with the last
+    // refusal that may yet pass (no room, no home prefix known) if any.
     virtual absl::Status waitRegistered(const BindingKey& key, uint64_t generation,
                                         std::chrono::milliseconds timeout) = 0;
 };

@@ -16,6 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 const Ipv6Address kNode = *Ipv6Address::parse("fd00:51ce::1");
@@ -50,6 +51,9 @@ struct Wire {
                                 .refresh_s = refresh_s,
                                 .generation = update.generation});
     }
+    void tellRole(const HomeAgentRole& role) {
+        callbacks.event({.kind = BindingEvent::Kind::role, .binding = {}, .role = role});
+    }
     void tell(BindingEvent::Kind kind, const BindingKey& key, const Ipv6Address& care_of) {
         BindingEvent event{.kind = kind, .binding = {}};
         event.binding.key = key;
@@ -77,7 +81,7 @@ class AccessGatewayTest : public ::testing::Test {
 protected:
     void SetUp() override {
         gateway_ =
-            AccessGateway::create({.care_of_address = kNode, .lifetime_s = 40}, forwarder_,
+            AccessGateway::create({.care_of_address = kNode, .lifetime_s = 40, .priority = 10}, forwarder_,
                                   [this](const HomeAgentAddress& address, BindingTransport::Callbacks callbacks) {
                                       Wire& wire = wires_[address];
                                       wire.callbacks = std::move(callbacks);
@@ -115,6 +119,17 @@ TEST_F(AccessGatewayTest, RetransmitsAndRefreshes) {
     EXPECT_EQ(wire().waitForUpdate(3).sequence, first.sequence + 2);
 }
 
+TEST_F(AccessGatewayTest, OtherTermsAreToldAtOnce) {
+    gateway_->bind(kKey, 1);
+    wire().answer(wire().waitForUpdate(1), BindingStatus::accepted);
+    gateway_->bind(kKey, 1, {.weight = 5, .draining = true});
+    const BindingUpdate update = wire().waitForUpdate(2);
+    EXPECT_EQ(update.terms, (BindingTerms{.priority = 10, .weight = 5, .draining = true}));
+    EXPECT_EQ(update.generation, 1u);
+    gateway_->bind(kKey, 1, {.weight = 5, .draining = true});
+    EXPECT_EQ(wire().count(), 2u);
+}
+
 TEST_F(AccessGatewayTest, FreshConnectionSendsAllAgain) {
     gateway_->bind(kKey, 1);
     gateway_->bind({.home_address = kSlice, .binding_id = 1}, 1);
@@ -129,6 +144,8 @@ TEST_F(AccessGatewayTest, StaleGenerationEndsTheMatterUntilAHigherOne) {
     gateway_->bind(kKey, 1);
     wire().answer(wire().waitForUpdate(1), BindingStatus::generation_stale);
     EXPECT_EQ(gateway_->waitRegistered(kKey, 1, seconds(10)).code(), absl::StatusCode::kAborted);
+    EXPECT_EQ(gateway_->refusals().count, 1u);
+    EXPECT_THAT(gateway_->refusals().last, HasSubstr("Generation stale"));
     wire().callbacks.connected();
     gateway_->bind(kKey, 1);
     gateway_->bind(kKey, 5);
@@ -164,6 +181,23 @@ TEST_F(AccessGatewayTest, OneOfTwoHomeAgentsIsEnough) {
     EXPECT_TRUE(gateway_->waitRegistered(kKey, 1, seconds(10)).ok());
     gateway_->setHomeAgents({kAgent});
     EXPECT_EQ(gateway_->waitRegistered(kKey, 1, milliseconds(1)).code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(AccessGatewayTest, TheHomeAgentInChargeGetsPacketsAndDecides) {
+    gateway_->setHomeAgents({kAgent, kSecond});
+    EXPECT_EQ(forwarder_.homeAgent(), kAgent.address) << "none has said anything yet";
+    wires_[kAgent].tellRole({.in_charge = true, .term = 1});
+    wires_[kSecond].tellRole({.in_charge = false, .term = 1});
+    gateway_->bind(kKey, 1);
+    wires_[kSecond].answer(wires_[kSecond].waitForUpdate(1), BindingStatus::accepted);
+    EXPECT_EQ(gateway_->waitRegistered(kKey, 1, milliseconds(1)).code(), absl::StatusCode::kDeadlineExceeded);
+    // The first one has died without a word; the second has the higher term.
+    wires_[kSecond].tellRole({.in_charge = true, .term = 2});
+    EXPECT_EQ(forwarder_.homeAgent(), kSecond.address);
+    EXPECT_EQ(gateway_->homeAgent(), kSecond.address);
+    EXPECT_TRUE(gateway_->waitRegistered(kKey, 1, seconds(10)).ok());
+    gateway_->setHomeAgents({kAgent});
+    EXPECT_EQ(forwarder_.homeAgent(), kAgent.address);
 }
 
 TEST_F(AccessGatewayTest, RouteOptimizationFollowsEventsButForLocalSlivers) {

@@ -20,24 +20,39 @@ struct BindingKey {
     auto operator<=>(const BindingKey&) const = default;
 };
 
+// How a registration wants its care-of address to be used beside the others of its home address.
+struct BindingTerms {
+    uint8_t priority = 64;  // BID-PRI (RFC 6089 5.1.1), 1 to 127: only the lowest that is there gets new flows
+    uint16_t weight = kDefaultWeight;  // 1 to kMaxWeight: its share among those of one priority
+    bool draining = false;             // keeps its flows, gets no new ones
+
+    bool operator==(const BindingTerms&) const = default;
+};
+
 struct BindingUpdate {
     BindingKey key;
     Ipv6Address care_of_address;
+    BindingTerms terms{};
     uint16_t sequence = 0;
     uint64_t generation = 0;
     uint32_t lifetime_s = 0;  // 0 deregisters
 };
 
-// RFC 6275 6.1.8: below 128 accepted. 160 is our own.
+// RFC 6275 6.1.8: below 128 accepted. The last is our own, from the end of the space that IANA has left unassigned.
 enum class BindingStatus : uint8_t {
     accepted = 0,
     reason_unspecified = 128,
     administratively_prohibited = 129,
     insufficient_resources = 130,
     not_home_subnet = 132,
+    not_home_agent_for_this_mobile_node = 133,
+    duplicate_address_detection_failed = 134,
     sequence_out_of_window = 135,
-    generation_stale = 160,
+    generation_stale = 240,
 };
+
+// As the RFC names it, for people.
+const char* nameOf(BindingStatus status);
 
 struct BindingAcknowledgement {
     BindingKey key;
@@ -51,6 +66,7 @@ struct BindingAcknowledgement {
 struct Binding {
     BindingKey key;
     Ipv6Address care_of_address;
+    BindingTerms terms{};
     uint16_t sequence = 0;
     uint64_t generation = 0;
     uint32_t lifetime_s = 0;
@@ -58,13 +74,22 @@ struct Binding {
     Utc::time_point registered;
 };
 
-constexpr CareOf memberOf(const Binding& binding) {
-    return {.address = binding.care_of_address, .binding_id = binding.key.binding_id};
-}
+// The care-of addresses of one home address: those of the lowest priority that has an active one get the new flows, the
+// others only keep what they have.
+CareOfSet careOfAddresses(const std::vector<Binding>& bindings);
+
+// Whether a home agent is in charge of its prefix, as it says itself; see election.h.
+struct HomeAgentRole {
+    bool in_charge = false;
+    uint64_t term = 0;  // of the one in charge, or the newest that was heard of
+
+    bool operator==(const HomeAgentRole&) const = default;
+};
 
 struct BindingEvent {
-    enum class Kind { bound, unbound, snapshot_end } kind = Kind::bound;
+    enum class Kind { bound, unbound, snapshot_end, role } kind = Kind::bound;
     Binding binding;  // with unbound only `key` counts
+    HomeAgentRole role{};
 };
 
 // True when `next` comes after `last` modulo 2^16 (RFC 6275 9.5.1).

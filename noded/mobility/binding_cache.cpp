@@ -44,20 +44,22 @@ BindingCache::Outcome BindingCache::apply(const BindingUpdate& update, Monotonic
     const uint32_t granted = std::min(update.lifetime_s, limits_.max_lifetime_s);
     const Binding before = known ? found->second.binding : Binding{};
     Entry& entry = known ? found->second : entries_[update.key];
-    const bool stays = before.lifetime_s != 0 && granted != 0 && before.care_of_address == update.care_of_address;
+    const bool stays_there = before.lifetime_s != 0 && granted != 0 && before.care_of_address == update.care_of_address;
     entry.binding = {.key = update.key,
                      .care_of_address = update.care_of_address,
+                     .terms = update.terms,
                      .sequence = update.sequence,
                      .generation = update.generation,
                      .lifetime_s = granted,
                      .expires = now + (granted == 0 ? limits_.memory : std::chrono::seconds(granted)),
-                     .registered = stays ? before.registered : utc_now};
+                     .registered = stays_there ? before.registered : utc_now};
     // An earlier end than the one waited for needs a deadline of its own.
     if (!known || entry.binding.expires < entry.deadline) schedule(entry);
 
     auto accepted = acknowledge(update, BindingStatus::accepted);
     accepted.lifetime_s = granted;
     accepted.refresh_s = granted == 0 ? 0 : std::max(granted / 2, 1U);
+    const bool stays = stays_there && before.terms == update.terms;
     const bool changed = !stays && (before.lifetime_s != 0 || granted != 0);
     return {.acknowledgement = accepted,
             .changed = changed || before.generation != update.generation,
@@ -106,11 +108,11 @@ std::optional<Monotonic::time_point> BindingCache::nextExpiry() const {
 }
 
 CareOfSet BindingCache::careOf(const Ipv6Address& home_address) const {
-    CareOfSet result;
+    std::vector<Binding> bound;
     for (auto entry = entries_.lower_bound({.home_address = home_address, .binding_id = 0});
          entry != entries_.end() && entry->first.home_address == home_address; ++entry)
-        if (entry->second.binding.lifetime_s != 0) result.members.push_back(memberOf(entry->second.binding));
-    return result;
+        if (entry->second.binding.lifetime_s != 0) bound.push_back(entry->second.binding);
+    return careOfAddresses(bound);
 }
 
 std::vector<Binding> BindingCache::list() const {

@@ -25,7 +25,7 @@ public:
 
     struct Outcome {
         BindingAcknowledgement acknowledgement;
-        bool changed = false;  // bound anew, elsewhere or by another generation, or given up; not: refreshed
+        bool changed = false;  // bound anew, elsewhere, on other terms or by another generation, or given up
         Binding binding;       // as it is now, when accepted; lifetime 0: given up
     };
     Outcome apply(const BindingUpdate& update, Monotonic::time_point now, Utc::time_point utc_now);

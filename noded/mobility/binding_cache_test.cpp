@@ -105,6 +105,38 @@ TEST_F(BindingCacheTest, SeveralCareOfAddressesOfOneHomeAddress) {
     EXPECT_THAT(addressesOf(cache_.careOf(kHome)), ElementsAre(kNode2, kNode2));
 }
 
+TEST_F(BindingCacheTest, OtherTermsAreAChangeButNoNewRegistration) {
+    const auto first = apply(updateOf(kNode1, 1, 1));
+    BindingUpdate drain = updateOf(kNode1, 2, 1);
+    drain.terms.draining = true;
+    const auto outcome = apply(drain);
+    EXPECT_TRUE(outcome.changed);
+    EXPECT_TRUE(outcome.binding.terms.draining);
+    EXPECT_EQ(outcome.binding.registered, first.binding.registered);
+    drain.sequence = 3;
+    EXPECT_FALSE(apply(drain).changed);
+}
+
+TEST_F(BindingCacheTest, NewFlowsGoToTheLowestPriorityThatIsThere) {
+    BindingUpdate preferred = updateOf(kNode1, 1, 1, 40, 1);
+    preferred.terms = {.priority = 10, .weight = 3};
+    BindingUpdate reserve = updateOf(kNode2, 1, 1, 40, 2);
+    reserve.terms.priority = 20;
+    apply(reserve);
+    CareOf first{.address = kNode1, .binding_id = 1, .weight = 3};
+    CareOf second{.address = kNode2, .binding_id = 2};
+    EXPECT_THAT(cache_.careOf(kHome).members, ElementsAre(second));
+    apply(preferred);
+    second.draining = true;
+    EXPECT_THAT(cache_.careOf(kHome).members, ElementsAre(first, second));
+    preferred.sequence = 2;
+    preferred.terms.draining = true;
+    apply(preferred);
+    first.draining = true;
+    second.draining = false;
+    EXPECT_THAT(cache_.careOf(kHome).members, ElementsAre(first, second));
+}
+
 TEST_F(BindingCacheTest, IsBounded) {
     for (uint16_t id = 0; id < 3; ++id) EXPECT_EQ(statusOf(updateOf(kNode1, 1, 1, 40, id)), BindingStatus::accepted);
     EXPECT_EQ(statusOf(updateOf(kNode1, 1, 1, 40, 3)), BindingStatus::insufficient_resources);

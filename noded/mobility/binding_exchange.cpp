@@ -5,14 +5,17 @@
 namespace homeslice::mobility {
 namespace {
 
-constexpr std::chrono::seconds kFirstBackoff{1};
-constexpr std::chrono::seconds kLastBackoff{32};
+// INITIAL_DAD_TIMER, INITIAL_BINDACK_TIMEOUT and MAX_BINDACK_TIMEOUT (RFC 6275 12): before the first registration the
+// home agent may need a second for duplicate address detection.
+constexpr std::chrono::milliseconds kFirstRegistrationBackoff{1500};
+constexpr std::chrono::milliseconds kFirstBackoff{1000};
+constexpr std::chrono::milliseconds kLastBackoff{32000};
 
 }  // namespace
 
 void BindingExchange::restart(Monotonic::time_point now) {
     answered_ = false;
-    backoff_ = kFirstBackoff;
+    backoff_ = registered_ ? kFirstBackoff : kFirstRegistrationBackoff;
     due_ = now;
 }
 

@@ -1,5 +1,6 @@
 // The registration of one home address at one home agent, as its sender sees it (RFC 6275 11.7.1, 11.8): sequence
-// numbers, retransmission from 1 s to 32 s, refresh. A pure state machine. Threads: one caller at a time.
+// numbers, retransmission from 1 s (the first time 1.5 s) to 32 s, refresh. A pure state machine. Threads: one caller
+// at a time.
 #pragma once
 
 #include <chrono>
@@ -35,7 +36,7 @@ private:
     BindingStatus status_ = BindingStatus::accepted;
     Monotonic::time_point expires_;
     Monotonic::time_point due_ = Monotonic::time_point::max();
-    std::chrono::seconds backoff_{1};
+    std::chrono::milliseconds backoff_{1500};
 };
 
 }  // namespace homeslice::mobility

@@ -5,6 +5,7 @@
 namespace homeslice::mobility {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 class BindingExchangeTest : public ::testing::Test {
@@ -23,14 +24,22 @@ protected:
     Monotonic::time_point now_{seconds(1000)};
 };
 
-TEST_F(BindingExchangeTest, RetransmitsFromOneTo32Seconds) {
+TEST_F(BindingExchangeTest, RetransmitsFromOneAndAHalfTo32Seconds) {
     exchange_.restart(now_);
     EXPECT_EQ(exchange_.due(), now_);
-    for (const int wait : {1, 2, 4, 8, 16, 32, 32}) {
+    for (const int wait : {1500, 3000, 6000, 12000, 24000, 32000, 32000}) {
         exchange_.sent(now_);
-        EXPECT_EQ(exchange_.due(), now_ + seconds(wait));
+        EXPECT_EQ(exchange_.due(), now_ + milliseconds(wait));
         now_ = exchange_.due();
     }
+}
+
+TEST_F(BindingExchangeTest, OnceRegisteredItRepeatsAfterASecond) {
+    exchange_.restart(now_);
+    EXPECT_TRUE(acknowledge(exchange_.sent(now_), BindingStatus::accepted));
+    exchange_.restart(now_);
+    exchange_.sent(now_);
+    EXPECT_EQ(exchange_.due(), now_ + seconds(1));
 }
 
 TEST_F(BindingExchangeTest, RefreshesWhenAdvised) {
@@ -64,7 +73,7 @@ TEST_F(BindingExchangeTest, TakesTheSequenceUpThatTheHomeAgentRemembers) {
 TEST_F(BindingExchangeTest, StaleGenerationIsFinalOtherRefusalsAreTriedAgain) {
     exchange_.restart(now_);
     EXPECT_TRUE(acknowledge(exchange_.sent(now_), BindingStatus::not_home_subnet));
-    EXPECT_EQ(exchange_.due(), now_ + seconds(1));
+    EXPECT_EQ(exchange_.due(), now_ + milliseconds(1500));
     EXPECT_TRUE(acknowledge(exchange_.sent(now_), BindingStatus::generation_stale));
     EXPECT_TRUE(exchange_.isFinal());
     EXPECT_EQ(exchange_.due(), Monotonic::time_point::max());

@@ -17,6 +17,8 @@ std::set<Ipv6Address> CareOfView::apply(const BindingEvent& event) {
             return {key.home_address};
         case BindingEvent::Kind::snapshot_end:
             return endSnapshot();
+        case BindingEvent::Kind::role:
+            break;
     }
     return {};
 }

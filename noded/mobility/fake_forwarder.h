@@ -32,6 +32,12 @@ public:
     absl::Status setHomePrefix(const Ipv6Prefix& /*prefix*/, const Ipv6Address& /*home_agent*/) override {
         return absl::OkStatus();
     }
+    absl::Status setHomeAgent(const Ipv6Address& home_agent) override {
+        const std::lock_guard lock(mutex_);
+        home_agent_ = home_agent;
+        return absl::OkStatus();
+    }
+    absl::Status announceHomePrefix(bool /*announce*/) override { return absl::OkStatus(); }
     absl::Status setTrustedPeers(const std::vector<Ipv6Address>& /*peers*/) override { return absl::OkStatus(); }
     absl::Status guard(const Ipv6Address& /*address*/) override { return absl::OkStatus(); }
     absl::Status saveBinding(const Binding& binding) override {
@@ -60,6 +66,10 @@ public:
         const auto found = care_of_.find(home_address);
         return found == care_of_.end() ? CareOfSet() : found->second;
     }
+    Ipv6Address homeAgent() {
+        const std::lock_guard lock(mutex_);
+        return home_agent_;
+    }
     // What setCareOf() says from now on.
     void answerWith(const absl::Status& status) {
         const std::lock_guard lock(mutex_);
@@ -71,6 +81,7 @@ private:
     absl::Status answer_;
     std::map<Ipv6Address, CareOfSet> care_of_;
     std::map<BindingKey, Binding> saved_;
+    Ipv6Address home_agent_;
 };
 
 }  // namespace homeslice::mobility

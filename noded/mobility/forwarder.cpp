@@ -38,6 +38,7 @@ hs_saved_key savedKey(const BindingKey& key) {
 Binding fromSaved(const hs_saved_key& key, const hs_saved_binding& saved) {
     return {.key = {.home_address = fromWire(key.home_address), .binding_id = key.binding_id},
             .care_of_address = fromWire(saved.care_of),
+            .terms = {.priority = saved.priority, .weight = saved.weight, .draining = saved.draining != 0},
             .sequence = saved.sequence,
             .generation = saved.generation,
             .lifetime_s = saved.lifetime_s,
@@ -62,6 +63,8 @@ public:
     absl::Status setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) override;
     absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() override;
     absl::Status setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) override;
+    absl::Status setHomeAgent(const Ipv6Address& home_agent) override;
+    absl::Status announceHomePrefix(bool announce) override;
     absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) override;
     absl::Status guard(const Ipv6Address& address) override;
     absl::Status saveBinding(const Binding& binding) override;
@@ -156,9 +159,25 @@ absl::Status BpfForwarder::setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Add
 
     const bool moved = std::memcmp(&before.home_prefix, &node.home_prefix, 2 * sizeof(hs_address)) != 0;
     if (moved && (before.flags & HS_NODE_HAS_PREFIX) != 0) HS_RETURN_IF_ERROR(forgetPrefix(before));
-    if (config_.home_agent) HS_RETURN_IF_ERROR(refuseUnbound(netlink_, prefix));
+    if (config_.home_agent) HS_RETURN_IF_ERROR(refuseUnbound(prefix));
     HS_RETURN_IF_ERROR(steerHomePrefix(netlink_, prefix, sliver_mtu_));
     return programs_.node().put(kNode, node);
+}
+
+absl::Status BpfForwarder::setHomeAgent(const Ipv6Address& home_agent) {
+    const std::lock_guard lock(mutex_);
+    hs_node node = programs_.node().get(kNode).value_or(hs_node{});
+    node.home_agent = toWire(home_agent);
+    node.flags |= HS_NODE_HAS_HOME_AGENT;
+    return programs_.node().put(kNode, node);
+}
+
+absl::Status BpfForwarder::announceHomePrefix(bool announce) {
+    const std::lock_guard lock(mutex_);
+    const hs_node node = programs_.node().get(kNode).value_or(hs_node{});
+    if ((node.flags & HS_NODE_HAS_PREFIX) == 0) return absl::OkStatus();
+    const Ipv6Prefix prefix(fromWire(node.home_prefix), lengthOf(node.home_prefix_mask));
+    return announce ? announcePrefix(netlink_, prefix) : netlink_.deleteRoute(prefix);
 }
 
 absl::Status BpfForwarder::setTrustedPeers(const std::vector<Ipv6Address>& peers) {
@@ -184,7 +203,10 @@ absl::Status BpfForwarder::saveBinding(const Binding& binding) {
                                           .care_of = toWire(binding.care_of_address),
                                           .lifetime_s = binding.lifetime_s,
                                           .sequence = binding.sequence,
-                                          .reserved = 0});
+                                          .weight = binding.terms.weight,
+                                          .priority = binding.terms.priority,
+                                          .draining = binding.terms.draining,
+                                          .reserved = {}});
 }
 
 absl::Status BpfForwarder::forgetBinding(const BindingKey& key) {

@@ -96,6 +96,11 @@ public:
 
     // Prefix whose unbound destinations go to `home_agent` (unset address: this node is it).
     virtual absl::Status setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) = 0;
+    // Another home agent for the same prefix, on nodes that are none. Takes effect for the next packet.
+    virtual absl::Status setHomeAgent(const Ipv6Address& home_agent) = 0;
+    // Keeps a route for the home prefix in the main table, or takes it away: routing daemons on a home agent announce
+    // it. Nothing while no prefix is known.
+    virtual absl::Status announceHomePrefix(bool announce) = 0;
     // Outer sources that tunnelled packets are taken from. Replaces the earlier set.
     virtual absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) = 0;
     // Slivers can begin nothing with this address from now on, as with the peers' and this node's own. At most 64.

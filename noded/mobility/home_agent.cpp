@@ -34,11 +34,16 @@ BindingEvent eventOf(const Binding& binding) {
             .binding = binding};
 }
 
+BindingEvent eventOf(const HomeAgentRole& role) {
+    return {.kind = BindingEvent::Kind::role, .binding = {}, .role = role};
+}
+
 class CachingHomeAgent final : public HomeAgent {
 public:
-    CachingHomeAgent(const Config& config, Forwarder& forwarder)
+    CachingHomeAgent(const Config& config, Forwarder& forwarder, HomeNeighbours* neighbours)
         : cache_({.max_lifetime_s = config.max_lifetime_s, .max_bindings = config.max_bindings}),
           forwarder_(forwarder),
+          neighbours_(neighbours),
           settle_at_(Monotonic::now() + std::chrono::seconds(config.max_lifetime_s)) {
         recover();
         expirer_ = std::thread([this] { expireUntilStopped(); });
@@ -56,6 +61,14 @@ public:
         const std::lock_guard lock(mutex_);
         prefix_ = prefix;
     }
+    void setRole(const HomeAgentRole& role) override {
+        const std::lock_guard lock(mutex_);
+        if (role_ == role) return;
+        role_ = role;
+        if (neighbours_ != nullptr) neighbours_->setInCharge(role.in_charge);
+        tell(eventOf(role));
+    }
+    bool postpones(const Ipv6Address& sender, const BindingUpdate& update) override;
     BindingAcknowledgement update(const Ipv6Address& sender, const BindingUpdate& update) override;
     std::vector<CachedBinding> list() override;
     uint64_t watch(Watcher watcher) override;
@@ -66,6 +79,7 @@ public:
 
 private:
     void recover();
+    HomeNeighbours::Uniqueness uniquenessFor(const BindingUpdate& update);
     std::optional<BindingStatus> forbid(const Ipv6Address& sender, const BindingUpdate& update) const;
     absl::Status forward(const Binding& binding);
     void tell(const BindingEvent& event) const;
@@ -78,7 +92,9 @@ private:
     std::condition_variable wake_;
     BindingCache cache_;
     Forwarder& forwarder_;
+    HomeNeighbours* const neighbours_;  // null: the home prefix is not on-link
     std::optional<Ipv6Prefix> prefix_;
+    std::optional<HomeAgentRole> role_;
     std::map<uint64_t, Watcher> watchers_;
     uint64_t next_watcher_ = 1;
     std::set<Ipv6Address> unconfirmed_;  // forwarded since an earlier life, but in no saved binding
@@ -91,7 +107,11 @@ void CachingHomeAgent::recover() {
     const auto saved = forwarder_.savedBindings();
     warnUnlessOk(saved.status(), "read the saved bindings");
     if (saved.ok())
-        for (const Binding& binding : *saved) cache_.restore(binding, Monotonic::now());
+        for (const Binding& binding : *saved) {
+            cache_.restore(binding, Monotonic::now());
+            if (neighbours_ != nullptr && binding.lifetime_s != 0)
+                neighbours_->setBound(binding.key.home_address, true);
+        }
     const auto bound = forwarder_.boundAddresses();
     warnUnlessOk(bound.status(), "read the forwarded addresses");
     if (!bound.ok()) return;
@@ -105,9 +125,23 @@ std::optional<BindingStatus> CachingHomeAgent::forbid(const Ipv6Address& sender,
     return std::nullopt;
 }
 
+// Before the first binding of an address only; one that is bound is defended (RFC 6275 10.3.1). With the lock held.
+HomeNeighbours::Uniqueness CachingHomeAgent::uniquenessFor(const BindingUpdate& update) {
+    const bool is_first = update.lifetime_s != 0 && cache_.careOf(update.key.home_address).members.empty();
+    if (neighbours_ == nullptr || !is_first) return HomeNeighbours::Uniqueness::unique;
+    return neighbours_->uniquenessOf(update.key.home_address);
+}
+
+bool CachingHomeAgent::postpones(const Ipv6Address& sender, const BindingUpdate& update) {
+    const std::lock_guard lock(mutex_);
+    return !forbid(sender, update) && uniquenessFor(update) == HomeNeighbours::Uniqueness::unknown;
+}
+
 BindingAcknowledgement CachingHomeAgent::update(const Ipv6Address& sender, const BindingUpdate& update) {
     const std::lock_guard lock(mutex_);
     if (const auto status = forbid(sender, update)) return refuse(update, *status);
+    if (uniquenessFor(update) == HomeNeighbours::Uniqueness::duplicate)
+        return refuse(update, BindingStatus::duplicate_address_detection_failed);
     const auto outcome = cache_.apply(update, Monotonic::now(), Utc::now());
     if (!outcome.changed) return outcome.acknowledgement;
     if (const absl::Status forwarded = forward(outcome.binding); !forwarded.ok()) {
@@ -124,8 +158,11 @@ BindingAcknowledgement CachingHomeAgent::update(const Ipv6Address& sender, const
 absl::Status CachingHomeAgent::forward(const Binding& binding) {
     const Ipv6Address& home = binding.key.home_address;
     unconfirmed_.erase(home);
+    const CareOfSet care_of = cache_.careOf(home);
     HS_RETURN_IF_ERROR(forwarder_.saveBinding(binding));
-    return forwarder_.setCareOf(home, cache_.careOf(home));
+    HS_RETURN_IF_ERROR(forwarder_.setCareOf(home, care_of));
+    if (neighbours_ != nullptr) neighbours_->setBound(home, !care_of.members.empty());
+    return absl::OkStatus();
 }
 
 void CachingHomeAgent::tell(const BindingEvent& event) const {
@@ -144,6 +181,7 @@ std::vector<HomeAgent::CachedBinding> CachingHomeAgent::list() {
 
 uint64_t CachingHomeAgent::watch(Watcher watcher) {
     const std::lock_guard lock(mutex_);
+    if (role_) watcher(eventOf(*role_));
     for (const Binding& binding : cache_.list()) watcher(eventOf(binding));
     watcher({.kind = BindingEvent::Kind::snapshot_end, .binding = {}});
     watchers_.emplace(next_watcher_, std::move(watcher));
@@ -186,8 +224,8 @@ void CachingHomeAgent::settleUnconfirmed() {
 
 }  // namespace
 
-std::unique_ptr<HomeAgent> HomeAgent::create(const Config& config, Forwarder& forwarder) {
-    return std::make_unique<CachingHomeAgent>(config, forwarder);
+std::unique_ptr<HomeAgent> HomeAgent::create(const Config& config, Forwarder& forwarder, HomeNeighbours* neighbours) {
+    return std::make_unique<CachingHomeAgent>(config, forwarder, neighbours);
 }
 
 }  // namespace homeslice::mobility

@@ -10,6 +10,7 @@
 
 #include "noded/mobility/binding.h"
 #include "noded/mobility/forwarder.h"
+#include "noded/mobility/home_neighbours.h"
 
 namespace homeslice::mobility {
 
@@ -19,12 +20,19 @@ public:
         uint32_t max_lifetime_s = 60;  // granted at most
         size_t max_bindings = 1'000'000;
     };
-    // `forwarder` outlives the home agent. Home addresses that its pinned map still forwards stay forwarded until an
-    // update or one max_lifetime without any settles them.
-    static std::unique_ptr<HomeAgent> create(const Config& config, Forwarder& forwarder);
+    // `forwarder` and `neighbours` outlive the home agent; `neighbours` is null unless the home prefix is on-link. Home
+    // addresses that its pinned map still forwards stay forwarded until an update or one max_lifetime without any
+    // settles them.
+    static std::unique_ptr<HomeAgent> create(const Config& config, Forwarder& forwarder,
+                                             HomeNeighbours* neighbours = nullptr);
     virtual ~HomeAgent() = default;
 
     virtual void setHomePrefix(const Ipv6Prefix& prefix) = 0;
+    // What watchers hear of this home agent's role; nothing before the first call.
+    virtual void setRole(const HomeAgentRole& role) = 0;
+    // Whether `update` is to stay without an answer for now, while duplicate address detection goes on: its sender
+    // repeats it.
+    virtual bool postpones(const Ipv6Address& /*sender*/, const BindingUpdate& /*update*/) { return false; }
     // `sender` is the node's underlay address as the transport saw it; a care-of address that differs is refused.
     virtual BindingAcknowledgement update(const Ipv6Address& sender, const BindingUpdate& update) = 0;
 
@@ -35,7 +43,7 @@ public:
     virtual std::vector<CachedBinding> list() = 0;
 
     using Watcher = std::function<void(const BindingEvent&)>;
-    // Calls `watcher` with every binding, snapshot_end, then each change. Returns an id for unwatch().
+    // Calls `watcher` with the role, every binding, snapshot_end, then each change. Returns an id for unwatch().
     virtual uint64_t watch(Watcher watcher) = 0;
     // When it returns the watcher is not called any more.
     virtual void unwatch(uint64_t id) = 0;

@@ -69,6 +69,17 @@ protected:
     std::unique_ptr<HomeAgent> home_agent_;
 };
 
+TEST_F(HomeAgentTest, WatchersHearTheRoleFirstAndWhenItChanges) {
+    start();
+    home_agent_->setRole({.in_charge = false, .term = 3});
+    home_agent_->watch(events_.watcher());
+    using Kind = BindingEvent::Kind;
+    EXPECT_THAT(events_.waitFor(2), ElementsAre(Kind::role, Kind::snapshot_end));
+    home_agent_->setRole({.in_charge = false, .term = 3});
+    home_agent_->setRole({.in_charge = true, .term = 4});
+    EXPECT_THAT(events_.waitFor(3), ElementsAre(Kind::role, Kind::snapshot_end, Kind::role));
+}
+
 TEST_F(HomeAgentTest, ForwardsToWhereTheBindingSays) {
     start();
     EXPECT_EQ(send(updateOf(kNode1, 1, 1)), BindingStatus::accepted);

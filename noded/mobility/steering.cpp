@@ -1,11 +1,14 @@
 #include "noded/mobility/steering.h"
 
+#include <fmt/format.h>
+
 #include <set>
 
 #include "base/file.h"
 #include "base/status.h"
 #include "noded/mobility/bpf/layout.h"
 #include "noded/mobility/bpf/mtu.h"
+#include "noded/sys/nftables.h"
 
 namespace homeslice::mobility {
 namespace {
@@ -23,6 +26,10 @@ Ipv6Address discardGateway() {
     bytes[15] = 0x01;
     return Ipv6Address(bytes);
 }
+
+const std::string kRefusalTable = "homeslice_unbound";
+// Adding first makes deleting safe to repeat.
+const std::string kDropRefusals = "add table ip6 " + kRefusalTable + "; delete table ip6 " + kRefusalTable + ";";
 
 constexpr sys::MacAddress kDiscardMac{0x02, 0, 0, 0, 0, 0x01};
 
@@ -86,11 +93,30 @@ absl::Status unsteerHomePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix, 
     return netlink.deleteRule(homeRule(prefix, sliver_mtu));
 }
 
-absl::Status refuseUnbound(sys::Netlink& netlink, const Ipv6Prefix& prefix) {
+// Before routing, for the kernel's own unreachable routes say "no route"; a home link's hosts also wait for the answers
+// of neighbour discovery. Marked packets get errors of another kind.
+absl::Status refuseUnbound(const Ipv6Prefix& prefix) {
+    return withContext(
+        sys::runNft(kDropRefusals + fmt::format(R"(
+        table ip6 {} {{
+            chain refuse {{
+                type filter hook prerouting priority raw; policy accept;
+                meta mark & {:#x} == {:#x} accept
+                icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept
+                fib daddr type local accept
+                ip6 daddr {} reject with icmpv6 type addr-unreachable
+            }}
+        }})",
+                                                kRefusalTable, HS_KERNEL_MARK_MASK, HS_KERNEL_MARK, prefix.toString())),
+        "answer for unbound home addresses");
+}
+
+absl::Status announcePrefix(sys::Netlink& netlink, const Ipv6Prefix& prefix) {
     return netlink.addUnreachable(prefix, kUnreachableMetric);
 }
 
 absl::Status removeRefusals(sys::Netlink& netlink, uint32_t sliver_mtu) {
+    HS_RETURN_IF_ERROR(sys::runNft(kDropRefusals));
     HS_RETURN_IF_ERROR(netlink.deleteRule(markRule()));
     for (const uint32_t mtu : namedMtus(sliver_mtu)) {
         HS_RETURN_IF_ERROR(netlink.deleteRule(refusalRule(mtu)));

@@ -190,11 +190,13 @@ public:
     explicit FakeGateway(FakeMachine& machine) : machine_(machine) {}
 
     void setHomeAgents(const std::vector<mobility::HomeAgentAddress>&) override {}
-    void bind(const mobility::BindingKey& key, uint64_t generation) override {
+    void bind(const mobility::BindingKey& key, uint64_t generation, const mobility::BindingTerms& /*terms*/) override {
         machine_.note("bind " + std::to_string(key.binding_id) + " gen " + std::to_string(generation));
     }
     void unbind(const mobility::BindingKey& key) override { machine_.note("unbind " + std::to_string(key.binding_id)); }
     std::vector<Registration> registrations() override { return {}; }
+    std::optional<Ipv6Address> homeAgent() override { return std::nullopt; }
+    Refusals refusals() override { return {}; }
     absl::Status waitRegistered(const mobility::BindingKey&, uint64_t, std::chrono::milliseconds) override {
         return absl::OkStatus();
     }

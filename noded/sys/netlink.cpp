@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/errno.h>
@@ -136,6 +137,17 @@ absl::StatusOr<NlRule> makeRule(const RoutingRule& from) {
     return rule;
 }
 
+absl::StatusOr<NlNeighbour> makeProxy(int index, const Ipv6Address& address) {
+    NlNeighbour neighbour(rtnl_neigh_alloc());
+    const NlAddress ip = addressOf(address);
+    if (!neighbour || !ip) return outOfMemory();
+    rtnl_neigh_set_ifindex(neighbour.get(), index);
+    rtnl_neigh_set_family(neighbour.get(), AF_INET6);
+    rtnl_neigh_set_dst(neighbour.get(), ip.get());
+    rtnl_neigh_set_flags(neighbour.get(), NTF_PROXY);
+    return neighbour;
+}
+
 absl::StatusOr<nl_sock*> connectRoute() {
     nl_sock* socket = nl_socket_alloc();
     if (socket == nullptr) return outOfMemory();
@@ -248,6 +260,29 @@ absl::Status Netlink::addAddress(int index, const Ipv6Address& address, uint8_t 
     return error < 0 && !exists(error) ? nlStatus(error, "add address " + address.toString()) : absl::OkStatus();
 }
 
+absl::Status Netlink::leaseAddress(int index, const Ipv6Address& address, std::chrono::seconds lease) {
+    const NlInterfaceAddress entry(rtnl_addr_alloc());
+    const NlAddress local = addressOf(address);
+    if (!entry || !local) return outOfMemory();
+    rtnl_addr_set_ifindex(entry.get(), index);
+    rtnl_addr_set_local(entry.get(), local.get());
+    rtnl_addr_set_flags(entry.get(), IFA_F_NODAD);
+    rtnl_addr_set_valid_lifetime(entry.get(), static_cast<uint32_t>(lease.count()));
+    rtnl_addr_set_preferred_lifetime(entry.get(), 0);
+    const int error = rtnl_addr_add(socket_, entry.get(), NLM_F_CREATE | NLM_F_REPLACE);
+    return error < 0 ? nlStatus(error, "lease address " + address.toString()) : absl::OkStatus();
+}
+
+absl::Status Netlink::deleteAddress(int index, const Ipv6Address& address) {
+    const NlInterfaceAddress entry(rtnl_addr_alloc());
+    const NlAddress local = addressOf(address);
+    if (!entry || !local) return outOfMemory();
+    rtnl_addr_set_ifindex(entry.get(), index);
+    rtnl_addr_set_local(entry.get(), local.get());
+    const int error = rtnl_addr_delete(socket_, entry.get(), 0);
+    return error < 0 && !isGone(error) ? nlStatus(error, "delete address " + address.toString()) : absl::OkStatus();
+}
+
 absl::Status Netlink::addRoute(const Ipv6Prefix& destination, int index, const std::optional<Ipv6Address>& gateway,
                                uint32_t mtu, bool lock_mtu, uint32_t table, bool on_link) {
     HS_ASSIGN_OR_RETURN(const NlRoute route, makeRoute(destination, table, RTN_UNICAST));
@@ -311,6 +346,19 @@ absl::Status Netlink::addNeighbour(int index, const Ipv6Address& address, const 
     rtnl_neigh_set_state(neighbour.get(), NUD_PERMANENT);
     const int error = rtnl_neigh_add(socket_, neighbour.get(), NLM_F_CREATE | NLM_F_REPLACE);
     return error < 0 ? nlStatus(error, "add neighbour " + address.toString()) : absl::OkStatus();
+}
+
+absl::Status Netlink::addProxyNeighbour(int index, const Ipv6Address& address) {
+    HS_ASSIGN_OR_RETURN(const NlNeighbour neighbour, makeProxy(index, address));
+    const int error = rtnl_neigh_add(socket_, neighbour.get(), NLM_F_CREATE | NLM_F_REPLACE);
+    return error < 0 ? nlStatus(error, "add proxy neighbour " + address.toString()) : absl::OkStatus();
+}
+
+absl::Status Netlink::deleteProxyNeighbour(int index, const Ipv6Address& address) {
+    HS_ASSIGN_OR_RETURN(const NlNeighbour neighbour, makeProxy(index, address));
+    const int error = rtnl_neigh_delete(socket_, neighbour.get(), 0);
+    return error < 0 && !isGone(error) ? nlStatus(error, "delete proxy neighbour " + address.toString())
+                                       : absl::OkStatus();
 }
 
 MacAddress randomMac() {

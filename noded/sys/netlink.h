@@ -6,6 +6,7 @@
 #include <absl/status/statusor.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -70,6 +71,11 @@ public:
     // Without duplicate address detection (IFA_F_NODAD): the address is usable at once.
     // `deprecated` (RFC 4862): answers from it, but is the source of what this host begins only when asked for.
     absl::Status addAddress(int index, const Ipv6Address& address, uint8_t prefix_length, bool deprecated = false);
+    // As a deprecated one, which the kernel takes away after `lease` (rounded up, about a second late) unless this is
+    // repeated.
+    absl::Status leaseAddress(int index, const Ipv6Address& address, std::chrono::seconds lease);
+    // One that was added as a /128.
+    absl::Status deleteAddress(int index, const Ipv6Address& address);
     // `gateway` unset: on link. `mtu` 0: the link's. A locked mtu (RTAX_LOCK) also bounds forwarding.
     // `on_link`: the gateway is taken to be a neighbour, whatever the routes say.
     absl::Status addRoute(const Ipv6Prefix& destination, int index, const std::optional<Ipv6Address>& gateway,
@@ -80,6 +86,10 @@ public:
     absl::Status deleteRule(const RoutingRule& rule);
     // A permanent neighbour entry.
     absl::Status addNeighbour(int index, const Ipv6Address& address, const MacAddress& mac);
+
+    // Answers neighbour solicitations on this link for `address` (ip-neighbour(8), proxy).
+    absl::Status addProxyNeighbour(int index, const Ipv6Address& address);
+    absl::Status deleteProxyNeighbour(int index, const Ipv6Address& address);
 
     // For other topics of rtnetlink (traffic_control.h).
     nl_sock* socket() const { return socket_; }

@@ -43,10 +43,14 @@ std::string fetch(const std::string& address, const std::string& path) {
 
 void pauseBetweenLooks() { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }
 
-void LabTest::SetUpTestSuite() {
+void LabTest::SetUpTestSuite() { bringUp({"--nodes", "3"}); }
+
+void LabTest::bringUp(const std::vector<std::string>& arguments) {
     if (::geteuid() != 0) return;  // SetUp() says so
     before_ = takeHostSnapshot();
-    const CommandResult brought_up = slicectl({"lab", "up", "--nodes", "3"});
+    std::vector<std::string> up{"lab", "up"};
+    up.insert(up.end(), arguments.begin(), arguments.end());
+    const CommandResult brought_up = slicectl(up);
     HS_EXPECT_DONE(brought_up);
     up_ = brought_up.status == 0;
     if (up_) HS_EXPECT_DONE(buildBusybox());

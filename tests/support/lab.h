@@ -43,6 +43,8 @@ class LabTest : public testing::Test {
 protected:
     static void SetUpTestSuite();
     static void TearDownTestSuite();
+    // `lab up ARGUMENTS...` and the image, for suites that want another lab.
+    static void bringUp(const std::vector<std::string>& arguments);
     void SetUp() override;
     void TearDown() override;
 

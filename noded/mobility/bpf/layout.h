@@ -184,7 +184,10 @@ struct hs_saved_binding {
     struct hs_address care_of;
     __u32 lifetime_s;  // 0: deregistered, kept for its generation
     __u16 sequence;
-    __u16 reserved;
+    __u16 weight;
+    __u8 priority;
+    __u8 draining;
+    __u8 reserved[6];
 };
 
 // Indices of `counters`.
@@ -225,4 +228,4 @@ HS_STATIC_ASSERT(sizeof(struct hs_fragmented) == 36);
 HS_STATIC_ASSERT(sizeof(struct hs_binding_counters) == 16);
 HS_STATIC_ASSERT(sizeof(struct hs_flow) == 40);
 HS_STATIC_ASSERT(sizeof(struct hs_saved_key) == 20);
-HS_STATIC_ASSERT(sizeof(struct hs_saved_binding) == 40);
+HS_STATIC_ASSERT(sizeof(struct hs_saved_binding) == 48);
