@@ -16,8 +16,10 @@
 #include "base/defer.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/names.h"
 #include "base/status.h"
 #include "controller/api/server.h"
+#include "controller/auth/issuer.h"
 #include "controller/core/controller.h"
 #include "controller/images/image_files.h"
 #include "controller/leases/leases.h"
@@ -36,22 +38,29 @@ struct Options {
     std::string default_lease = "7d";
     std::string grace = "1d";
     std::string node_timeout = "5s";
+    std::string certificate_lifetime = "90d";
+    bool init = false;
     LogLevel log_level = LogLevel::info;
 };
 
 void describe(CLI::App& app, Options& options) {
     app.set_config("--config", "", "read options from this file (TOML or INI)");
     app.add_option("--state-dir", options.state_directory, "database and images")->required();
-    app.add_option("--listen", options.listen, "ADDRESS:PORT to serve nodes and clients on; may be repeated");
-    app.add_option("--socket", options.socket, "Unix socket to serve clients on");
-    app.add_option("--home-prefix", options.home_prefix, "IPv6 prefix of all home addresses, like fd51:1ce::/48")
-        ->required();
+    app.add_option("--listen", options.listen, "ADDRESS:PORT to serve nodes and clients on, by TLS; may be repeated");
+    app.add_option("--socket", options.socket, "Unix socket to serve the local administrator on");
+    app.add_option("--home-prefix", options.home_prefix, "IPv6 prefix of all home addresses, like fd51:1ce::/48");
     app.add_option("--default-lease", options.default_lease, "of a slice, like 12h or 7d")->capture_default_str();
     app.add_option("--grace", options.grace,
                    "from the end of a lease, when slivers are frozen, to the slice's deletion")
         ->capture_default_str();
     app.add_option("--node-timeout", options.node_timeout, "silence after which a node is not ready")
         ->capture_default_str();
+    app.add_option("--certificate-lifetime", options.certificate_lifetime,
+                   "of nodes, users and sliced itself; renewed when a third is left")
+        ->capture_default_str();
+    app.add_subcommand("init", "Make the system's own certificate authority, once, and the first administrator")
+        ->fallthrough()
+        ->callback([&options] { options.init = true; });
     const std::map<std::string, LogLevel> levels{{"debug", LogLevel::debug},
                                                  {"info", LogLevel::info},
                                                  {"warning", LogLevel::warning},
@@ -62,6 +71,7 @@ void describe(CLI::App& app, Options& options) {
 
 absl::StatusOr<Config> configOf(const Options& options) {
     Config config;
+    if (options.home_prefix.empty()) return invalidArgument("--home-prefix is required");
     HS_ASSIGN_OR_RETURN_CTX(config.home_prefix, Ipv6Prefix::parse(options.home_prefix), "--home-prefix");
     HS_ASSIGN_OR_RETURN_CTX(config.default_lease, parseDuration(options.default_lease), "--default-lease");
     HS_ASSIGN_OR_RETURN_CTX(config.grace, parseDuration(options.grace), "--grace");
@@ -95,9 +105,15 @@ sigset_t blockStopSignals() {
     return signals;
 }
 
-void tickUntilStopped(Controller& controller, const sigset_t& signals) {
+void tickUntilStopped(Controller& controller, Server& server, Issuer& issuer, const sigset_t& signals) {
     const timespec tick{0, kTickNanoseconds};
-    while (sigtimedwait(&signals, nullptr, &tick) < 0) controller.tick();
+    while (sigtimedwait(&signals, nullptr, &tick) < 0) {
+        controller.tick();
+        server.tick();
+        if (const absl::Status renewed = issuer.renewOwn(); !renewed.ok()) {
+            logError("the controller's own certificate is not renewed: {}", messageOf(renewed));
+        }
+    }
 }
 
 // A start that fails leaves nothing behind: the state directory goes again, if it was not there before.
@@ -110,20 +126,46 @@ auto removeUnlessThere(const std::string& directory) {
     });
 }
 
+std::string databaseOf(const Options& options) { return options.state_directory + "/controller.db"; }
+
+absl::StatusOr<std::chrono::seconds> certificateLifetime(const Options& options) {
+    HS_ASSIGN_OR_RETURN_CTX(const std::chrono::seconds lifetime, parseDuration(options.certificate_lifetime),
+                            "--certificate-lifetime");
+    return lifetime;
+}
+
+// `sliced init`: an authority, and an administrator who has a certificate of it.
+absl::Status initialise(const Options& options) {
+    HS_ASSIGN_OR_RETURN(const std::chrono::seconds lifetime, certificateLifetime(options));
+    HS_RETURN_IF_ERROR(makeDirectories(options.state_directory, 0700));
+    HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockState(options.state_directory));
+    HS_RETURN_IF_ERROR(Issuer::checkNone(options.state_directory));
+    HS_ASSIGN_OR_RETURN(const auto store, openSqliteStore(databaseOf(options)));
+    const pki::Identity admin{pki::Kind::user, "admin", randomId()};
+    Changes changes;
+    changes.put_users.push_back({admin.name, UserRole::admin, admin.enrolment, toUnixMicros(Utc::now()), {}});
+    HS_RETURN_IF_ERROR(store->apply(changes));
+    HS_RETURN_IF_ERROR(Issuer::initialise(options.state_directory, admin, lifetime));
+    std::cout << "made an authority; the administrator's certificate is in " << options.state_directory << "/admin\n";
+    return absl::OkStatus();
+}
+
 absl::Status serve(const Options& options) {
     HS_ASSIGN_OR_RETURN(const Config config, configOf(options));
+    HS_ASSIGN_OR_RETURN(const std::chrono::seconds certificate_lifetime, certificateLifetime(options));
     const std::vector<std::string> addresses = addressesOf(options);
     if (addresses.empty()) return invalidArgument("nothing to serve on: give --listen or --socket");
     const sigset_t signals = blockStopSignals();
     Defer undo = removeUnlessThere(options.state_directory);
     HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockState(options.state_directory));
-    HS_ASSIGN_OR_RETURN(const auto store, openSqliteStore(options.state_directory + "/controller.db"));
+    HS_ASSIGN_OR_RETURN(const auto issuer, Issuer::open(options.state_directory, certificate_lifetime));
+    HS_ASSIGN_OR_RETURN(const auto store, openSqliteStore(databaseOf(options)));
     HS_ASSIGN_OR_RETURN(const auto images, ImageFiles::open(options.state_directory + "/images"));
     HS_ASSIGN_OR_RETURN(const auto controller, Controller::open(config, *store, *images, systemClock()));
-    HS_ASSIGN_OR_RETURN(const auto server, Server::start(addresses, *controller, *images));
+    HS_ASSIGN_OR_RETURN(const auto server, Server::start(addresses, *controller, *images, *issuer));
     undo.dismiss();
     for (const std::string& address : addresses) logInfo("serving on {}", address);
-    tickUntilStopped(*controller, signals);
+    tickUntilStopped(*controller, *server, *issuer, signals);
     logInfo("stopping");
     return absl::OkStatus();
 }
@@ -141,7 +183,7 @@ int run(int argc, char** argv) {
     }
     initLog("sliced", options.log_level);
     ::umask(0077);
-    const absl::Status served = serve(options);
+    const absl::Status served = options.init ? initialise(options) : serve(options);
     if (served.ok()) return 0;
     std::cerr << "sliced: " << messageOf(served) << "\n";
     return 1;

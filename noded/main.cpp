@@ -18,6 +18,8 @@
 #include "noded/api/fetcher.h"
 #include "noded/api/inspect.h"
 #include "noded/api/network_settings.h"
+#include "noded/api/peer_table.h"
+#include "noded/api/renewal.h"
 #include "noded/api/server.h"
 #include "noded/host.h"
 #include "noded/image/store.h"
@@ -29,6 +31,7 @@
 #include "noded/sliver/manager.h"
 #include "noded/store/key_value_store.h"
 #include "noded/sys/process.h"
+#include "pki/enrol/enrol.h"
 
 namespace homeslice {
 namespace {
@@ -111,6 +114,36 @@ absl::StatusOr<Ipv6Address> careOfAddress(const NodedOptions& options) {
     return firstGlobalAddress(options.uplink);
 }
 
+std::string credentialsDirectory(const std::string& state_directory) { return state_directory + "/tls"; }
+
+absl::StatusOr<std::shared_ptr<tls::Credentials>> openCredentials(const NodedOptions& options) {
+    const std::string directory = credentialsDirectory(options.state_directory);
+    auto credentials = tls::Credentials::open(directory);
+    if (credentials.status().code() == absl::StatusCode::kNotFound) {
+        return failedPrecondition("this node has no certificate in " + directory + ": run `noded join` first");
+    }
+    HS_RETURN_IF_ERROR(credentials.status());
+    const pki::Identity& identity = (*credentials)->identity();
+    if (identity.kind == pki::Kind::node && identity.name == options.name) return credentials;
+    return failedPrecondition("the certificate in " + directory + " is of " + describe(identity) + ", not of node '" +
+                              options.name + "'");
+}
+
+// `noded join`: a certificate for a token.
+absl::Status join(const JoinOptions& options) {
+    HS_ASSIGN_OR_RETURN(const pki::Token token, pki::parseToken(options.token));
+    if (token.kind != pki::Kind::node) return invalidArgument("--token: this one is for a user, not for a node");
+    if (!options.name.empty() && options.name != token.name) {
+        return invalidArgument("--token: this one is for node '" + token.name + "', not '" + options.name + "'");
+    }
+    api::redirectGrpcLog();
+    HS_RETURN_IF_ERROR(makeDirectories(options.state_directory, kDirectoryMode));
+    HS_ASSIGN_OR_RETURN(const pki::Credentials credentials, enrol::join(options.controller, token));
+    HS_RETURN_IF_ERROR(pki::writeCredentials(credentialsDirectory(options.state_directory), credentials));
+    fmt::print("node {} has joined\n", token.name);
+    return absl::OkStatus();
+}
+
 // Null unless the home prefix is on-link.
 absl::StatusOr<std::unique_ptr<mobility::HomeNeighbours>> openNeighbours(const NodedOptions& options) {
     if (!options.on_link) return nullptr;
@@ -145,9 +178,10 @@ absl::Status run(const NodedOptions& options) {
     api::redirectGrpcLog();
 
     HS_ASSIGN_OR_RETURN(const std::string programs, executableDirectory());
+    HS_ASSIGN_OR_RETURN(const auto credentials, openCredentials(options));
     HS_ASSIGN_OR_RETURN(const HostFacts facts, hostFacts());
     HS_ASSIGN_OR_RETURN(const Ipv6Address care_of_address, careOfAddress(options));
-    const api::Server::Config listen{.address = care_of_address, .port = options.api_port};
+    const api::Server::Config listen{.address = care_of_address, .port = options.api_port, .credentials = credentials};
     HS_RETURN_IF_ERROR(api::Server::probe(listen));  // first of all: a second noded must not touch the first one's link
     HS_RETURN_IF_ERROR(makeDirectories(options.state_directory, kDirectoryMode));
     HS_RETURN_IF_ERROR(makeDirectories(options.run_directory, kDirectoryMode));
@@ -165,18 +199,19 @@ absl::Status run(const NodedOptions& options) {
     const auto home_agent = makeHomeAgent(options, *forwarder, neighbours.get());
     const auto gateway = mobility::AccessGateway::create(
         {.care_of_address = care_of_address, .priority = static_cast<uint8_t>(options.care_of_priority)}, *forwarder,
-        api::bindingTransports());
+        api::bindingTransports(credentials));
 
     HS_ASSIGN_OR_RETURN(const auto duty, startDuty(options, care_of_address, *forwarder, home_agent.get()));
-
+    api::PeerTable peers;
     api::NetworkSettings network({.forwarder = *forwarder,
                                   .gateway = *gateway,
                                   .home_agent = home_agent.get(),
                                   .store = *store,
+                                  .peers = peers,
                                   .duty = duty.get()});
     if (const absl::Status restored = network.restore(); !restored.ok()) logError("{}", messageOf(restored));
 
-    const auto fetcher = api::Fetcher::create(options.controller);
+    const auto fetcher = api::Fetcher::create(options.controller, credentials);
     api::ChangeSignal changes;
     HS_ASSIGN_OR_RETURN(
         const auto manager,
@@ -191,24 +226,30 @@ absl::Status run(const NodedOptions& options) {
                                int fd) { return fetcher->fetchDisk(id, source, fd); },
              .changed = [&] { changes.raise(); }}));
 
-    HS_ASSIGN_OR_RETURN(
-        auto server, api::Server::start(
-                         {.address = care_of_address, .port = options.api_port},
-                         {.manager = *manager, .forwarder = *forwarder, .home_agent = home_agent.get(), .inspect = [&] {
-                              return api::inspect({.manager = *manager,
-                                                   .forwarder = *forwarder,
-                                                   .gateway = *gateway,
-                                                   .home_agent = home_agent.get()});
-                          }}));
+    HS_ASSIGN_OR_RETURN(auto server,
+                        api::Server::start(listen, {.manager = *manager,
+                                                    .forwarder = *forwarder,
+                                                    .home_agent = home_agent.get(),
+                                                    .peers = peers,
+                                                    .inspect = [&] {
+                                                        return api::inspect({.manager = *manager,
+                                                                             .forwarder = *forwarder,
+                                                                             .gateway = *gateway,
+                                                                             .home_agent = home_agent.get()});
+                                                    }}));
     auto link = api::ControllerLink::start(
-        {.controller = options.controller, .identity = identityOf(options, facts, care_of_address)},
-        {.manager = *manager, .network = network, .gateway = *gateway, .changes = changes});
+        {.controller = options.controller,
+         .identity = identityOf(options, facts, care_of_address),
+         .credentials = credentials},
+        {.manager = *manager, .network = network, .gateway = *gateway, .peers = peers, .changes = changes});
+    auto renewal = api::Renewal::start(options.controller, credentials);
     logInfo("node {} serves [{}]:{}", options.name, care_of_address.toString(), options.api_port);
 
     waitForEndSignal();
     boundShutdown();
     logInfo("ending; slivers go on");
     // First what asks for work, then what does it; transfers are ended so that the manager's workers come back.
+    renewal.reset();
     link.reset();
     server.reset();
     fetcher->stop();
@@ -224,6 +265,11 @@ int main(int argc, char** argv) {
     if (!line->help.empty()) {
         fmt::print("{}", line->help);
         return EXIT_SUCCESS;
+    }
+    if (line->join) {
+        const absl::Status joined = join(*line->join);
+        if (!joined.ok()) fmt::print(stderr, "noded: {}\n", messageOf(joined));
+        return joined.ok() ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     initLog("noded", line->options.log_level);
     const absl::Status status = run(line->options);

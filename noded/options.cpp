@@ -151,13 +151,48 @@ absl::Status complete(NodedOptions& options, const AddressTexts& texts) {
     return checkHomeAgent(options);
 }
 
+void addJoinOptions(CLI::App& app, JoinOptions& options) {
+    app.add_option("--controller", options.controller, "HOST:PORT of sliced")->required();
+    app.add_option("--token", options.token, "from `slicectl node token NODE`; good once")->required();
+    app.add_option("--state-dir", options.state_directory, "the certificate is kept below it")->required();
+    app.add_option("--name", options.name, "name of this node; default: the token's");
+    app.set_config("--config", "", "noded's own configuration file");
+    app.allow_config_extras(CLI::config_extras_mode::ignore);
+    app.footer("Example: noded join --config /etc/homeslice/noded.conf --token TOKEN");
+}
+
+absl::Status complete(const JoinOptions& options) {
+    HS_RETURN_IF_ERROR(checkDirectory("--state-dir", options.state_directory));
+    return checkController(options.controller);
+}
+
 std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+absl::StatusOr<CommandLine> parseJoin(const std::vector<std::string>& arguments) {
+    CommandLine line;
+    line.join.emplace();
+    CLI::App app("Get this node's certificate from the controller", "noded join");
+    try {
+        addJoinOptions(app, *line.join);
+        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+        HS_RETURN_IF_ERROR(complete(*line.join));
+    } catch (const CLI::CallForHelp&) {
+        line.help = app.help();
+    } catch (const CLI::Error& error) {
+        return invalidArgument(firstLine(error.what()));
+    }
+    return line;
+}
 
 }  // namespace
 
 absl::StatusOr<CommandLine> parseCommandLine(const std::vector<std::string>& arguments) {
     CommandLine line;
+    if (!arguments.empty() && arguments.front() == "join") {
+        return parseJoin(std::vector<std::string>(arguments.begin() + 1, arguments.end()));
+    }
     CLI::App app("noded, the node daemon of Homeslice", "noded");
+    app.footer("`noded join` gets the node's certificate; see noded join --help");
     try {
         AddressTexts texts;
         addOptions(app, line.options, texts);

@@ -36,9 +36,18 @@ struct NodedOptions {
     LogLevel log_level = LogLevel::info;
 };
 
+// `noded join`
+struct JoinOptions {
+    std::string controller;  // "host:port"
+    std::string token;
+    std::string state_directory;
+    std::string name;  // of the node, where the configuration file has it; else the token's
+};
+
 struct CommandLine {
     NodedOptions options;
-    std::string help;  // when not empty: print it and end, `options` is void
+    std::optional<JoinOptions> join;  // set: that is to be done, and `options` is void
+    std::string help;                 // when not empty: print it and end, `options` is void
 };
 
 // `arguments` without the program's name. INVALID_ARGUMENT in one line that names the option.

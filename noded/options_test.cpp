@@ -33,6 +33,22 @@ TEST(Options, DefaultsFollowTheName) {
     EXPECT_EQ(options.log_level, LogLevel::info);
 }
 
+TEST(Options, JoinTakesTheNodesOwnFile) {
+    const std::string path = testing::TempDir() + "noded-join-" + std::to_string(getpid());
+    ASSERT_TRUE(
+        replaceFile(path, "name = \"node2\"\nstate-dir = \"/s\"\nuplink = \"eth1\"\ncontroller = \"ctl:7400\"\n").ok());
+    const auto line = parseCommandLine({"join", "--config", path, "--token", "x"});
+    unlink(path.c_str());
+    ASSERT_TRUE(line.ok()) << line.status();
+    ASSERT_TRUE(line->join.has_value());
+    EXPECT_EQ(line->join->name, "node2");
+    EXPECT_EQ(line->join->state_directory, "/s");
+    EXPECT_EQ(line->join->controller, "ctl:7400");
+    EXPECT_EQ(line->join->token, "x");
+    EXPECT_FALSE(parseCommandLine({"join", "--token", "x"}).ok());
+    EXPECT_FALSE(parseCommandLine(with({}))->join.has_value());
+}
+
 TEST(Options, TakesAll) {
     const auto line =
         parseCommandLine(with({"--care-of", "fd00:51ce::1", "--api-port", "7500", "--home-agent", "--cgroup-parent",

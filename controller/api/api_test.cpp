@@ -1,135 +1,16 @@
 // The whole controller over real gRPC, with simulated nodes and a SQLite store.
 #include <gmock/gmock.h>
-#include <grpcpp/grpcpp.h>
-#include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-
-#include "base/file.h"
 #include "base/status.h"
+#include "controller/api/api_fixture.h"
 #include "controller/api/listen.h"
-#include "controller/api/server.h"
-#include "controller/api/simulated_node.h"
-#include "homeslice/v1/controller.grpc.pb.h"
 
 namespace homeslice::controller {
 namespace {
 
 using ::testing::HasSubstr;
+using testing_support::ApiTest;
 using testing_support::SimulatedNode;
-
-class ApiTest : public ::testing::Test {
-protected:
-    void SetUp() override {
-        std::string directory = (std::filesystem::temp_directory_path() / "hst-api-XXXXXX").string();
-        ASSERT_NE(::mkdtemp(directory.data()), nullptr);
-        directory_ = directory;
-        start();
-        channel_ = grpc::CreateChannel("unix:" + directory_ + "/sock", grpc::InsecureChannelCredentials());
-        stub_ = v1::ControllerService::NewStub(channel_);
-    }
-    void TearDown() override {
-        nodes_.clear();
-        stop();
-        EXPECT_TRUE(removeTree(directory_).ok());
-    }
-    void start() {
-        store_ = openSqliteStore(directory_ + "/controller.db").value();
-        images_ = ImageFiles::open(directory_ + "/images").value();
-        Config config;
-        config.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
-        config.node_timeout = std::chrono::hours(1);  // simulated nodes have no heartbeat
-        controller_ = Controller::open(config, *store_, *images_, systemClock()).value();
-        auto server = Server::start({"unix:" + directory_ + "/sock", "[::1]:0"}, *controller_, *images_);
-        ASSERT_TRUE(server.ok()) << server.status();
-        server_ = std::move(server).value();
-    }
-    void stop() {
-        server_.reset();
-        controller_.reset();
-        images_.reset();
-        store_.reset();
-    }
-
-    // Returns once the controller calls it ready.
-    SimulatedNode& addNode(const std::string& name, bool home_agent = false) {
-        nodes_[name] = std::make_unique<SimulatedNode>(channel_, name, home_agent);
-        while (nodes_[name]->lastPicture().revision() == 0) std::this_thread::yield();
-        return *nodes_[name];
-    }
-    grpc::Status import(const std::string& name, const std::string& archive, v1::Image* image) {
-        grpc::ClientContext context;
-        const auto writer = stub_->ImportImage(&context, image);
-        v1::ImportImageRequest request;
-        request.mutable_header()->set_name(name);
-        writer->Write(request);
-        for (size_t at = 0; at < archive.size(); at += 100'000) {
-            request.mutable_chunk()->set_data(archive.substr(at, 100'000));
-            writer->Write(request);
-        }
-        writer->WritesDone();
-        return writer->Finish();
-    }
-    void bringUpWeb() {
-        addNode("node1");
-        addNode("node2");
-        v1::Image image;
-        ASSERT_TRUE(import("busybox", "archive", &image).ok());
-        v1::CreateSliceRequest request;
-        request.set_name("web");
-        request.mutable_base()->set_image("busybox");
-        request.add_nodes("node1");
-        v1::Operation operation;
-        grpc::ClientContext context;
-        const grpc::Status created = stub_->CreateSlice(&context, request, &operation);
-        ASSERT_TRUE(created.ok()) << created.error_message();
-        EXPECT_EQ(waitFor(operation.id()).state(), v1::OPERATION_STATE_DONE);
-    }
-    // The operation's last state.
-    v1::Operation waitFor(const std::string& id) {
-        v1::WatchOperationRequest request;
-        request.set_id(id);
-        grpc::ClientContext context;
-        v1::Operation operation;
-        const auto reader = stub_->WatchOperation(&context, request);
-        while (reader->Read(&operation)) continue;
-        const grpc::Status status = reader->Finish();
-        EXPECT_TRUE(status.ok()) << status.error_message();
-        return operation;
-    }
-    template <typename Request, typename Response>
-    grpc::Status call(grpc::Status (v1::ControllerService::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                                          Response*),
-                      const Request& request, Response* response) {
-        grpc::ClientContext context;
-        return (stub_.get()->*method)(&context, request, response);
-    }
-    v1::Sliver sliver() {
-        v1::GetSliverRequest request;
-        request.mutable_id()->set_slice("web");
-        request.mutable_id()->set_index(1);
-        v1::Sliver result;
-        EXPECT_TRUE(call(&v1::ControllerService::Stub::GetSliver, request, &result).ok());
-        return result;
-    }
-    static v1::ExecRequest execStart(const std::string& command) {
-        v1::ExecRequest request;
-        request.mutable_start()->mutable_sliver()->set_slice("web");
-        request.mutable_start()->mutable_sliver()->set_index(1);
-        request.mutable_start()->add_argv(command);
-        return request;
-    }
-
-    std::string directory_;
-    std::unique_ptr<Store> store_;
-    std::unique_ptr<ImageFiles> images_;
-    std::unique_ptr<Controller> controller_;
-    std::unique_ptr<Server> server_;
-    std::shared_ptr<grpc::Channel> channel_;
-    std::unique_ptr<v1::ControllerService::Stub> stub_;
-    std::map<std::string, std::unique_ptr<SimulatedNode>> nodes_;
-};
 
 using Stub = v1::ControllerService::Stub;
 
@@ -212,7 +93,7 @@ TEST_F(ApiTest, ImagesGoInAndOut) {
     v1::Image image;
     ASSERT_TRUE(import("busybox", archive, &image).ok());
     EXPECT_EQ(image.size_bytes(), archive.size());
-    const auto link = v1::NodeLink::NewStub(channel_);
+    const auto link = v1::NodeLink::NewStub(channelAs(*nodeCredentials("node1")));
     grpc::ClientContext context;
     v1::FetchImageRequest fetch;
     fetch.set_digest(image.digest());
@@ -345,12 +226,13 @@ TEST_F(ApiTest, LogsBindingsAndInspectAreRelayed) {
 
 TEST_F(ApiTest, NodesThatMisbehaveAreRefused) {
     addNode("node1");
-    SimulatedNode second(channel_, "node1", false);  // another port: another noded
+    const auto credentials = nodeCredentials("node1");
+    SimulatedNode second(target(), credentials, "node1", false);  // another port: another noded
     EXPECT_EQ(second.end().error_code(), grpc::StatusCode::ALREADY_EXISTS);
-    SimulatedNode odd(channel_, "No Name", false);
-    EXPECT_EQ(odd.end().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    SimulatedNode odd(target(), credentials, "No Name", false);
+    EXPECT_EQ(odd.end().error_code(), grpc::StatusCode::PERMISSION_DENIED);
     grpc::ClientContext context;
-    const auto stream = v1::NodeLink::NewStub(channel_)->Connect(&context);
+    const auto stream = v1::NodeLink::NewStub(channelAs(*credentials))->Connect(&context);
     v1::NodeMessage message;
     message.mutable_status();
     stream->Write(message);
@@ -375,7 +257,7 @@ TEST_F(ApiTest, StopsWithStreamsOpenAndRemembersEverything) {
 
 TEST_F(ApiTest, ListenFailuresSayWhich) {
     const std::string taken = "[::1]:" + std::to_string(server_->ports()[1]);
-    const auto second = Server::start({taken}, *controller_, *images_);
+    const auto second = Server::start({taken}, *controller_, *images_, *issuer_);
     EXPECT_THAT(messageOf(second.status()), HasSubstr(taken));
     EXPECT_THAT(messageOf(second.status()), HasSubstr("EADDRINUSE"));
     EXPECT_FALSE(checkListen("unix:" + directory_ + "/sock").ok()) << "it is being served";

@@ -1,27 +1,28 @@
 #include "controller/api/controller_service.h"
 
+#include <set>
+
 #include "base/status.h"
+#include "controller/api/answer.h"
 #include "controller/api/convert.h"
 #include "controller/api/image_import.h"
 #include "controller/api/node_questions.h"
 #include "controller/api/operation_stream.h"
+#include "controller/api/refused.h"
 #include "controller/api/relay.h"
 
 namespace homeslice::controller {
 namespace {
 
-grpc::ServerUnaryReactor* finish(grpc::CallbackServerContext* context, const absl::Status& status) {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(toGrpc(status));
-    return reactor;
-}
+// Of a right that is about nothing in particular.
+const std::string kNothing;
 
-// One value, or the error.
-template <typename Value, typename Message>
-grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* context, const absl::StatusOr<Value>& value,
-                                 Message* response) {
-    if (value.ok()) toProto(*value, *response);
-    return finish(context, value.status());
+std::set<std::string> namesSeenBy(const Caller& caller, const std::vector<SliceView>& slices) {
+    std::set<std::string> names;
+    for (const SliceView& view : slices) {
+        if (maySee(caller, view.slice)) names.insert(view.slice.name);
+    }
+    return names;
 }
 
 }  // namespace
@@ -30,116 +31,163 @@ using Unary = ControllerApi::Unary;
 
 Unary* ControllerApi::ListNodes(Context* context, const v1::ListNodesRequest* /*request*/,
                                 v1::ListNodesResponse* response) {
-    for (const NodeView& view : controller_.nodes()) toProto(view, *response->add_nodes());
-    return finish(context, absl::OkStatus());
+    return answer(gate_, context, __func__, kNothing, [&](const Caller&) {
+        for (const NodeView& view : controller_.nodes()) toProto(view, *response->add_nodes());
+        return absl::OkStatus();
+    });
 }
 
 Unary* ControllerApi::GetNode(Context* context, const v1::GetNodeRequest* request, v1::Node* response) {
-    return answer(context, controller_.node(request->name()), response);
+    return answer(gate_, context, __func__, request->name(),
+                  [&](const Caller&) { return filled(controller_.node(request->name()), response); });
 }
 
-Unary* ControllerApi::InspectNode(Context* /*context*/, const v1::GetNodeRequest* request,
-                                  v1::InspectResponse* response) {
+Unary* ControllerApi::InspectNode(Context* context, const v1::GetNodeRequest* request, v1::InspectResponse* response) {
+    const auto caller = gate_.admit(*context, __func__, request->name());
+    if (!caller.ok()) return finish(context, caller.status());
     return inspectNode(controller_, clients_, request->name(), *response);
 }
 
 Unary* ControllerApi::SetNode(Context* context, const v1::SetNodeRequest* request, v1::Node* response) {
-    return answer(context, controller_.setNode(fromSetNode(*request)), response);
+    return change(gate_, context, __func__, request->name(),
+                  [&](const Caller&) { return filled(controller_.setNode(fromSetNode(*request)), response); });
 }
 
 Unary* ControllerApi::DrainNode(Context* context, const v1::DrainNodeRequest* request, v1::Operation* response) {
-    return answer(context, controller_.drainNode(request->name(), request->request_id()), response);
+    return change(gate_, context, __func__, request->name(), [&](const Caller&) {
+        return filled(controller_.drainNode(request->name(), request->request_id()), response);
+    });
 }
 
-grpc::ServerReadReactor<v1::ImportImageRequest>* ControllerApi::ImportImage(Context* /*context*/, v1::Image* response) {
-    return importImage(controller_, images_, *response);
+grpc::ServerReadReactor<v1::ImportImageRequest>* ControllerApi::ImportImage(Context* context, v1::Image* response) {
+    const auto caller = gate_.admit(*context, __func__, kNothing);
+    if (!caller.ok()) return new Refused<grpc::ServerReadReactor<v1::ImportImageRequest>>(caller.status());
+    return importImage(gate_, *caller, images_, *response);
 }
 
 Unary* ControllerApi::ListImages(Context* context, const v1::ListImagesRequest* /*request*/,
                                  v1::ListImagesResponse* response) {
-    for (const ImageView& view : controller_.images()) toProto(view, *response->add_images());
-    return finish(context, absl::OkStatus());
+    return answer(gate_, context, __func__, kNothing, [&](const Caller&) {
+        for (const ImageView& view : controller_.images()) toProto(view, *response->add_images());
+        return absl::OkStatus();
+    });
 }
 
 Unary* ControllerApi::RemoveImage(Context* context, const v1::RemoveImageRequest* request,
                                   v1::RemoveImageResponse* /*response*/) {
-    return finish(context, controller_.removeImage(request->name()));
+    return change(gate_, context, __func__, request->name(),
+                  [&](const Caller&) { return controller_.removeImage(request->name()); });
 }
 
 Unary* ControllerApi::CreateSlice(Context* context, const v1::CreateSliceRequest* request, v1::Operation* response) {
-    const auto converted = fromCreateSlice(*request);
-    if (!converted.ok()) return finish(context, converted.status());
-    return answer(context, controller_.createSlice(*converted), response);
+    return change(gate_, context, __func__, request->name(), [&](const Caller& caller) -> absl::Status {
+        HS_ASSIGN_OR_RETURN(CreateSliceRequest converted, fromCreateSlice(*request));
+        converted.owner = caller.name;
+        return filled(controller_.createSlice(converted), response);
+    });
 }
 
 Unary* ControllerApi::PlanSlice(Context* context, const v1::CreateSliceRequest* request, v1::SlicePlan* response) {
-    const auto converted = fromCreateSlice(*request);
-    if (!converted.ok()) return finish(context, converted.status());
-    return answer(context, controller_.planSlice(*converted), response);
+    return answer(gate_, context, __func__, request->name(), [&](const Caller&) -> absl::Status {
+        HS_ASSIGN_OR_RETURN(const CreateSliceRequest converted, fromCreateSlice(*request));
+        return filled(controller_.planSlice(converted), response);
+    });
 }
 
 Unary* ControllerApi::ListSlices(Context* context, const v1::ListSlicesRequest* /*request*/,
                                  v1::ListSlicesResponse* response) {
-    for (const SliceView& view : controller_.slices()) toProto(view, *response->add_slices());
-    return finish(context, absl::OkStatus());
+    return answer(gate_, context, __func__, kNothing, [&](const Caller& caller) {
+        for (const SliceView& view : controller_.slices()) {
+            if (maySee(caller, view.slice)) toProto(view, *response->add_slices());
+        }
+        return absl::OkStatus();
+    });
 }
 
 Unary* ControllerApi::GetSlice(Context* context, const v1::GetSliceRequest* request, v1::Slice* response) {
-    return answer(context, controller_.slice(request->name()), response);
+    return answer(gate_, context, __func__, request->name(),
+                  [&](const Caller&) { return filled(controller_.slice(request->name()), response); });
 }
 
 Unary* ControllerApi::RenewSlice(Context* context, const v1::RenewSliceRequest* request, v1::Slice* response) {
-    return answer(context, controller_.renewSlice(request->name(), request->lease_s()), response);
+    return change(gate_, context, __func__, request->name(), [&](const Caller&) {
+        return filled(controller_.renewSlice(request->name(), request->lease_s()), response);
+    });
 }
 
 Unary* ControllerApi::SetSlice(Context* context, const v1::SetSliceRequest* request, v1::Operation* response) {
-    const auto change = fromResources(request->resources());
-    if (!change.ok()) return finish(context, change.status());
-    return answer(context, controller_.setSlice(request->name(), *change, request->request_id()), response);
+    return change(gate_, context, __func__, request->name(), [&](const Caller&) -> absl::Status {
+        HS_ASSIGN_OR_RETURN(const ResourcesChange resources, fromResources(request->resources()));
+        return filled(controller_.setSlice(request->name(), resources, request->request_id()), response);
+    });
 }
 
 Unary* ControllerApi::SetFrozen(Context* context, const v1::SetFrozenRequest* request, v1::Operation* response) {
-    return answer(context, controller_.setFrozen(fromSliverId(request->id()), request->frozen(), request->request_id()),
-                  response);
+    const SliverId id = fromSliverId(request->id());
+    return change(gate_, context, __func__, subjectText(id), [&](const Caller&) {
+        return filled(controller_.setFrozen(id, request->frozen(), request->request_id()), response);
+    });
 }
 
 Unary* ControllerApi::DeleteSlice(Context* context, const v1::DeleteSliceRequest* request, v1::Operation* response) {
-    return answer(context, controller_.deleteSlice(request->name(), request->request_id()), response);
+    return change(gate_, context, __func__, request->name(), [&](const Caller&) {
+        return filled(controller_.deleteSlice(request->name(), request->request_id()), response);
+    });
 }
 
 Unary* ControllerApi::ListSlivers(Context* context, const v1::ListSliversRequest* request,
                                   v1::ListSliversResponse* response) {
-    const auto views = controller_.slivers(request->slice());
-    if (!views.ok()) return finish(context, views.status());
-    for (const SliverView& view : *views) toProto(view, *response->add_slivers());
-    return finish(context, absl::OkStatus());
+    return answer(gate_, context, __func__, request->slice(), [&](const Caller& caller) -> absl::Status {
+        HS_ASSIGN_OR_RETURN(const std::vector<SliverView> views, controller_.slivers(request->slice()));
+        const std::set<std::string> seen = namesSeenBy(caller, controller_.slices());
+        if (!request->slice().empty() && !seen.contains(request->slice())) {
+            return controller_.checkSliceRight(caller, Right::use_slice, request->slice());
+        }
+        for (const SliverView& view : views) {
+            if (seen.contains(view.id.slice)) toProto(view, *response->add_slivers());
+        }
+        return absl::OkStatus();
+    });
 }
 
 Unary* ControllerApi::GetSliver(Context* context, const v1::GetSliverRequest* request, v1::Sliver* response) {
-    return answer(context, controller_.sliver(fromSliverId(request->id())), response);
+    const SliverId id = fromSliverId(request->id());
+    return answer(gate_, context, __func__, subjectText(id),
+                  [&](const Caller&) { return filled(controller_.sliver(id), response); });
 }
 
 Unary* ControllerApi::MoveSliver(Context* context, const v1::MoveSliverRequest* request, v1::Operation* response) {
-    return answer(context,
-                  controller_.moveSliver(fromSliverId(request->id()), request->to_node(), request->request_id()),
-                  response);
+    const SliverId id = fromSliverId(request->id());
+    return change(gate_, context, __func__, subjectText(id), [&](const Caller&) {
+        return filled(controller_.moveSliver(id, request->to_node(), request->request_id()), response);
+    });
 }
 
-grpc::ServerBidiReactor<v1::ExecRequest, v1::ExecResponse>* ControllerApi::Exec(Context* /*context*/) {
-    return relayExec(controller_, clients_);
+grpc::ServerBidiReactor<v1::ExecRequest, v1::ExecResponse>* ControllerApi::Exec(Context* context) {
+    const auto caller = gate_.callerOf(*context);
+    if (!caller.ok()) {
+        return new Refused<grpc::ServerBidiReactor<v1::ExecRequest, v1::ExecResponse>>(caller.status());
+    }
+    return relayExec(gate_, *caller, clients_);
 }
 
-grpc::ServerWriteReactor<v1::Chunk>* ControllerApi::Logs(Context* /*context*/, const v1::LogsRequest* request) {
+grpc::ServerWriteReactor<v1::Chunk>* ControllerApi::Logs(Context* context, const v1::LogsRequest* request) {
+    const auto caller = gate_.admit(*context, __func__, subjectText(fromSliverId(request->sliver())));
+    if (!caller.ok()) return new Refused<grpc::ServerWriteReactor<v1::Chunk>>(caller.status());
     return relayLogs(controller_, clients_, *request);
 }
 
-Unary* ControllerApi::ListBindings(Context* /*context*/, const v1::ListBindingsRequest* /*request*/,
+Unary* ControllerApi::ListBindings(Context* context, const v1::ListBindingsRequest* /*request*/,
                                    v1::ListBindingsResponse* response) {
+    const auto caller = gate_.admit(*context, __func__, kNothing);
+    if (!caller.ok()) return finish(context, caller.status());
     return listBindings(controller_, clients_, *response);
 }
 
-grpc::ServerWriteReactor<v1::Operation>* ControllerApi::WatchOperation(Context* /*context*/,
+grpc::ServerWriteReactor<v1::Operation>* ControllerApi::WatchOperation(Context* context,
                                                                        const v1::WatchOperationRequest* request) {
+    const auto caller = gate_.admit(*context, __func__, controller_.sliceOfOperation(request->id()));
+    if (!caller.ok()) return new Refused<grpc::ServerWriteReactor<v1::Operation>>(caller.status());
     return streamOperation(controller_, request->id());
 }
 

@@ -1,18 +1,39 @@
-// What clients call. Each handler converts, asks the core, converts back; streams and relays have files of their own.
+// What clients call. Each handler is admitted by the gate, converts, asks the core, converts back; streams and relays
+// have files of their own.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
 
+#include "controller/api/gate.h"
+#include "controller/api/key_courier.h"
 #include "controller/api/node_clients.h"
+#include "controller/auth/issuer.h"
 #include "controller/core/controller.h"
 #include "controller/images/image_files.h"
 #include "homeslice/v1/controller.grpc.pb.h"
+#include "pki/tls/credentials.h"
 
 namespace homeslice::controller {
 
 class ControllerApi : public v1::ControllerService::CallbackService {
 public:
-    ControllerApi(Controller& controller, ImageFiles& images) : controller_(controller), images_(images) {}
+    struct Parts {
+        Controller& controller;
+        ImageFiles& images;
+        const Gate& gate;
+        const Issuer& issuer;
+        std::shared_ptr<tls::Credentials> credentials;  // for the nodes
+    };
+    // What `parts` refers to outlives this.
+    explicit ControllerApi(const Parts& parts)
+        : controller_(parts.controller),
+          images_(parts.images),
+          gate_(parts.gate),
+          issuer_(parts.issuer),
+          clients_(parts.credentials),
+          courier_(parts.controller, clients_) {}
+
+    void tick() { courier_.tick(); }
 
     using Context = grpc::CallbackServerContext;
     using Unary = grpc::ServerUnaryReactor;
@@ -52,10 +73,29 @@ public:
     grpc::ServerWriteReactor<v1::Operation>* WatchOperation(Context* context,
                                                             const v1::WatchOperationRequest* request) override;
 
+    // People and certificates: people_service.cpp.
+    Unary* MakeNodeToken(Context* context, const v1::MakeNodeTokenRequest* request, v1::JoinToken* response) override;
+    Unary* RevokeNode(Context* context, const v1::RevokeNodeRequest* request,
+                      v1::RevokeNodeResponse* response) override;
+    Unary* ListUsers(Context* context, const v1::ListUsersRequest* request, v1::ListUsersResponse* response) override;
+    Unary* AddUser(Context* context, const v1::AddUserRequest* request, v1::JoinToken* response) override;
+    Unary* MakeUserToken(Context* context, const v1::MakeUserTokenRequest* request, v1::JoinToken* response) override;
+    Unary* RemoveUser(Context* context, const v1::RemoveUserRequest* request,
+                      v1::RemoveUserResponse* response) override;
+    Unary* AddUserKey(Context* context, const v1::UserKeyRequest* request, v1::User* response) override;
+    Unary* RemoveUserKey(Context* context, const v1::UserKeyRequest* request, v1::User* response) override;
+    Unary* ShareSlice(Context* context, const v1::ShareSliceRequest* request, v1::Slice* response) override;
+    Unary* ListAudit(Context* context, const v1::ListAuditRequest* request, v1::ListAuditResponse* response) override;
+
 private:
+    absl::Status fill(const absl::StatusOr<NewToken>& token, v1::JoinToken& response) const;
+
     Controller& controller_;
     ImageFiles& images_;
+    const Gate& gate_;
+    const Issuer& issuer_;
     NodeClients clients_;
+    KeyCourier courier_;
 };
 
 }  // namespace homeslice::controller

@@ -133,7 +133,12 @@ SliverId fromSliverId(const v1::SliverId& id) { return {id.slice(), id.index()};
 
 void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState& out) {
     out.set_revision(revision);
-    for (const auto& [id, sliver] : picture.slivers) *out.add_slivers() = wire::toMessage(sliver);
+    for (const auto& [id, sliver] : picture.slivers) {
+        v1::DesiredSliver& added = *out.add_slivers();
+        added = wire::toMessage(sliver);
+        const auto reader = picture.disk_readers.find(id);
+        if (reader != picture.disk_readers.end()) added.set_disk_reader(reader->second);
+    }
     for (const HomeAgent& agent : picture.home_agents) {
         v1::HomeAgent& added = *out.add_home_agents();
         added.set_address(agent.address.toBytes());
@@ -141,6 +146,11 @@ void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState&
     }
     out.set_home_prefix(picture.home_prefix.toString());
     for (const Ipv6Address& address : picture.node_addresses) out.add_node_addresses(address.toBytes());
+    for (const EnrolledNode& node : picture.nodes) {
+        v1::EnrolledNode& added = *out.add_nodes();
+        added.set_name(node.name);
+        added.set_enrolment(node.enrolment);
+    }
 }
 
 void toProto(const NodeView& view, v1::Node& out) {
@@ -199,6 +209,8 @@ void toProto(const SliceView& view, v1::Slice& out) {
     out.set_suspended(view.slice.suspended);
     if (view.slice.suspended) out.set_delete_us(view.delete_us);
     toProto(view.slice.rules, *out.mutable_rules());
+    out.set_owner(view.slice.owner);
+    out.mutable_members()->Assign(view.slice.members.begin(), view.slice.members.end());
 }
 
 void toProto(const SliverView& view, v1::Sliver& out) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 #include "base/names.h"
 #include "base/status.h"
@@ -12,8 +13,8 @@ namespace {
 
 class ImageImport : public grpc::ServerReadReactor<v1::ImportImageRequest> {
 public:
-    ImageImport(Controller& controller, ImageFiles& images, v1::Image& image)
-        : controller_(controller), images_(images), image_(image) {
+    ImageImport(const Gate& gate, Caller caller, ImageFiles& images, v1::Image& image)
+        : gate_(gate), caller_(std::move(caller)), images_(images), image_(image) {
         StartRead(&request_);
     }
 
@@ -41,12 +42,15 @@ private:
     absl::Status store() {
         if (receiver_ == nullptr) return invalidArgument("an import is a header, then chunks");
         HS_ASSIGN_OR_RETURN(const std::string digest, receiver_->finish());
-        HS_ASSIGN_OR_RETURN(const ImageView view, controller_.addImage(name_, digest, *receiver_));
-        toProto(view, image_);
-        return absl::OkStatus();
+        Change recorded(gate_, caller_, "ImportImage", name_);
+        const auto view = gate_.controller().addImage(name_, digest, *receiver_);
+        recorded.end(view.status());
+        if (view.ok()) toProto(*view, image_);
+        return view.status();
     }
 
-    Controller& controller_;
+    const Gate& gate_;
+    const Caller caller_;
     ImageFiles& images_;
     v1::Image& image_;
     v1::ImportImageRequest request_;
@@ -57,9 +61,9 @@ private:
 
 }  // namespace
 
-grpc::ServerReadReactor<v1::ImportImageRequest>* importImage(Controller& controller, ImageFiles& images,
+grpc::ServerReadReactor<v1::ImportImageRequest>* importImage(const Gate& gate, const Caller& caller, ImageFiles& images,
                                                              v1::Image& image) {
-    return new ImageImport(controller, images, image);
+    return new ImageImport(gate, caller, images, image);
 }
 
 }  // namespace homeslice::controller

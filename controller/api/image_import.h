@@ -3,14 +3,14 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include "controller/core/controller.h"
+#include "controller/api/gate.h"
 #include "controller/images/image_files.h"
 #include "homeslice/v1/controller.pb.h"
 
 namespace homeslice::controller {
 
 // Fills `image`, which gRPC owns until the call is over.
-grpc::ServerReadReactor<v1::ImportImageRequest>* importImage(Controller& controller, ImageFiles& images,
+grpc::ServerReadReactor<v1::ImportImageRequest>* importImage(const Gate& gate, const Caller& caller, ImageFiles& images,
                                                              v1::Image& image);
 
 }  // namespace homeslice::controller

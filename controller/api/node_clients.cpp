@@ -15,7 +15,7 @@ constexpr int kKeepaliveTimeoutMs = 5'000;
 std::shared_ptr<grpc::Channel> NodeClients::channel(const NodeEndpoint& node) {
     const std::string target = fmt::format("ipv6:[{}]:{}", node.address.toString(), node.api_port);
     const std::lock_guard lock(mutex_);
-    std::shared_ptr<grpc::Channel>& channel = channels_[target];
+    std::shared_ptr<grpc::Channel>& channel = channels_[target + " " + node.name];
     if (channel != nullptr) return channel;
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMs);
@@ -23,8 +23,7 @@ std::shared_ptr<grpc::Channel> NodeClients::channel(const NodeEndpoint& node) {
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    channel = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+    channel = credentials_->channel(target, pki::nodeServerName(node.name), arguments);
     return channel;
 }
 

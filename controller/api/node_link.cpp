@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/api/convert.h"
+#include "controller/api/refused.h"
 
 namespace homeslice::controller {
 namespace {
@@ -22,7 +23,8 @@ class NodeStream : public grpc::ServerBidiReactor<v1::NodeMessage, v1::Controlle
                    public NodeSession,
                    public std::enable_shared_from_this<NodeStream> {
 public:
-    explicit NodeStream(Controller& controller) : controller_(controller) {}
+    // `name` is the one of its certificate.
+    NodeStream(Controller& controller, std::string name) : controller_(controller), name_(std::move(name)) {}
 
     void begin() {
         self_ = shared_from_this();
@@ -62,6 +64,10 @@ private:
         }
         if (!message.has_hello() || handle_) return invalidArgument("a node says hello first, once, then its status");
         HS_ASSIGN_OR_RETURN(const Node node, fromHello(message.hello()));
+        if (node.name != name_) {
+            return permissionDenied("node '" + name_ + "' lacks the right to speak for node '" +
+                                    node.name.substr(0, 60) + "'");
+        }
         auto handle = controller_.connectNode(node, shared_from_this());
         if (!handle.ok()) {
             logWarning("node '{}' is refused: {}", node.name, messageOf(handle.status()));
@@ -86,6 +92,7 @@ private:
     }
 
     Controller& controller_;
+    const std::string name_;
     std::shared_ptr<NodeStream> self_;
     std::optional<NodeHandle> handle_;  // touched by the read side only, then by OnDone
     v1::NodeMessage incoming_;
@@ -131,14 +138,21 @@ private:
 }  // namespace
 
 grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* NodeLinkService::Connect(
-    grpc::CallbackServerContext* /*context*/) {
-    const auto stream = std::make_shared<NodeStream>(controller_);
+    grpc::CallbackServerContext* context) {
+    const auto name = gate_.nodeOf(*context);
+    if (!name.ok()) {
+        logWarning("a link from {} is refused: {}", context->peer(), messageOf(name.status()));
+        return new Refused<grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>>(name.status());
+    }
+    const auto stream = std::make_shared<NodeStream>(gate_.controller(), *name);
     stream->begin();
     return stream.get();
 }
 
-grpc::ServerWriteReactor<v1::Chunk>* NodeLinkService::FetchImage(grpc::CallbackServerContext* /*context*/,
+grpc::ServerWriteReactor<v1::Chunk>* NodeLinkService::FetchImage(grpc::CallbackServerContext* context,
                                                                  const v1::FetchImageRequest* request) {
+    const auto name = gate_.nodeOf(*context);
+    if (!name.ok()) return new Refused<grpc::ServerWriteReactor<v1::Chunk>>(name.status());
     return new ImageSender(images_.openArchive(request->digest()));
 }
 

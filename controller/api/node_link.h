@@ -3,7 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include "controller/core/controller.h"
+#include "controller/api/gate.h"
 #include "controller/images/image_files.h"
 #include "homeslice/v1/node.grpc.pb.h"
 
@@ -11,7 +11,7 @@ namespace homeslice::controller {
 
 class NodeLinkService : public v1::NodeLink::CallbackService {
 public:
-    NodeLinkService(Controller& controller, const ImageFiles& images) : controller_(controller), images_(images) {}
+    NodeLinkService(const Gate& gate, const ImageFiles& images) : gate_(gate), images_(images) {}
 
     grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* Connect(
         grpc::CallbackServerContext* context) override;
@@ -19,7 +19,7 @@ public:
                                                     const v1::FetchImageRequest* request) override;
 
 private:
-    Controller& controller_;
+    const Gate& gate_;
     const ImageFiles& images_;
 };
 

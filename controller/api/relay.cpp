@@ -18,8 +18,8 @@ namespace {
 // half-close or the end of responses), one for responses (until they end).
 class ExecRelay : public grpc::ServerBidiReactor<v1::ExecRequest, v1::ExecResponse> {
 public:
-    ExecRelay(Controller& controller, NodeClients& clients)
-        : controller_(controller), clients_(clients), node_side_(*this) {
+    ExecRelay(const Gate& gate, Caller caller, NodeClients& clients)
+        : gate_(gate), caller_(std::move(caller)), clients_(clients), node_side_(*this) {
         StartRead(&request_);
     }
 
@@ -56,8 +56,12 @@ private:
 
     void callNode(bool ok) {
         if (!ok || !request_.has_start()) return Finish(toGrpc(invalidArgument("the first request is `start`")));
-        auto node = controller_.endpointOfSliver(fromSliverId(request_.start().sliver()));
+        const SliverId sliver = fromSliverId(request_.start().sliver());
+        const absl::Status allowed = gate_.check(caller_, "Exec", sliver.toString());
+        if (!allowed.ok()) return Finish(toGrpc(allowed));
+        auto node = gate_.controller().endpointOfSliver(sliver);
         if (!node.ok()) return Finish(toGrpc(node.status()));
+        gate_.controller().recordAudit({0, caller_.name, "Exec", sliver.toString(), "ok"});
         node_ = *std::move(node);
         node_called_ = true;
         stub_ = v1::NodeService::NewStub(clients_.channel(node_));
@@ -86,7 +90,8 @@ private:
         if (!std::exchange(requests_over_, true)) node_side_.RemoveHold();
     }
 
-    Controller& controller_;
+    const Gate& gate_;
+    const Caller caller_;
     NodeClients& clients_;
     NodeEndpoint node_;
     std::unique_ptr<v1::NodeService::Stub> stub_;
@@ -151,8 +156,9 @@ private:
 
 }  // namespace
 
-grpc::ServerBidiReactor<v1::ExecRequest, v1::ExecResponse>* relayExec(Controller& controller, NodeClients& clients) {
-    return new ExecRelay(controller, clients);
+grpc::ServerBidiReactor<v1::ExecRequest, v1::ExecResponse>* relayExec(const Gate& gate, const Caller& caller,
+                                                                      NodeClients& clients) {
+    return new ExecRelay(gate, caller, clients);
 }
 
 grpc::ServerWriteReactor<v1::Chunk>* relayLogs(Controller& controller, NodeClients& clients,

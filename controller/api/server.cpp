@@ -2,19 +2,24 @@
 
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
+#include <sys/stat.h>
 
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/api/controller_service.h"
+#include "controller/api/enrolment_service.h"
 #include "controller/api/listen.h"
 #include "controller/api/node_link.h"
+#include "pki/tls/open_calls.h"
 
 namespace homeslice::controller {
 namespace {
 
+const std::string kUnix = "unix:";
 constexpr int kMaxMessageBytes = 4 << 20;
 constexpr int kMaxStreamsPerConnection = 1000;
 constexpr int kMaxHandlerThreads = 64;
@@ -22,12 +27,25 @@ constexpr int kMaxHandlerThreads = 64;
 constexpr int kKeepaliveMs = 5'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 constexpr int kMinClientPingMs = 900;
+// New calls then come by another connection, for which the certificate of that day is shown; streams go on by the old
+// one.
+constexpr int kConnectionAgeMs = 300'000;
 constexpr std::chrono::milliseconds kShutdownTime{300};
 
 class GrpcServer : public Server {
 public:
-    GrpcServer(Controller& controller, ImageFiles& images)
-        : controller_(controller), api_(controller, images), node_link_(controller, images) {}
+    GrpcServer(Controller& controller, ImageFiles& images, const Issuer& issuer,
+               std::shared_ptr<tls::Credentials> credentials)
+        : controller_(controller),
+          credentials_(std::move(credentials)),
+          gate_(controller),
+          api_({.controller = controller,
+                .images = images,
+                .gate = gate_,
+                .issuer = issuer,
+                .credentials = credentials_}),
+          node_link_(gate_, images),
+          enrolment_(gate_, issuer) {}
     ~GrpcServer() override {
         if (server_ == nullptr) return;
         controller_.closeNodes(unavailable("the controller stops"));
@@ -39,26 +57,49 @@ public:
         for (const std::string& address : addresses) HS_RETURN_IF_ERROR(checkListen(address));
         grpc::ServerBuilder builder;
         configure(builder);
+        open_calls_.watch(builder);
         ports_.resize(addresses.size());
         for (size_t i = 0; i < addresses.size(); ++i) {
-            builder.AddListeningPort(addresses[i], grpc::InsecureServerCredentials(), &ports_[i]);
+            builder.AddListeningPort(addresses[i], credentialsFor(addresses[i]), &ports_[i]);
         }
         builder.RegisterService(&api_);
         builder.RegisterService(&node_link_);
+        builder.RegisterService(&enrolment_);
         server_ = builder.BuildAndStart();
         if (server_ == nullptr) return unavailable("cannot listen on the given addresses");
+        for (const std::string& address : addresses) HS_RETURN_IF_ERROR(closeToOthers(address));
         return absl::OkStatus();
+    }
+
+    void tick() override {
+        api_.tick();
+        open_calls_.keepOnly(
+            [this](const pki::Identity& identity) { return controller_.checkIdentity(identity).ok(); });
     }
 
     std::vector<int> ports() const override { return ports_; }
 
 private:
+    // A socket is made with the process's umask, which may be anything.
+    static absl::Status closeToOthers(const std::string& address) {
+        if (!address.starts_with(kUnix)) return absl::OkStatus();
+        const std::string path = address.substr(kUnix.size());
+        return ::chmod(path.c_str(), 0600) == 0 ? absl::OkStatus() : errnoStatus(errno, "chmod " + path);
+    }
+
+    // Newcomers have no certificate yet; the gate sees to it that they can do nothing but get one.
+    std::shared_ptr<grpc::ServerCredentials> credentialsFor(const std::string& address) const {
+        if (address.starts_with(kUnix)) return grpc::InsecureServerCredentials();
+        return credentials_->forServer(tls::ClientCertificate::optional);
+    }
+
     static void configure(grpc::ServerBuilder& builder) {
         builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
         builder.SetResourceQuota(grpc::ResourceQuota("sliced").SetMaxThreads(kMaxHandlerThreads));
         // With port sharing a second sliced would take half of the first one's calls.
         builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
         builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+        builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kConnectionAgeMs);
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -66,8 +107,12 @@ private:
     }
 
     Controller& controller_;
+    const std::shared_ptr<tls::Credentials> credentials_;
+    tls::OpenCalls open_calls_;
+    const Gate gate_;
     ControllerApi api_;
     NodeLinkService node_link_;
+    EnrolmentApi enrolment_;
     std::vector<int> ports_;
     std::unique_ptr<grpc::Server> server_;
 };
@@ -78,9 +123,10 @@ void passOnGrpcLog(gpr_log_func_args* args) { logDebug("grpc: {}", args->message
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::start(const std::vector<std::string>& addresses, Controller& controller,
-                                                      ImageFiles& images) {
+                                                      ImageFiles& images, const Issuer& issuer) {
     gpr_set_log_function(passOnGrpcLog);
-    auto server = std::make_unique<GrpcServer>(controller, images);
+    HS_ASSIGN_OR_RETURN(auto credentials, tls::Credentials::open(issuer.credentialsDirectory()));
+    auto server = std::make_unique<GrpcServer>(controller, images, issuer, std::move(credentials));
     HS_RETURN_IF_ERROR(server->listen(addresses));
     return server;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/auth/issuer.h"
 #include "controller/core/controller.h"
 #include "controller/images/image_files.h"
 
@@ -14,12 +15,18 @@ namespace homeslice::controller {
 
 class Server {
 public:
-    // Serves on every address ("[::]:7400", "127.0.0.1:7400") and Unix socket ("unix:/run/x.sock"). UNAVAILABLE or
-    // INVALID_ARGUMENT says which one cannot be listened on and why. `controller` and `images` must outlive it.
+    // Serves on every address ("[::]:7400", "127.0.0.1:7400"), where TLS is spoken, and Unix socket
+    // ("unix:/run/x.sock"), for the local administrator: who can open it decides. UNAVAILABLE or INVALID_ARGUMENT says
+    // which one cannot be listened on and why. `controller`, `images` and `issuer` must outlive it.
     static absl::StatusOr<std::unique_ptr<Server>> start(const std::vector<std::string>& addresses,
-                                                         Controller& controller, ImageFiles& images);
+                                                         Controller& controller, ImageFiles& images,
+                                                         const Issuer& issuer);
     // Ends every stream and call, within half a second.
     virtual ~Server() = default;
+
+    // Ends what is open for certificates that were revoked or have expired; brings ssh keys to slivers. Call about
+    // twice a second, from one thread that is not gRPC's.
+    virtual void tick() = 0;
 
     // TCP ports, in the order of the addresses; 0 for Unix sockets.
     virtual std::vector<int> ports() const = 0;

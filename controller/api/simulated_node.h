@@ -9,10 +9,12 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/ipv6.h"
 #include "homeslice/v1/binding.grpc.pb.h"
 #include "homeslice/v1/node.grpc.pb.h"
+#include "pki/tls/credentials.h"
 
 namespace homeslice::controller::testing_support {
 
@@ -92,10 +94,13 @@ public:
 class SimulatedNode {
 public:
     // Connects at once; obeys pictures on a thread of its own until destroyed.
-    SimulatedNode(const std::shared_ptr<grpc::Channel>& controller, const std::string& name, bool home_agent)
-        : stub_(v1::NodeLink::NewStub(controller)) {
+    // `controller`: where it serves TLS; `name`: what it calls itself, whatever its credentials say.
+    SimulatedNode(const std::string& controller, std::shared_ptr<tls::Credentials> credentials, const std::string& name,
+                  bool home_agent)
+        : credentials_(std::move(credentials)),
+          stub_(v1::NodeLink::NewStub(credentials_->channel(controller, pki::kControllerName, {}))) {
         grpc::ServerBuilder builder;
-        builder.AddListeningPort("[::1]:0", grpc::InsecureServerCredentials(), &port_);
+        builder.AddListeningPort("[::1]:0", credentials_->forServer(tls::ClientCertificate::required), &port_);
         builder.RegisterService(&service);
         builder.RegisterService(&bindings_);
         server_ = builder.BuildAndStart();
@@ -164,6 +169,7 @@ private:
         ended_changed_.notify_all();
     }
 
+    const std::shared_ptr<tls::Credentials> credentials_;
     OneBindingService bindings_;
     int port_ = 0;
     std::unique_ptr<grpc::Server> server_;

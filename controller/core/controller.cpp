@@ -1,10 +1,12 @@
 #include "controller/core/controller.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/addresses/addresses.h"
+#include "controller/core/audit.h"
 #include "controller/core/picture.h"
 #include "controller/core/settle.h"
 #include "controller/leases/leases.h"
@@ -37,6 +39,9 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::open(const Config& confi
     std::unique_ptr<Controller> controller(
         new Controller(config, store, images, std::move(clock), std::move(snapshot)));
     const std::lock_guard lock(controller->mutex_);
+    controller->keys_were_delivered_ =
+        std::any_of(controller->snapshot_.slivers.begin(), controller->snapshot_.slivers.end(),
+                    [](const auto& entry) { return !entry.second.keys_mark.empty(); });
     if (fresh) {
         Changes changes;
         changes.home_prefix = prefix;
@@ -53,6 +58,10 @@ World Controller::world() const {
 absl::Status Controller::commit(Changes changes) {
     if (!changes.put_operations.empty()) {
         for (std::string& id : toForget(snapshot_.operations)) changes.erase_operations.push_back(std::move(id));
+    }
+    if (const AuditEntry* entry = AuditScope::take()) {
+        changes.audit = *entry;
+        changes.audit->time_us = clock_.utc_us();
     }
     HS_RETURN_IF_ERROR(store_.apply(changes));
     logMoves(changes);

@@ -19,12 +19,14 @@
 
 #include "base/clock.h"
 #include "base/ipv6.h"
+#include "controller/auth/rights.h"
 #include "controller/core/node_table.h"
 #include "controller/core/requests.h"
 #include "controller/core/views.h"
 #include "controller/images/image_files.h"
 #include "controller/model/model.h"
 #include "controller/store/store.h"
+#include "pki/token.h"
 
 namespace homeslice::controller {
 
@@ -41,11 +43,25 @@ struct Clock {
 };
 Clock systemClock();
 
+// A one-time token, which is told once.
+struct NewToken {
+    pki::Token token;
+    int64_t expires_us = 0;
+};
+
 // Where a node's services are.
 struct NodeEndpoint {
     std::string name;
     Ipv6Address address;
     uint16_t api_port = 0;
+};
+
+// What a sliver's authorized_keys should be.
+struct KeyDelivery {
+    SliverId id;
+    NodeEndpoint node;
+    std::vector<std::string> keys;
+    std::string mark;  // what to remember when it has them
 };
 
 // Whose home address it is, and who serves it. Fields are empty where nothing is known.
@@ -106,6 +122,32 @@ public:
     // Of one sliver, or of all of the slice when the index is 0.
     absl::StatusOr<Operation> setFrozen(const SliverId& subject, bool frozen, const std::string& request_id);
 
+    // People and certificates. Tokens come without the authority's fingerprint, which is the issuer's knowledge.
+    absl::StatusOr<NewToken> makeNodeToken(const std::string& name, uint32_t lifetime_s);
+    absl::StatusOr<NewToken> makeUserToken(const std::string& name, uint32_t lifetime_s);
+    absl::StatusOr<NewToken> addUser(const std::string& name, UserRole role, uint32_t lifetime_s);
+    absl::Status removeUser(const std::string& name);
+    absl::Status revokeNode(const std::string& name);
+    // Uses the token up. PERMISSION_DENIED unless it is good.
+    absl::StatusOr<pki::Identity> redeemToken(const pki::Token& token);
+    // UNAUTHENTICATED when the certificate was revoked.
+    absl::Status checkIdentity(const pki::Identity& identity) const;
+    absl::StatusOr<Caller> callerOf(const pki::Identity& identity) const;
+    // OK as well for a slice that is not there.
+    absl::Status checkSliceRight(const Caller& caller, Right right, const std::string& slice) const;
+    // Empty when there is no such operation.
+    std::string sliceOfOperation(const std::string& id) const;
+    std::vector<User> users() const;
+    absl::StatusOr<User> addUserKey(const std::string& name, const std::string& text);
+    absl::StatusOr<User> removeUserKey(const std::string& name, const std::string& key);
+    // Slivers that run without the ssh keys of those who may use them, as far as is known.
+    std::vector<KeyDelivery> keyDeliveries() const;
+    void keysDelivered(const SliverId& id, const std::string& mark);
+    absl::StatusOr<SliceView> shareSlice(const std::string& name, const std::string& user, bool end);
+    void recordAudit(AuditEntry entry);
+    // Oldest first; 0: a thousand.
+    absl::StatusOr<std::vector<AuditEntry>> auditLog(uint32_t newest) const;
+
     // Questions.
     std::vector<NodeView> nodes() const;
     absl::StatusOr<NodeView> node(const std::string& name) const;
@@ -145,6 +187,11 @@ private:
     absl::Status checkNameFree(const std::string& slice) const;
     absl::StatusOr<const Image*> findImage(const std::string& name) const;
     absl::StatusOr<const Node*> findNode(const std::string& name) const;
+    absl::StatusOr<const User*> findUser(const std::string& name) const;
+    absl::StatusOr<NewToken> planToken(pki::Kind kind, const std::string& name, uint32_t lifetime_s,
+                                       Changes& changes) const;
+    pki::Identity planEnrolment(pki::Kind kind, const std::string& name, Changes& changes) const;
+    absl::StatusOr<User> changeUser(const std::string& name, const std::function<absl::Status(User&)>& change);
     absl::StatusOr<const Slice*> findSlice(const std::string& name) const;
     absl::StatusOr<const Sliver*> findSliver(const SliverId& id) const;
     absl::StatusOr<const Operation*> findRepeated(const std::string& request_id, OperationKind kind,
@@ -171,6 +218,7 @@ private:
     uint64_t last_session_ = 0;
     std::map<std::string, Watched> watched_;  // by operation id
     std::set<std::string> warned_;            // slices whose lease was said to end soon
+    bool keys_were_delivered_ = false;        // ever, to any sliver
 };
 
 }  // namespace homeslice::controller

@@ -104,6 +104,7 @@ absl::StatusOr<Changes> Controller::newSlice(const CreateSliceRequest& request) 
     slice.number = number;
     slice.base = request.base;
     slice.base.image_digest = image->digest;
+    slice.owner = request.owner;
     slice.created_us = now_us;
     slice.lease_end_us = leaseEnd(now_us, lease);
     slice.rules = request.where.rules;

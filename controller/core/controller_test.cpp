@@ -311,6 +311,8 @@ public:
     absl::Status apply(const Changes& changes) override {
         return failing ? makeFailingStore()->apply(changes) : good_->apply(changes);
     }
+    absl::Status record(const AuditEntry& entry) override { return good_->record(entry); }
+    absl::StatusOr<std::vector<AuditEntry>> audit(uint32_t most) override { return good_->audit(most); }
     bool failing = false;
 
 private:

@@ -33,14 +33,17 @@ Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6
     Picture picture;
     picture.home_prefix = home_prefix;
     for (const auto& [name, known] : snapshot.nodes) {
+        if (!snapshot.enrolled_nodes.contains(name)) continue;  // what was revoked is trusted with no packet either
         picture.node_addresses.push_back(known.care_of_address);
         if (known.home_agent) picture.home_agents.push_back({known.care_of_address, known.api_port});
     }
+    for (const auto& [name, enrolled] : snapshot.enrolled_nodes) picture.nodes.push_back(enrolled);
     for (const auto& [id, sliver] : snapshot.slivers) {
         const auto slice = snapshot.slices.find(id.slice);
         if (slice == snapshot.slices.end() || slice->second.deleting) continue;
         if (const auto role = roleOn(sliver, node)) {
             picture.slivers[id] = specOf(sliver, *role, slice->second, snapshot, home_prefix);
+            if (role->run == DesiredRun::stopped && sliver.moving()) picture.disk_readers[id] = sliver.move.target;
         }
     }
     return picture;

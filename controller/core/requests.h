@@ -19,6 +19,7 @@ struct CreateSliceRequest {
     PlacementRequest where;
     uint32_t lease_s = 0;  // 0: the default
     std::string request_id;
+    std::string owner;  // user
 };
 
 // What an administrator says of a node; what is absent stays.

@@ -114,6 +114,9 @@ public:
         node.hello.boot_id = "boot of " + name;
         node.hello.home_agent = home_agent;
         node.hello.cpus = 2;
+        const auto token = controller_->makeNodeToken(name, 0);
+        ASSERT_TRUE(token.ok()) << token.status();
+        ASSERT_TRUE(controller_->redeemToken(token->token).ok());
         connect(name);
     }
     void connect(const std::string& name) {

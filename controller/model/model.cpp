@@ -22,9 +22,12 @@ const char* toString(OperationKind kind) {
     return "unknown";
 }
 
+const char* toString(UserRole role) { return role == UserRole::admin ? "admin" : "user"; }
+
+std::string subjectText(const SliverId& subject) { return subject.index == 0 ? subject.slice : subject.toString(); }
+
 std::string subjectText(const Operation& operation) {
-    if (operation.kind == OperationKind::drainNode) return operation.node;
-    return operation.subject.index == 0 ? operation.subject.slice : operation.subject.toString();
+    return operation.kind == OperationKind::drainNode ? operation.node : subjectText(operation.subject);
 }
 
 }  // namespace homeslice::controller

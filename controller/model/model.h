@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/ipv6.h"
+#include "controller/model/people.h"
 #include "controller/model/placement_rules.h"
 #include "spec/sliver_spec.h"
 #include "spec/sliver_state.h"
@@ -55,6 +56,8 @@ struct Slice {
     bool suspended = false;  // the lease has ended: its slivers stand still
     bool deleting = false;
     PlacementRules rules;
+    std::string owner;              // user; empty for one of before there were users, which is the administrators'
+    std::set<std::string> members;  // users who may use it too
 
     bool operator==(const Slice&) const = default;
 };
@@ -80,7 +83,8 @@ struct Sliver {
     uint64_t last_generation = 0;   // the highest ever given out for it
     std::set<std::string> holders;  // nodes that may have something of it
     Move move;
-    bool frozen = false;  // it is to stand still
+    bool frozen = false;    // it is to stand still
+    std::string keys_mark;  // of the ssh keys that were written into it, see core/controller_keys.cpp
 
     bool moving() const { return move.phase != MovePhase::none; }
     bool operator==(const Sliver&) const = default;
@@ -151,12 +155,16 @@ struct Picture {
     std::vector<HomeAgent> home_agents;
     Ipv6Prefix home_prefix;
     std::vector<Ipv6Address> node_addresses;
+    std::vector<EnrolledNode> nodes;               // whose certificates count
+    std::map<SliverId, std::string> disk_readers;  // the node that may take a stopped sliver's disk
 
     bool operator==(const Picture&) const = default;
 };
 
 // As the API calls it: "create slice".
 const char* toString(OperationKind kind);
+// "web" or "web/2".
+std::string subjectText(const SliverId& subject);
 // "web", "web/2" or "node1".
 std::string subjectText(const Operation& operation);
 

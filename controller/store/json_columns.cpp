@@ -34,6 +34,8 @@ absl::StatusOr<std::vector<T>> listFromColumn(const std::string& text, Read read
 
 std::string toColumn(const std::set<std::string>& values) { return dump(Json(values)); }
 
+std::string toColumn(const std::vector<std::string>& values) { return dump(Json(values)); }
+
 std::string toColumn(const std::vector<OperationFailure>& failures) {
     Json list = Json::array();
     for (const OperationFailure& failure : failures) {

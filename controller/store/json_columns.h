@@ -13,6 +13,7 @@
 namespace homeslice::controller {
 
 std::string toColumn(const std::set<std::string>& values);
+std::string toColumn(const std::vector<std::string>& values);
 std::string toColumn(const std::vector<OperationFailure>& failures);
 std::string toColumn(const Labels& labels);
 std::string toColumn(const PlacementRules& rules);

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <deque>
+
 #include "base/status.h"
 #include "controller/store/store.h"
 
@@ -9,17 +12,31 @@ public:
     absl::StatusOr<Snapshot> load() override { return snapshot_; }
     absl::Status apply(const Changes& changes) override {
         applyTo(snapshot_, changes);
+        return changes.audit ? record(*changes.audit) : absl::OkStatus();
+    }
+    absl::Status record(const AuditEntry& entry) override {
+        audit_.push_back(entry);
+        if (audit_.size() > kAuditKept) audit_.pop_front();
         return absl::OkStatus();
+    }
+    absl::StatusOr<std::vector<AuditEntry>> audit(uint32_t most) override {
+        const auto count = static_cast<std::ptrdiff_t>(std::min<size_t>(most, audit_.size()));
+        return std::vector<AuditEntry>(audit_.end() - count, audit_.end());
     }
 
 private:
     Snapshot snapshot_;
+    std::deque<AuditEntry> audit_;
 };
 
 class FailingStore : public Store {
 public:
     absl::StatusOr<Snapshot> load() override { return unavailable("this store always fails"); }
     absl::Status apply(const Changes& /*changes*/) override { return unavailable("this store always fails"); }
+    absl::Status record(const AuditEntry& /*entry*/) override { return unavailable("this store always fails"); }
+    absl::StatusOr<std::vector<AuditEntry>> audit(uint32_t /*most*/) override {
+        return unavailable("this store always fails");
+    }
 };
 
 }  // namespace
@@ -27,7 +44,8 @@ public:
 bool Changes::empty() const {
     return !last_slice_number && !home_prefix && put_nodes.empty() && put_images.empty() && erase_images.empty() &&
            put_slices.empty() && erase_slices.empty() && put_slivers.empty() && erase_slivers.empty() &&
-           put_operations.empty() && erase_operations.empty();
+           put_operations.empty() && erase_operations.empty() && put_users.empty() && erase_users.empty() &&
+           put_enrolled_nodes.empty() && erase_enrolled_nodes.empty() && put_tokens.empty() && erase_tokens.empty();
 }
 
 void applyTo(Snapshot& snapshot, const Changes& changes) {
@@ -43,6 +61,12 @@ void applyTo(Snapshot& snapshot, const Changes& changes) {
     for (const SliverId& id : changes.erase_slivers) snapshot.slivers.erase(id);
     for (const Operation& operation : changes.put_operations) snapshot.operations[operation.id] = operation;
     for (const std::string& id : changes.erase_operations) snapshot.operations.erase(id);
+    for (const User& user : changes.put_users) snapshot.users[user.name] = user;
+    for (const std::string& name : changes.erase_users) snapshot.users.erase(name);
+    for (const EnrolledNode& node : changes.put_enrolled_nodes) snapshot.enrolled_nodes[node.name] = node;
+    for (const std::string& name : changes.erase_enrolled_nodes) snapshot.enrolled_nodes.erase(name);
+    for (const JoinToken& token : changes.put_tokens) snapshot.tokens[token.digest] = token;
+    for (const std::string& digest : changes.erase_tokens) snapshot.tokens.erase(digest);
 }
 
 std::unique_ptr<Store> makeMemoryStore() { return std::make_unique<MemoryStore>(); }

@@ -102,6 +102,37 @@ const std::vector<std::string>& steps() {
         ALTER TABLE slices ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
         ALTER TABLE slices ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE operations ADD COLUMN node TEXT NOT NULL DEFAULT '';
+    )sql",
+                                                 // Users, certificates, the audit log.
+                                                 R"sql(
+        CREATE TABLE users (
+            name TEXT PRIMARY KEY,
+            role INTEGER NOT NULL,
+            enrolment TEXT NOT NULL,
+            created_us INTEGER NOT NULL,
+            ssh_keys TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE enrolled_nodes (
+            name TEXT PRIMARY KEY,
+            enrolment TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE tokens (
+            digest TEXT PRIMARY KEY,
+            kind INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            expires_us INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE audit (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            time_us INTEGER NOT NULL,
+            who TEXT NOT NULL,
+            what TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            outcome TEXT NOT NULL
+        );
+        ALTER TABLE slices ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+        ALTER TABLE slices ADD COLUMN members TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE slivers ADD COLUMN keys_mark TEXT NOT NULL DEFAULT '';
     )sql"};
     return kSteps;
 }

@@ -5,6 +5,7 @@
 #include "controller/moves/move.h"
 #include "controller/store/database.h"
 #include "controller/store/json_columns.h"
+#include "controller/store/people_rows.h"
 #include "controller/store/schema.h"
 #include "controller/store/store.h"
 #include "spec/json.h"
@@ -58,13 +59,16 @@ absl::StatusOr<Slice> readSlice(Statement& row) {
     slice.deleting = row.integer() != 0;
     HS_ASSIGN_OR_RETURN(slice.rules, rulesFromColumn(row.text()));
     slice.suspended = row.integer() != 0;
+    slice.owner = row.text();
+    HS_ASSIGN_OR_RETURN(const std::vector<std::string> members, stringsFromColumn(row.text()));
+    slice.members.insert(members.begin(), members.end());
     return slice;
 }
 
 void bindSlice(Statement& row, const Slice& slice) {
     row.bind(slice.name).bind(slice.number).bind(toJson(slice.base)).bind(slice.created_us);
     row.bind(slice.lease_end_us).bind(uint32_t{slice.deleting}).bind(toColumn(slice.rules));
-    row.bind(uint32_t{slice.suspended});
+    row.bind(uint32_t{slice.suspended}).bind(slice.owner).bind(toColumn(slice.members));
 }
 
 absl::StatusOr<Sliver> readSliver(Statement& row) {
@@ -83,6 +87,7 @@ absl::StatusOr<Sliver> readSliver(Statement& row) {
     sliver.move.target_generation = row.unsignedInteger();
     sliver.move.operation = row.text();
     sliver.frozen = row.integer() != 0;
+    sliver.keys_mark = row.text();
     return sliver;
 }
 
@@ -91,6 +96,7 @@ void bindSliver(Statement& row, const Sliver& sliver) {
     row.bind(sliver.last_generation).bind(toColumn(sliver.holders)).bind(std::string(toString(sliver.move.phase)));
     row.bind(sliver.move.source).bind(sliver.move.target).bind(sliver.move.source_generation);
     row.bind(sliver.move.target_generation).bind(sliver.move.operation).bind(uint32_t{sliver.frozen});
+    row.bind(sliver.keys_mark);
 }
 
 absl::StatusOr<Operation> readOperation(Statement& row) {
@@ -151,6 +157,13 @@ public:
         HS_RETURN_IF_ERROR(each("operations", readOperation, [&](Operation operation) {
             snapshot.operations.emplace(operation.id, std::move(operation));
         }));
+        HS_RETURN_IF_ERROR(
+            each("users", readUser, [&](User user) { snapshot.users.emplace(user.name, std::move(user)); }));
+        HS_RETURN_IF_ERROR(each("enrolled_nodes", readEnrolledNode, [&](EnrolledNode node) {
+            snapshot.enrolled_nodes.emplace(node.name, std::move(node));
+        }));
+        HS_RETURN_IF_ERROR(each("tokens", readToken,
+                                [&](JoinToken token) { snapshot.tokens.emplace(token.digest, std::move(token)); }));
         return snapshot;
     }
 
@@ -164,6 +177,12 @@ public:
         }
         return withContext(status, "store");
     }
+
+    absl::Status record(const AuditEntry& entry) override {
+        return withContext(insertAudit(*database_, entry), "store the audit log");
+    }
+
+    absl::StatusOr<std::vector<AuditEntry>> audit(uint32_t most) override { return readAudit(*database_, most); }
 
 private:
     template <typename Read, typename Keep>
@@ -196,15 +215,27 @@ private:
         HS_RETURN_IF_ERROR(put("REPLACE INTO images VALUES (?,?,?,?)", changes.put_images, bindImage));
         // Not REPLACE: that would throw out another slice with the same number instead of failing.
         HS_RETURN_IF_ERROR(erase("slices WHERE name=?", namesOf(changes.put_slices)));
-        HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?,?,?)", changes.put_slices, bindSlice));
+        HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?,?,?,?,?)", changes.put_slices, bindSlice));
         HS_RETURN_IF_ERROR(
-            put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
+            put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
         HS_RETURN_IF_ERROR(
             put("REPLACE INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_operations, bindOperation));
         HS_RETURN_IF_ERROR(erase("images WHERE name=?", changes.erase_images));
         HS_RETURN_IF_ERROR(erase("slices WHERE name=?", changes.erase_slices));
         HS_RETURN_IF_ERROR(erase("slivers WHERE slice=? AND number=?", changes.erase_slivers));
-        return erase("operations WHERE id=?", changes.erase_operations);
+        HS_RETURN_IF_ERROR(erase("operations WHERE id=?", changes.erase_operations));
+        HS_RETURN_IF_ERROR(writePeople(changes));
+        return changes.audit ? insertAudit(*database_, *changes.audit) : absl::OkStatus();
+    }
+
+    absl::Status writePeople(const Changes& changes) {
+        HS_RETURN_IF_ERROR(put("REPLACE INTO users VALUES (?,?,?,?,?)", changes.put_users, bindUser));
+        HS_RETURN_IF_ERROR(erase("users WHERE name=?", changes.erase_users));
+        HS_RETURN_IF_ERROR(
+            put("REPLACE INTO enrolled_nodes VALUES (?,?)", changes.put_enrolled_nodes, bindEnrolledNode));
+        HS_RETURN_IF_ERROR(erase("enrolled_nodes WHERE name=?", changes.erase_enrolled_nodes));
+        HS_RETURN_IF_ERROR(put("REPLACE INTO tokens VALUES (?,?,?,?)", changes.put_tokens, bindToken));
+        return erase("tokens WHERE digest=?", changes.erase_tokens);
     }
 
     absl::Status writeMeta(const Changes& changes) {

@@ -26,6 +26,9 @@ struct Snapshot {
     std::map<std::string, Slice> slices;
     std::map<SliverId, Sliver> slivers;
     std::map<std::string, Operation> operations;
+    std::map<std::string, User> users;
+    std::map<std::string, EnrolledNode> enrolled_nodes;
+    std::map<std::string, JoinToken> tokens;  // by digest
 
     bool operator==(const Snapshot&) const = default;
 };
@@ -43,6 +46,13 @@ struct Changes {
     std::vector<SliverId> erase_slivers;
     std::vector<Operation> put_operations;
     std::vector<std::string> erase_operations;
+    std::vector<User> put_users;
+    std::vector<std::string> erase_users;
+    std::vector<EnrolledNode> put_enrolled_nodes;
+    std::vector<std::string> erase_enrolled_nodes;
+    std::vector<JoinToken> put_tokens;
+    std::vector<std::string> erase_tokens;  // digests
+    std::optional<AuditEntry> audit;        // who asked for this batch; no part of the snapshot
 
     bool empty() const;
 };
@@ -51,11 +61,17 @@ struct Changes {
 // keys are erased.
 void applyTo(Snapshot& snapshot, const Changes& changes);
 
+inline constexpr uint32_t kAuditKept = 100'000;
+
 class Store {
 public:
     virtual ~Store() = default;
     virtual absl::StatusOr<Snapshot> load() = 0;
     virtual absl::Status apply(const Changes& changes) = 0;
+    // An entry for what changed nothing: no batch, the revision stays.
+    virtual absl::Status record(const AuditEntry& entry) = 0;
+    // The newest `most` of the last kAuditKept entries, oldest first.
+    virtual absl::StatusOr<std::vector<AuditEntry>> audit(uint32_t most) = 0;
 };
 
 // SQLite in WAL mode with synchronous=FULL. Creates the file (0600), migrates an older one; FAILED_PRECONDITION when a

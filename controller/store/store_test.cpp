@@ -47,6 +47,8 @@ Slice slice(const std::string& name, uint32_t number) {
     result.rules.spread_over = "rack";
     result.rules.pack = true;
     result.rules.apart_from = {"db"};
+    result.owner = "alice";
+    result.members = {"bob", "carol"};
     return result;
 }
 
@@ -67,6 +69,7 @@ Changes everything() {
     sliver.holders = {"node1", "node2"};
     sliver.move = {MovePhase::transferring, "node1", "node2", 2, 3, "op"};
     sliver.frozen = true;
+    sliver.keys_mark = "digest@1";
     changes.put_slivers = {sliver};
     Operation operation;
     operation.id = "op";
@@ -82,6 +85,10 @@ Changes everything() {
     operation.ended_us = 11;
     operation.request_id = "request";
     changes.put_operations = {operation};
+    changes.put_users = {{"alice", UserRole::admin, "enrolment", 12, {"ssh-ed25519 AAAA alice@example"}}};
+    changes.put_enrolled_nodes = {{"node1", "enrolment"}};
+    changes.put_tokens = {{"digest", pki::Kind::user, "bob", 13}};
+    changes.audit = AuditEntry{14, "alice", "CreateSlice", "web", "ok"};
     return changes;
 }
 
@@ -111,9 +118,13 @@ TEST_F(StoreTest, ReplacesAndErases) {
     gone.erase_slices = {"web"};
     gone.erase_slivers = {{"web", 65535}};
     gone.erase_operations = {"op"};
+    gone.erase_users = {"alice"};
+    gone.erase_enrolled_nodes = {"node1"};
+    gone.erase_tokens = {"digest"};
     both(gone);
     EXPECT_EQ(*store->load(), expected);
     EXPECT_TRUE(expected.slivers.empty());
+    EXPECT_TRUE(expected.users.empty());
     EXPECT_EQ(expected.revision, 3U);
 }
 
@@ -128,6 +139,18 @@ TEST_F(StoreTest, AFailedBatchLeavesNothingBehind) {
     EXPECT_FALSE(store->apply(conflicting).ok());
     EXPECT_EQ(*store->load(), before);
     EXPECT_TRUE(store->apply(Changes()).ok()) << "the store goes on";
+}
+
+TEST_F(StoreTest, KeepsWhoAskedForWhatInOrder) {
+    for (const auto& store : {open(), makeMemoryStore()}) {
+        ASSERT_TRUE(store->apply(everything()).ok());
+        const uint64_t revision = store->load()->revision;
+        const AuditEntry refused{15, "bob", "DeleteSlice", "web", "lacks a right"};
+        ASSERT_TRUE(store->record(refused).ok());
+        EXPECT_EQ(store->load()->revision, revision);
+        EXPECT_EQ(*store->audit(10), (std::vector<AuditEntry>{*everything().audit, refused}));
+        EXPECT_EQ(*store->audit(1), std::vector<AuditEntry>{refused});
+    }
 }
 
 TEST_F(StoreTest, IsPrivate) {
@@ -196,6 +219,8 @@ TEST_F(StoreTest, TakesOverAFileOfVersion1) {
     EXPECT_EQ(snapshot->slices.at("bare").base.resources, Resources());
     EXPECT_EQ(snapshot->slivers.at({"web", 2}).generation, 3U);
     EXPECT_FALSE(snapshot->slivers.at({"web", 2}).frozen);
+    EXPECT_TRUE(snapshot->slices.at("web").owner.empty());
+    EXPECT_TRUE(snapshot->users.empty());
 }
 
 TEST_F(StoreTest, AFailedMigrationChangesNothing) {

@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "ctl/client/address.h"
 #include "ctl/client/channel.h"
+#include "pki/enrol/enrol.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -16,7 +17,7 @@ constexpr std::chrono::seconds kConnectWithin{10};
 constexpr int kLargestAnswer = 64 << 20;
 constexpr int kMaxReconnects = 10;
 
-std::shared_ptr<grpc::Channel> openChannel(const std::string& target) {
+grpc::ChannelArguments channelArguments() {
     // gRPC's own log lines would stand between ours; an administrator can ask for them by the same variable.
     ::setenv("GRPC_VERBOSITY", "NONE", 0);
     grpc::ChannelArguments arguments;
@@ -27,7 +28,39 @@ std::shared_ptr<grpc::Channel> openChannel(const std::string& target) {
     arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
                      static_cast<int>(std::chrono::milliseconds(kConnectWithin).count()));
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-    return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+    return arguments;
+}
+
+absl::Status checkNotExpired(const std::string& directory) {
+    HS_ASSIGN_OR_RETURN(const pki::Credentials files, pki::readCredentials(directory));
+    HS_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::Certificate::parse(files.certificate_pem));
+    if (certificate.notAfter() > Utc::now()) return absl::OkStatus();
+    return failedPrecondition("your certificate expired on " + formatUtc(certificate.notAfter()) +
+                              ": remove the context, and add it again with a token of an administrator's");
+}
+
+// On a socket it is the file's owner and mode that protect.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> openChannel(const Endpoint& endpoint) {
+    HS_ASSIGN_OR_RETURN(const std::string target, grpcTarget(endpoint.address));
+    if (endpoint.credentials.empty()) {
+        return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), channelArguments());
+    }
+    HS_RETURN_IF_ERROR(checkNotExpired(endpoint.credentials));
+    HS_ASSIGN_OR_RETURN(const auto credentials, tls::Credentials::open(endpoint.credentials));
+    return credentials->channel(target, pki::kControllerName, channelArguments());
+}
+
+absl::Status notConnected(const Endpoint& endpoint) {
+    if (endpoint.credentials.empty()) {
+        return unavailable("no controller at " + endpoint.address + ": is a lab up? (slicectl lab up)");
+    }
+    return unavailable("no controller at " + endpoint.address + ", or not the one of " + endpoint.credentials);
+}
+
+// The command goes on with the present certificate, which is good for weeks yet; the next one tries again.
+void renewIfDue(const std::shared_ptr<grpc::Channel>& channel, const std::string& directory) {
+    const auto due = enrol::isRenewalDue(directory);
+    if (due.ok() && *due) static_cast<void>(enrol::renew(channel, directory));
 }
 
 // Unlike Channel::WaitForConnected(), gives up at the first refusal.
@@ -50,15 +83,13 @@ Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Client::~Client() = default;
 
-absl::StatusOr<std::unique_ptr<Client>> Client::connect(const std::string& address, Cancellation& cancellation) {
-    HS_ASSIGN_OR_RETURN(const std::string target, grpcTarget(address));
-    auto channel = openChannel(target);
-    if (!connected(*channel)) {
-        return unavailable("no controller at " + address + ": is a lab up? (slicectl lab up)");
-    }
+absl::StatusOr<std::unique_ptr<Client>> Client::connect(const Endpoint& endpoint, Cancellation& cancellation) {
+    HS_ASSIGN_OR_RETURN(auto channel, openChannel(endpoint));
+    if (!connected(*channel)) return notConnected(endpoint);
+    if (!endpoint.credentials.empty()) renewIfDue(channel, endpoint.credentials);
     auto stub = v1::ControllerService::NewStub(channel);
-    return std::unique_ptr<Client>(
-        new Client(std::unique_ptr<Impl>(new Impl{address, std::move(channel), std::move(stub), cancellation})));
+    return std::unique_ptr<Client>(new Client(
+        std::unique_ptr<Impl>(new Impl{endpoint.address, std::move(channel), std::move(stub), cancellation})));
 }
 
 absl::StatusOr<v1::ListNodesResponse> Client::listNodes() {

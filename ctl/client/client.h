@@ -14,16 +14,19 @@
 #include <optional>
 #include <string>
 
+#include "ctl/client/address.h"
 #include "ctl/client/cancellation.h"
 #include "ctl/client/terminal.h"
+#include "pki/files.h"
+#include "pki/token.h"
 
 namespace homeslice::ctl {
 
 class Client {
 public:
-    // `address` as in grpcTarget(). UNAVAILABLE within a few seconds when nobody answers there. `cancellation` outlives
-    // the client.
-    static absl::StatusOr<std::unique_ptr<Client>> connect(const std::string& address, Cancellation& cancellation);
+    // UNAVAILABLE within a few seconds when nobody answers there, FAILED_PRECONDITION when the certificate has expired.
+    // One that is about to expire is renewed on the way. `cancellation` outlives the client.
+    static absl::StatusOr<std::unique_ptr<Client>> connect(const Endpoint& endpoint, Cancellation& cancellation);
     ~Client();
 
     absl::StatusOr<v1::ListNodesResponse> listNodes();
@@ -58,6 +61,22 @@ public:
     absl::StatusOr<v1::Operation> moveSliver(const v1::SliverId& id, const std::string& to_node);
 
     absl::StatusOr<v1::ListBindingsResponse> listBindings();
+
+    // Lifetimes of tokens in seconds; 0: the controller's default.
+    absl::StatusOr<v1::JoinToken> makeNodeToken(const std::string& name, uint32_t lifetime_s);
+    absl::Status revokeNode(const std::string& name);
+    absl::StatusOr<v1::ListUsersResponse> listUsers();
+    absl::StatusOr<v1::JoinToken> addUser(const std::string& name, v1::Role role, uint32_t lifetime_s);
+    absl::StatusOr<v1::JoinToken> makeUserToken(const std::string& name, uint32_t lifetime_s);
+    absl::Status removeUser(const std::string& name);
+    // `user` empty: the caller.
+    absl::StatusOr<v1::User> addUserKey(const std::string& user, const std::string& key);
+    absl::StatusOr<v1::User> removeUserKey(const std::string& user, const std::string& key);
+    absl::StatusOr<v1::Slice> shareSlice(const std::string& name, const std::string& user, bool end);
+    // At most so many of the newest entries, oldest first; 0: the controller's default.
+    absl::StatusOr<v1::ListAuditResponse> listAudit(uint32_t newest);
+    // A certificate for the token's owner, over this connection.
+    absl::StatusOr<pki::Credentials> redeem(const pki::Token& token);
 
     // Follows an operation until it has ended, through a restart of the controller too. `changed` is called with every
     // state; DEADLINE_EXCEEDED after `timeout`.

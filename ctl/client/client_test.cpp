@@ -10,6 +10,7 @@
 #include "ctl/client/cancellation.h"
 #include "ctl/client/client.h"
 #include "ctl/client/exit_status.h"
+#include "pki/test_authority.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -32,25 +33,33 @@ TEST(Address, RefusesTheRestInOneLine) {
 }
 
 TEST(Address, OptionBeatsEnvironment) {
-    ::setenv("HOMESLICE_CONTROLLER", "env:1", 1);
-    EXPECT_EQ(resolveController("option:2"), "option:2");
-    EXPECT_EQ(resolveController(""), "env:1");
+    ::setenv("HOMESLICE_CONTROLLER", "unix:/env", 1);
+    EXPECT_EQ(resolveEndpoint("unix:/option", "")->address, "unix:/option");
+    EXPECT_EQ(resolveEndpoint("", "")->address, "unix:/env");
     ::unsetenv("HOMESLICE_CONTROLLER");
-    EXPECT_THAT(resolveController(""), HasSubstr("sliced.sock"));
 }
 
 TEST(Connect, SaysWhenThereIsNoController) {
     Cancellation cancellation;
-    const auto client = Client::connect("unix:/nonexistent/sliced.sock", cancellation);
+    const auto client = Client::connect({"unix:/nonexistent/sliced.sock", ""}, cancellation);
     EXPECT_EQ(messageOf(client.status()),
               "no controller at unix:/nonexistent/sliced.sock: is a lab up? (slicectl lab up)");
     EXPECT_EQ(exitStatusOf(client.status()), 1);
 }
 
 TEST(Connect, SaysSoForAnIpv6AddressToo) {
+    const pki::testing_support::TestAuthority authority;
     Cancellation cancellation;
-    const auto client = Client::connect("[::1]:1", cancellation);
+    const auto client = Client::connect({"[::1]:1", authority.credentialsOf(pki::Kind::user, "alice")}, cancellation);
     EXPECT_THAT(messageOf(client.status()), HasSubstr("no controller at [::1]:1"));
+}
+
+TEST(Connect, SaysThatACertificateHasExpired) {
+    const pki::testing_support::TestAuthority authority;
+    Cancellation cancellation;
+    const std::string old = authority.credentialsOf(pki::Kind::user, "alice", -std::chrono::seconds(2));
+    const auto client = Client::connect({"[::1]:1", old}, cancellation);
+    EXPECT_THAT(messageOf(client.status()), HasSubstr("your certificate expired on"));
 }
 
 TEST(ExitStatus, FollowsTheCode) {

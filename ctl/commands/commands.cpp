@@ -11,6 +11,9 @@ void registerCommands(CLI::App& app, Context& context) {
     registerImage(app, context);
     registerNode(app, context);
     registerHome(app, context);
+    registerUser(app, context);
+    registerAudit(app, context);
+    registerSystemContext(app, context);
 }
 
 }  // namespace homeslice::ctl

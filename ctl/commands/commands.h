@@ -15,6 +15,9 @@ void registerExec(CLI::App& app, Context& context);
 void registerShell(CLI::App& app, Context& context);
 void registerLogs(CLI::App& app, Context& context);
 void registerHome(CLI::App& app, Context& context);
+void registerUser(CLI::App& app, Context& context);
+void registerAudit(CLI::App& app, Context& context);
+void registerSystemContext(CLI::App& app, Context& context);
 
 // All of them; the lab has its own (ctl/lab/commands.h).
 void registerCommands(CLI::App& app, Context& context);

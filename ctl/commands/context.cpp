@@ -87,7 +87,8 @@ absl::StatusOr<Client*> Context::client() {
             cancellation_ = std::make_unique<Cancellation>();
             signals_ = std::make_unique<SignalWatch>(*cancellation_);
         }
-        HS_ASSIGN_OR_RETURN(client_, Client::connect(resolveController(controller_), *cancellation_));
+        HS_ASSIGN_OR_RETURN(const Endpoint endpoint, resolveEndpoint(controller_, system_));
+        HS_ASSIGN_OR_RETURN(client_, Client::connect(endpoint, *cancellation_));
     }
     return client_.get();
 }
@@ -112,9 +113,11 @@ void Context::declareGlobals(CLI::App& app) {
             return kFormats.contains(name) ? std::string() : "'" + name + "': use table, wide, json or yaml";
         });
     app.add_option("--controller", controller_,
-                   "unix:PATH, HOST:PORT or [IPv6]:PORT; default: $HOMESLICE_CONTROLLER, else the lab's or the "
-                   "machine's socket")
+                   "unix:PATH, HOST:PORT or [IPv6]:PORT; default: $HOMESLICE_CONTROLLER, else the context's, else the "
+                   "lab's or the machine's socket")
         ->type_name("ADDRESS");
+    app.add_option("--context", system_, "Which system; default: $HOMESLICE_CONTEXT, else slicectl context use")
+        ->type_name("NAME");
 }
 
 int Context::run(CLI::App& app, const std::vector<std::string>& given) {

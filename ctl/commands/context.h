@@ -74,6 +74,7 @@ private:
     const Io& io_;
     OutputFormat format_ = OutputFormat::table;
     std::string controller_;
+    std::string system_;  // name of a context, in the sense of ctl/client/contexts.h
     std::vector<std::string> command_;
     std::map<const CLI::App*, Chosen> actions_;
     std::unique_ptr<Cancellation> cancellation_;

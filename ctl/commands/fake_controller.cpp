@@ -259,6 +259,62 @@ grpc::Status FakeController::ListBindings(grpc::ServerContext*, const v1::ListBi
     return refusal;
 }
 
+grpc::Status FakeController::MakeNodeToken(grpc::ServerContext*, const v1::MakeNodeTokenRequest* request,
+                                           v1::JoinToken* token) {
+    node_token = *request;
+    token->set_token("the-token");
+    token->set_expires_us(kStartedUs);
+    return refusal;
+}
+
+grpc::Status FakeController::RevokeNode(grpc::ServerContext*, const v1::RevokeNodeRequest* request,
+                                        v1::RevokeNodeResponse*) {
+    deleted = request->name();
+    return refusal;
+}
+
+grpc::Status FakeController::ListUsers(grpc::ServerContext*, const v1::ListUsersRequest*,
+                                       v1::ListUsersResponse* response) {
+    v1::User* const user = response->add_users();
+    user->set_name("alice");
+    user->set_role(v1::ROLE_ADMIN);
+    user->set_created_us(kStartedUs);
+    user->add_ssh_keys("ssh-ed25519 AAAA alice@example");
+    return refusal;
+}
+
+grpc::Status FakeController::AddUser(grpc::ServerContext*, const v1::AddUserRequest* request, v1::JoinToken* token) {
+    added_user = *request;
+    token->set_token("the-token");
+    token->set_expires_us(kStartedUs);
+    return refusal;
+}
+
+grpc::Status FakeController::AddUserKey(grpc::ServerContext*, const v1::UserKeyRequest* request, v1::User* user) {
+    key = *request;
+    user->set_name("alice");
+    return refusal;
+}
+
+grpc::Status FakeController::ShareSlice(grpc::ServerContext*, const v1::ShareSliceRequest* request, v1::Slice* slice) {
+    shared = *request;
+    *slice = sliceNamed(request->name(), base);
+    slice->add_members(request->user());
+    return refusal;
+}
+
+grpc::Status FakeController::ListAudit(grpc::ServerContext*, const v1::ListAuditRequest* request,
+                                       v1::ListAuditResponse* response) {
+    audit = *request;
+    v1::AuditEntry* const entry = response->add_entries();
+    entry->set_time_us(kStartedUs);
+    entry->set_who("alice");
+    entry->set_what("DeleteSlice");
+    entry->set_subject("web");
+    entry->set_outcome("ok");
+    return refusal;
+}
+
 grpc::Status FakeController::WatchOperation(grpc::ServerContext*, const v1::WatchOperationRequest*,
                                             grpc::ServerWriter<v1::Operation>* writer) {
     for (const v1::Operation& state : operation_states) writer->Write(state);

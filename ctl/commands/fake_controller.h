@@ -46,6 +46,11 @@ public:
     v1::SetFrozenRequest frozen;
     std::vector<v1::LogsRequest> logs_requests;
     std::string deleted;
+    v1::AddUserRequest added_user;
+    v1::UserKeyRequest key;
+    v1::ShareSliceRequest shared;
+    v1::MakeNodeTokenRequest node_token;
+    v1::ListAuditRequest audit;
     std::string imported_name;
     std::string imported_data;
 
@@ -77,6 +82,13 @@ private:
     grpc::Status Exec(grpc::ServerContext*, ExecStream*) override;
     grpc::Status Logs(grpc::ServerContext*, const v1::LogsRequest*, grpc::ServerWriter<v1::Chunk>*) override;
     grpc::Status ListBindings(grpc::ServerContext*, const v1::ListBindingsRequest*, v1::ListBindingsResponse*) override;
+    grpc::Status MakeNodeToken(grpc::ServerContext*, const v1::MakeNodeTokenRequest*, v1::JoinToken*) override;
+    grpc::Status RevokeNode(grpc::ServerContext*, const v1::RevokeNodeRequest*, v1::RevokeNodeResponse*) override;
+    grpc::Status ListUsers(grpc::ServerContext*, const v1::ListUsersRequest*, v1::ListUsersResponse*) override;
+    grpc::Status AddUser(grpc::ServerContext*, const v1::AddUserRequest*, v1::JoinToken*) override;
+    grpc::Status AddUserKey(grpc::ServerContext*, const v1::UserKeyRequest*, v1::User*) override;
+    grpc::Status ShareSlice(grpc::ServerContext*, const v1::ShareSliceRequest*, v1::Slice*) override;
+    grpc::Status ListAudit(grpc::ServerContext*, const v1::ListAuditRequest*, v1::ListAuditResponse*) override;
     grpc::Status WatchOperation(grpc::ServerContext*, const v1::WatchOperationRequest*,
                                 grpc::ServerWriter<v1::Operation>*) override;
 

@@ -6,6 +6,7 @@
 #include "ctl/client/client.h"
 #include "ctl/commands/commands.h"
 #include "ctl/commands/operation.h"
+#include "ctl/commands/token.h"
 #include "ctl/commands/views.h"
 
 namespace homeslice::ctl {
@@ -114,6 +115,39 @@ void declareChanges(CLI::App& node, Context& context) {
     context.setAction(*empty, CommandTail::none, [&context, name, wait] { return drain(context, *name, *wait); });
 }
 
+absl::StatusOr<int> makeToken(Context& context, const std::string& name, const TokenOptions& options) {
+    HS_RETURN_IF_ERROR(checkName("node name", name));
+    HS_ASSIGN_OR_RETURN(const uint32_t lifetime_s, tokenLifetime(options));
+    HS_ASSIGN_OR_RETURN(Client* const client, context.client());
+    HS_ASSIGN_OR_RETURN(const v1::JoinToken token, client->makeNodeToken(name, lifetime_s));
+    printToken(context, token, "noded join --config /etc/homeslice/noded.conf --token");
+    return 0;
+}
+
+absl::StatusOr<int> revoke(Context& context, const std::string& name) {
+    HS_RETURN_IF_ERROR(checkName("node name", name));
+    HS_ASSIGN_OR_RETURN(Client* const client, context.client());
+    HS_RETURN_IF_ERROR(client->revokeNode(name));
+    context.io().err << "the certificates of node " << name << " are revoked\n";
+    return 0;
+}
+
+void declareCertificates(CLI::App& node, Context& context) {
+    const auto name = std::make_shared<std::string>();
+    const auto options = std::make_shared<TokenOptions>();
+    CLI::App* const token = node.add_subcommand("token", "Print a one-time token with which a machine joins");
+    token->add_option("NODE", *name, "Name of the node, new or known")->required();
+    addTokenOptions(*token, *options);
+    token->footer("Example: slicectl node token node4");
+    context.setAction(*token, CommandTail::none,
+                      [&context, name, options] { return makeToken(context, *name, *options); });
+
+    CLI::App* const revoke_node = node.add_subcommand("revoke", "Trust a node no more: its certificates end at once");
+    revoke_node->add_option("NODE", *name, "Name of the node")->required();
+    revoke_node->footer("Example: slicectl node revoke node4");
+    context.setAction(*revoke_node, CommandTail::none, [&context, name] { return revoke(context, *name); });
+}
+
 }  // namespace
 
 void registerNode(CLI::App& app, Context& context) {
@@ -137,6 +171,7 @@ void registerNode(CLI::App& app, Context& context) {
     context.setAction(*inspect_node, CommandTail::none, [&context, name] { return inspect(context, *name); });
 
     declareChanges(*node, context);
+    declareCertificates(*node, context);
 }
 
 }  // namespace homeslice::ctl

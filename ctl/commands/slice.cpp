@@ -107,6 +107,7 @@ void registerSlice(CLI::App& app, Context& context) {
     context.setAction(*show_slice, CommandTail::none, [&context, name] { return show(context, *name); });
 
     declareSliceSet(*slice, context);
+    declareSliceShare(*slice, context);
     declareRenew(*slice, context);
     declareRemove(*slice, context);
 }

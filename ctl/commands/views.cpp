@@ -155,7 +155,9 @@ Value sliceValue(const v1::Slice& slice) {
                 {"deleting", slice.deleting()},
                 {"state", stateOf(slice)},
                 {"delete", timeValue(slice.delete_us())},
-                {"rules", rulesValue(slice.rules())}};
+                {"rules", rulesValue(slice.rules())},
+                {"owner", slice.owner()},
+                {"members", Value(std::vector<std::string>(slice.members().begin(), slice.members().end()))}};
     value.update(templateValue(slice.base()));
     return value;
 }
@@ -187,10 +189,12 @@ const std::vector<Column>& sliceColumns() {
         {.header = "state", .field = "state"},
         {.header = "running", .field = "slivers_running"},
         {.header = "slivers", .field = "slivers"},
+        {.header = "owner", .field = "owner"},
         {.header = "home address", .field = "address"},
         {.header = "exposed", .field = "exposed"},
         {.header = "age", .field = "created", .show = showAge},
         {.header = "lease ends", .field = "lease_end", .show = showAge},
+        {.header = "members", .field = "members", .wide_only = true},
         {.header = "home prefix", .field = "prefix", .wide_only = true},
         {.header = "cpus", .field = "/resources/cpu_millis", .show = showCpuMillis, .wide_only = true},
         {.header = "memory", .field = "/resources/memory_bytes", .show = showLimitBytes, .wide_only = true},

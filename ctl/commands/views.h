@@ -21,6 +21,8 @@ Value totalsValue(const v1::ListSliversResponse& slivers);
 Value sliverValue(const v1::Sliver& sliver);
 Value bindingValue(const v1::HomeBinding& binding);
 Value operationValue(const v1::Operation& operation);
+Value userValue(const v1::User& user);
+Value auditValue(const v1::AuditEntry& entry);
 
 const std::vector<Column>& nodeColumns();
 // Of a plan's places.
@@ -32,6 +34,8 @@ const std::vector<Column>& sliceDetails();
 const std::vector<Column>& sliverColumns();
 const std::vector<Column>& bindingColumns();
 const std::vector<Column>& operationColumns();
+const std::vector<Column>& userColumns();
+const std::vector<Column>& auditColumns();
 
 // "web/2".
 std::string nameOf(const v1::SliverId& id);

@@ -33,7 +33,7 @@ absl::Status waitOn(const std::vector<WatchedProgram>& watched, Deadline deadlin
 absl::StatusOr<std::unique_ptr<Client>> waitForController(const std::vector<WatchedProgram>& watched, Deadline deadline,
                                                           Cancellation& cancellation) {
     for (;;) {
-        absl::StatusOr<std::unique_ptr<Client>> client = Client::connect(controllerAddress(), cancellation);
+        absl::StatusOr<std::unique_ptr<Client>> client = Client::connect({controllerAddress(), ""}, cancellation);
         if (client.ok()) return client;
         HS_RETURN_IF_ERROR(waitOn(watched, deadline, cancellation, "sliced does not answer"));
     }

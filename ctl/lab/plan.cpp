@@ -59,8 +59,8 @@ Program makeController(const Plan& plan, const std::string& programs) {
 Program makeNode(const Plan& plan, const std::string& programs, const std::string& name) {
     return {.name = name,
             .host = name,
-            .argv = {programs + "/noded", "--name", name, "--state-dir", std::string(kStateDirectory) + "/" + name,
-                     "--run-dir", std::string(kRunDirectory) + "/" + name, "--uplink", kLink, "--care-of",
+            .argv = {programs + "/noded", "--name", name, "--state-dir", nodeStateDirectory(name), "--run-dir",
+                     std::string(kRunDirectory) + "/" + name, "--uplink", kLink, "--care-of",
                      plan.host(name).address.toString(), "--api-port", std::to_string(kNodePort), "--controller",
                      endpoint(plan.host(kController).address, kControllerPort), "--cgroup-parent",
                      std::string(kCgroup) + "/" + name}};
@@ -128,6 +128,8 @@ absl::StatusOr<Ipv6Prefix> parseHomePrefix(const std::string& option, const std:
 std::string controllerAddress() { return std::string("unix:") + kRunDirectory + "/" + kSocketName; }
 
 std::string controllerDirectory() { return std::string(kRunDirectory) + "/sliced"; }
+
+std::string nodeStateDirectory(const std::string& node) { return std::string(kStateDirectory) + "/" + node; }
 
 std::string controllerStateDirectory() { return std::string(kStateDirectory) + "/sliced"; }
 

@@ -72,5 +72,6 @@ std::string controllerAddress();
 // Where sliced, which may not write to the lab's directory, keeps its socket; controllerAddress() is a link to it.
 std::string controllerDirectory();
 std::string controllerStateDirectory();
+std::string nodeStateDirectory(const std::string& node);
 
 }  // namespace homeslice::ctl::lab

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "ctl/lab/certificates.h"
 #include "ctl/lab/controller.h"
 #include "ctl/lab/processes.h"
 
@@ -50,10 +51,12 @@ absl::Status startPrograms(const Plan& plan, LabState& state, Progress& progress
 
     const Program& controller = plan.programs.front();
     progress.update(0, nodes, "starting the controller");
+    HS_RETURN_IF_ERROR(makeAuthority(plan));
     if (!runs(state, controller.name)) HS_RETURN_IF_ERROR(start(controller, state));
     HS_ASSIGN_OR_RETURN(
         const std::unique_ptr<Client> client,
         waitForController({{controller.name, *state.processOf(controller.name)}}, deadline, cancellation));
+    HS_RETURN_IF_ERROR(enrolNodes(plan, *client));
     progress.update(0, nodes, "starting nodes");
     for (const Program& program : plan.programs) {
         if (!runs(state, program.name)) HS_RETURN_IF_ERROR(start(program, state));

@@ -12,6 +12,7 @@
 #include "noded/api/channel.h"
 #include "noded/api/server.h"
 #include "noded/api/test_fakes.h"
+#include "noded/api/test_pki.h"
 #include "noded/mobility/fake_forwarder.h"
 
 namespace homeslice::api {
@@ -32,9 +33,12 @@ protected:
     void SetUp() override { startServer(0); }
 
     void startServer(uint16_t port) {
-        auto server = Server::start(
-            {.address = kLoopback, .port = port},
-            {.manager = manager_, .forwarder = forwarder_, .home_agent = &home_agent_, .inspect = [] { return "{}"; }});
+        auto server = Server::start({.address = kLoopback, .port = port, .credentials = pki_.node1},
+                                    {.manager = manager_,
+                                     .forwarder = forwarder_,
+                                     .home_agent = &home_agent_,
+                                     .peers = pki_.peers,
+                                     .inspect = [] { return "{}"; }});
         ASSERT_TRUE(server.ok()) << server.status();
         server_ = std::move(*server);
     }
@@ -62,9 +66,10 @@ protected:
     };
 
     std::unique_ptr<mobility::BindingTransport> transportTo(uint16_t port, Gateway& gateway) {
-        return bindingTransports()({.address = kLoopback, .api_port = port}, gateway.callbacks());
+        return bindingTransports(pki_.node2)({.address = kLoopback, .api_port = port}, gateway.callbacks());
     }
 
+    TestPki pki_;
     FakeManager manager_;
     FakeForwarder forwarder_;
     FakeHomeAgent home_agent_;
@@ -145,18 +150,18 @@ TEST_F(BindingTest, ATransportToNowhereEndsAtOnce) {
 
 TEST_F(BindingTest, ANodeThatIsNoHomeAgentIsNotConnectedTo) {
     const auto plain = Server::start(
-        {.address = kLoopback},
-        {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .inspect = [] { return "{}"; }});
+        {.address = kLoopback, .credentials = pki_.node1},
+        {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .peers = pki_.peers, .inspect = [] {
+             return "{}";
+         }});
     ASSERT_TRUE(plain.ok());
     grpc::ClientContext context;
-    const auto stub =
-        v1::BindingService::NewStub(makeChannel(targetOf(kLoopback, (*plain)->port()), std::chrono::milliseconds(50)));
+    const auto stub = v1::BindingService::NewStub(pki_.channelTo(targetOf(kLoopback, (*plain)->port()), *pki_.node2));
     EXPECT_EQ(stub->Update(&context)->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(BindingTest, MalformedUpdatesEndTheStream) {
-    const auto stub =
-        v1::BindingService::NewStub(makeChannel(targetOf(kLoopback, server_->port()), std::chrono::milliseconds(50)));
+    const auto stub = v1::BindingService::NewStub(pki_.channelTo(targetOf(kLoopback, server_->port()), *pki_.node2));
     grpc::ClientContext context;
     const auto stream = stub->Update(&context);
     v1::BindingUpdate message = toMessage(updateOf(0, 1));
@@ -186,12 +191,14 @@ TEST_F(BindingTest, RegistrationsOutliveTheirLifetimeWithoutAController) {
     const auto home_agent = mobility::HomeAgent::create({}, at_home);
     home_agent->setHomePrefix(Ipv6Prefix::parse("fd51::/48").value());
     const auto server = Server::start(
-        {.address = kLoopback},
-        {.manager = manager_, .forwarder = at_home, .home_agent = home_agent.get(), .inspect = [] { return "{}"; }});
+        {.address = kLoopback, .credentials = pki_.node1},
+        {.manager = manager_, .forwarder = at_home, .home_agent = home_agent.get(), .peers = pki_.peers, .inspect = [] {
+             return "{}";
+         }});
     ASSERT_TRUE(server.ok()) << server.status();
     constexpr uint32_t kLifetimeSeconds = 2;
     auto gateway = mobility::AccessGateway::create({.care_of_address = kLoopback, .lifetime_s = kLifetimeSeconds},
-                                                   at_node, bindingTransports());
+                                                   at_node, bindingTransports(pki_.node2));
     gateway->setHomeAgents({{.address = kLoopback, .api_port = (*server)->port()}});
     const mobility::BindingKey key{.home_address = Ipv6Address::parse("fd51::1:2").value(), .binding_id = 0};
     gateway->bind(key, 1);
@@ -224,11 +231,11 @@ TEST_F(BindingTest, AWatcherThatIsTooSlowIsEnded) {
         home_agent_, [](const Ipv6Address&) { return mobility::BindingCounters{}; }, **loop, 100);
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort("[::1]:0", grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort("[::1]:0", pki_.node1->forServer(tls::ClientCertificate::required), &port);
     builder.RegisterService(&service);
     const auto server = builder.BuildAndStart();
-    const auto stub = v1::BindingService::NewStub(
-        makeChannel(targetOf(kLoopback, static_cast<uint16_t>(port)), std::chrono::milliseconds(50)));
+    const auto stub =
+        v1::BindingService::NewStub(pki_.channelTo(targetOf(kLoopback, static_cast<uint16_t>(port)), *pki_.node2));
     grpc::ClientContext context;
     const auto stream = stub->Watch(&context, v1::WatchBindingsRequest());
     ASSERT_TRUE(home_agent_.seen.wait([&] { return home_agent_.watchers() == 1; }));

@@ -233,9 +233,11 @@ private:
 
 class GrpcBindingTransport final : public mobility::BindingTransport {
 public:
-    GrpcBindingTransport(const mobility::HomeAgentAddress& home_agent, Callbacks callbacks)
+    GrpcBindingTransport(const tls::Credentials& credentials, const mobility::HomeAgentAddress& home_agent,
+                         Callbacks callbacks)
         : callbacks_(std::move(callbacks)),
-          channel_(makeChannel(targetOf(home_agent.address, home_agent.api_port), kFirstRetry)),
+          channel_(makeChannel(credentials, targetOf(home_agent.address, home_agent.api_port), pki::kAnyNodeName,
+                               kFirstRetry)),
           updates_("binding updates to " + home_agent.address.toString(), channel_,
                    [this] { return std::make_shared<UpdateStream>(callbacks_); }),
           watch_("watch of " + home_agent.address.toString(), channel_,
@@ -254,9 +256,9 @@ private:
 
 }  // namespace
 
-mobility::TransportFactory bindingTransports() {
-    return [](const mobility::HomeAgentAddress& home_agent, Callbacks callbacks) {
-        return std::make_unique<GrpcBindingTransport>(home_agent, std::move(callbacks));
+mobility::TransportFactory bindingTransports(std::shared_ptr<tls::Credentials> credentials) {
+    return [credentials = std::move(credentials)](const mobility::HomeAgentAddress& home_agent, Callbacks callbacks) {
+        return std::make_unique<GrpcBindingTransport>(*credentials, home_agent, std::move(callbacks));
     };
 }
 

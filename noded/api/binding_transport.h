@@ -4,9 +4,10 @@
 #pragma once
 
 #include "noded/mobility/access_gateway.h"
+#include "pki/tls/credentials.h"
 
 namespace homeslice::api {
 
-mobility::TransportFactory bindingTransports();
+mobility::TransportFactory bindingTransports(std::shared_ptr<tls::Credentials> credentials);
 
 }  // namespace homeslice::api

@@ -44,7 +44,8 @@ absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer) {
     return Ipv6Address::parse(address);
 }
 
-std::shared_ptr<grpc::Channel> makeChannel(const std::string& target, std::chrono::milliseconds first_retry) {
+std::shared_ptr<grpc::Channel> makeChannel(const tls::Credentials& credentials, const std::string& target,
+                                           const std::string& server_name, std::chrono::milliseconds first_retry) {
     constexpr int kLastRetryMs = 2000;
     constexpr int kConnectTimeoutMs = 1000;
     constexpr int kKeepaliveMs = 2500;
@@ -58,11 +59,10 @@ std::shared_ptr<grpc::Channel> makeChannel(const std::string& target, std::chron
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
     arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no limit
-    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     // Channels to one target would share the connection, and with it the back-off that an earlier one ran into.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
-    return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+    return credentials.channel(target, server_name, arguments);
 }
 
 }  // namespace homeslice::api

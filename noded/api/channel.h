@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/ipv6.h"
+#include "pki/tls/credentials.h"
 
 namespace homeslice::api {
 
@@ -19,8 +20,9 @@ std::string targetOf(const Ipv6Address& address, uint16_t port);
 // other kinds of peers.
 absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer);
 
-// Connects when first used, and again with back-off from `first_retry` to 2 s. A peer that stops answering is noticed
-// within 5 s. Never through a proxy.
-std::shared_ptr<grpc::Channel> makeChannel(const std::string& target, std::chrono::milliseconds first_retry);
+// Connects when first used, and again with back-off from `first_retry` to 2 s; speaks only to a peer whose certificate
+// has `server_name` (pki/identity.h). One that stops answering is noticed within 5 s. Never through a proxy.
+std::shared_ptr<grpc::Channel> makeChannel(const tls::Credentials& credentials, const std::string& target,
+                                           const std::string& server_name, std::chrono::milliseconds first_retry);
 
 }  // namespace homeslice::api

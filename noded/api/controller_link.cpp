@@ -74,7 +74,7 @@ public:
     GrpcControllerLink(const Config& config, const Dependencies& dependencies)
         : config_(config),
           dependencies_(dependencies),
-          channel_(makeChannel(config.controller, kFirstRetry)),
+          channel_(makeChannel(*config.credentials, config.controller, pki::kControllerName, kFirstRetry)),
           stub_(channel_),
           thread_([this] { keep(); }) {}
 
@@ -136,6 +136,7 @@ private:
             if (stop_.waitFor(told - end - kBurst)) return;
             dependencies_.changes.waitBeyond(seen, end + kHeartbeat);
             reportNetwork(dependencies_.network.settle());
+            dependencies_.peers.review();
         }
     }
 
@@ -163,6 +164,7 @@ private:
         announcer_.say("connected to the controller at " + config_.controller);
         // The network first: slivers that start register at the right home agents at once.
         reportNetwork(dependencies_.network.set(picture->network));
+        dependencies_.peers.setDiskReaders(picture->disk_readers);
         dependencies_.manager.setDesired(std::move(picture->desired));
         taken_in_ = true;
         dependencies_.changes.raise();

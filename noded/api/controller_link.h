@@ -10,8 +10,10 @@
 #include "base/ipv6.h"
 #include "noded/api/change_signal.h"
 #include "noded/api/network_settings.h"
+#include "noded/api/peer_table.h"
 #include "noded/mobility/access_gateway.h"
 #include "noded/sliver/manager.h"
+#include "pki/tls/credentials.h"
 
 namespace homeslice::api {
 
@@ -33,12 +35,14 @@ public:
     struct Config {
         std::string controller;  // "host:port" or another gRPC target
         NodeIdentity identity;
+        std::shared_ptr<tls::Credentials> credentials;
     };
     // All outlive the link.
     struct Dependencies {
         sliver::Manager& manager;
         NetworkSettings& network;
         mobility::AccessGateway& gateway;
+        PeerTable& peers;
         ChangeSignal& changes;  // raised when a report may have changed
     };
     static std::unique_ptr<ControllerLink> start(const Config& config, const Dependencies& dependencies);

@@ -15,6 +15,7 @@
 #include "noded/api/controller_link.h"
 #include "noded/api/fetcher.h"
 #include "noded/api/test_fakes.h"
+#include "noded/api/test_pki.h"
 #include "noded/store/key_value_store.h"
 
 namespace homeslice::api {
@@ -29,6 +30,8 @@ v1::DesiredState pictureOf(uint64_t revision, const std::string& home_agent = "f
     desired.add_node_addresses(raw("fd00::1"));
     desired.add_home_agents()->set_address(raw(home_agent));
     desired.mutable_home_agents(0)->set_api_port(7401);
+    desired.add_nodes()->set_name("node7");
+    desired.mutable_nodes(0)->set_enrolment("enrolment");
     return desired;
 }
 
@@ -76,7 +79,7 @@ protected:
 
     void startController() {
         grpc::ServerBuilder builder;
-        builder.AddListeningPort("unix:" + socket_, grpc::InsecureServerCredentials());
+        builder.AddListeningPort("unix:" + socket_, pki_.controller->forServer(tls::ClientCertificate::required));
         builder.RegisterService(&controller_);
         server_ = builder.BuildAndStart();
         ASSERT_TRUE(server_);
@@ -87,17 +90,18 @@ protected:
     }
     void startLink() { startLink("unix:" + socket_); }
     void startLink(const std::string& controller) {
-        link_ =
-            ControllerLink::start({.controller = controller,
-                                   .identity = {.name = "node1",
-                                                .care_of_address = Ipv6Address::parse("fd00::1").value(),
-                                                .api_port = 7401,
-                                                .version = "1",
-                                                .cpus = 2,
-                                                .memory_bytes = 1,
-                                                .kernel = "k",
-                                                .boot_id = "b"}},
-                                  {.manager = manager_, .network = network_, .gateway = gateway_, .changes = changes_});
+        link_ = ControllerLink::start(
+            {.controller = controller,
+             .identity = {.name = "node1",
+                          .care_of_address = Ipv6Address::parse("fd00::1").value(),
+                          .api_port = 7401,
+                          .version = "1",
+                          .cpus = 2,
+                          .memory_bytes = 1,
+                          .kernel = "k",
+                          .boot_id = "b"},
+             .credentials = pki_.node1},
+            {.manager = manager_, .network = network_, .gateway = gateway_, .peers = pki_.peers, .changes = changes_});
     }
     // The controller hears a status for which `holds` is true.
     template <typename F>
@@ -107,13 +111,15 @@ protected:
     }
 
     const std::string socket_ = testing::TempDir() + "link-" + std::to_string(getpid()) + ".sock";
+    TestPki pki_;
     FakeController controller_;
     std::unique_ptr<grpc::Server> server_;
     FakeManager manager_;
     FakeForwarder forwarder_;
     FakeGateway gateway_;
     std::unique_ptr<store::KeyValueStore> store_ = store::makeMemoryStore();
-    NetworkSettings network_{{.forwarder = forwarder_, .gateway = gateway_, .home_agent = nullptr, .store = *store_}};
+    NetworkSettings network_{
+        {.forwarder = forwarder_, .gateway = gateway_, .home_agent = nullptr, .store = *store_, .peers = pki_.peers}};
     ChangeSignal changes_;
     std::unique_ptr<ControllerLink> link_;
 };
@@ -136,7 +142,7 @@ TEST_F(ControllerLinkTest, GuardsTheControllersAddress) {
     stopController();
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort("[::1]:0", grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort("[::1]:0", pki_.controller->forServer(tls::ClientCertificate::required), &port);
     builder.RegisterService(&controller_);
     server_ = builder.BuildAndStart();
     ASSERT_TRUE(server_);
@@ -219,20 +225,26 @@ TEST_F(ControllerLinkTest, TheNetworkOutlivesNodedWithoutAController) {
 
     FakeForwarder forwarder;
     FakeGateway gateway;
-    NetworkSettings restored({.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *store_});
+    PeerTable peers;
+    NetworkSettings restored(
+        {.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *store_, .peers = peers});
     ASSERT_TRUE(restored.restore().ok());
     EXPECT_EQ(forwarder.prefix->toString(), "fd51:1ce::/48");
     EXPECT_EQ(forwarder.home_agent->toString(), "fd00::a0a0");
     EXPECT_EQ(forwarder.peers, forwarder_.peers);
     EXPECT_EQ(gateway.home_agents, gateway_.home_agents);
+    EXPECT_TRUE(peers.check({pki::Kind::node, "node7", "enrolment"}, "/homeslice.v1.BindingService/Update").ok());
+    EXPECT_FALSE(peers.check({pki::Kind::node, "node7", "another"}, "/homeslice.v1.BindingService/Update").ok());
 }
 
 TEST(NetworkSettings, AHomeAgentIsItsOwn) {
     FakeForwarder forwarder;
     FakeGateway gateway;
+    PeerTable peers;
     FakeHomeAgent home_agent;
     const auto store = store::makeMemoryStore();
-    NetworkSettings settings({.forwarder = forwarder, .gateway = gateway, .home_agent = &home_agent, .store = *store});
+    NetworkSettings settings(
+        {.forwarder = forwarder, .gateway = gateway, .home_agent = &home_agent, .store = *store, .peers = peers});
     EXPECT_TRUE(settings.restore().ok());
     NetworkPicture picture;
     picture.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
@@ -246,8 +258,10 @@ TEST(NetworkSettings, AHomeAgentIsItsOwn) {
 TEST(NetworkSettings, SaysWhatCannotBeStoredOrRead) {
     FakeForwarder forwarder;
     FakeGateway gateway;
+    PeerTable peers;
     const auto failing = store::makeFailingStore();
-    NetworkSettings settings({.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *failing});
+    NetworkSettings settings(
+        {.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *failing, .peers = peers});
     EXPECT_FALSE(settings.restore().ok());
     NetworkPicture picture;
     picture.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
@@ -256,7 +270,8 @@ TEST(NetworkSettings, SaysWhatCannotBeStoredOrRead) {
 
     const auto store = store::makeMemoryStore();
     ASSERT_TRUE(store->put("network", "picture", "{\"homePrefix\": \"nonsense\"}").ok());
-    NetworkSettings broken({.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *store});
+    NetworkSettings broken(
+        {.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *store, .peers = peers});
     EXPECT_FALSE(broken.restore().ok());
 }
 
@@ -264,7 +279,7 @@ TEST_F(ControllerLinkTest, FetchesImages) {
     const std::string path = testing::TempDir() + "fetch-image-" + std::to_string(getpid());
     auto file = openFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ASSERT_TRUE(file.ok());
-    const auto fetcher = Fetcher::create("unix:" + socket_);
+    const auto fetcher = Fetcher::create("unix:" + socket_, pki_.node1);
     EXPECT_TRUE(fetcher->fetchImage("sha256:here", file->get()).ok());
     EXPECT_EQ(readFile(path)->size(), 2'000'000U);
     EXPECT_TRUE(absl::IsNotFound(fetcher->fetchImage("sha256:gone", file->get())));

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/names.h"
 #include "base/status.h"
 #include "noded/api/utf8.h"
 
@@ -83,6 +84,11 @@ absl::StatusOr<NetworkPicture> networkPictureOf(const v1::DesiredState& message)
     for (const std::string& raw : message.node_addresses()) {
         HS_ASSIGN_OR_RETURN(network.peers.emplace_back(), unicastOf("node address", raw));
     }
+    if (message.nodes_size() > kMaxPeers) return invalidArgument("nodes: more than " + std::to_string(kMaxPeers));
+    for (const v1::EnrolledNode& node : message.nodes()) {
+        HS_RETURN_IF_ERROR(checkName("node name", node.name()));
+        network.enrolments[node.name()] = node.enrolment();
+    }
     return network;
 }
 
@@ -96,6 +102,10 @@ absl::StatusOr<DesiredPicture> desiredPictureOf(const v1::DesiredState& message)
     for (const v1::DesiredSliver& sliver : message.slivers()) {
         HS_ASSIGN_OR_RETURN(SliverSpec spec, specOf(sliver, picture.network.home_prefix));
         if (!seen.insert(spec.id).second) return invalidArgument("sliver " + spec.id.toString() + " is listed twice");
+        if (!sliver.disk_reader().empty()) {
+            HS_RETURN_IF_ERROR(checkName("disk reader", sliver.disk_reader()));
+            picture.disk_readers[spec.id] = sliver.disk_reader();
+        }
         picture.desired.slivers.push_back(std::move(spec));
     }
     picture.desired.revision = message.revision();

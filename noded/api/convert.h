@@ -5,6 +5,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ using wire::unicastOf;
 struct DesiredPicture {
     sliver::Desired desired;
     NetworkPicture network;
+    std::map<SliverId, std::string> disk_readers;  // the node that may take a stopped sliver's disk
 };
 // All or nothing: a picture with one malformed sliver is refused whole, for leaving that sliver out would remove it.
 absl::StatusOr<DesiredPicture> desiredPictureOf(const v1::DesiredState& message);

@@ -113,8 +113,11 @@ private:
 
 class GrpcFetcher final : public Fetcher {
 public:
-    GrpcFetcher(const std::string& controller, std::chrono::milliseconds patience)
-        : controller_(makeChannel(controller, kFirstRetry)), patience_(patience) {}
+    GrpcFetcher(const std::string& controller, std::shared_ptr<tls::Credentials> credentials,
+                std::chrono::milliseconds patience)
+        : credentials_(std::move(credentials)),
+          controller_(makeChannel(*credentials_, controller, pki::kControllerName, kFirstRetry)),
+          patience_(patience) {}
 
     absl::Status fetchImage(const std::string& digest, int fd) override {
         v1::FetchImageRequest request;
@@ -130,7 +133,8 @@ public:
         v1::ExportDiskRequest request;
         *request.mutable_sliver() = toMessage(id);
         request.set_generation(source.generation);
-        v1::NodeService::Stub stub(makeChannel(targetOf(source.node, source.api_port), kFirstRetry));
+        v1::NodeService::Stub stub(
+            makeChannel(*credentials_, targetOf(source.node, source.api_port), pki::kAnyNodeName, kFirstRetry));
         const auto call = [&](grpc::ClientContext& context, ChunkReader& reader) {
             stub.async()->ExportDisk(&context, &request, &reader);
         };
@@ -172,6 +176,7 @@ private:
         return stopped_;
     }
 
+    const std::shared_ptr<tls::Credentials> credentials_;
     std::shared_ptr<grpc::Channel> controller_;
     const std::chrono::milliseconds patience_;
     std::mutex mutex_;
@@ -181,8 +186,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Fetcher> Fetcher::create(const std::string& controller, std::chrono::milliseconds patience) {
-    return std::make_unique<GrpcFetcher>(controller, patience);
+std::unique_ptr<Fetcher> Fetcher::create(const std::string& controller, std::shared_ptr<tls::Credentials> credentials,
+                                         std::chrono::milliseconds patience) {
+    return std::make_unique<GrpcFetcher>(controller, std::move(credentials), patience);
 }
 
 }  // namespace homeslice::api

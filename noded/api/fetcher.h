@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "pki/tls/credentials.h"
 #include "spec/sliver_spec.h"
 
 namespace homeslice::api {
@@ -15,7 +16,7 @@ class Fetcher {
 public:
     // `controller`: "host:port" or another gRPC target. A transfer during which nothing arrives for `patience` fails
     // with DEADLINE_EXCEEDED.
-    static std::unique_ptr<Fetcher> create(const std::string& controller,
+    static std::unique_ptr<Fetcher> create(const std::string& controller, std::shared_ptr<tls::Credentials> credentials,
                                            std::chrono::milliseconds patience = std::chrono::seconds(20));
     virtual ~Fetcher() = default;
 

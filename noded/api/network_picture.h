@@ -1,6 +1,8 @@
 // The part of the desired picture that the data plane needs.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "base/ipv6.h"
@@ -11,7 +13,8 @@ namespace homeslice::api {
 struct NetworkPicture {
     Ipv6Prefix home_prefix;
     std::vector<mobility::HomeAgentAddress> home_agents;
-    std::vector<Ipv6Address> peers;  // care-of addresses of all nodes
+    std::vector<Ipv6Address> peers;                 // care-of addresses of all nodes
+    std::map<std::string, std::string> enrolments;  // by node name, that its certificate has to carry
 
     bool operator==(const NetworkPicture&) const = default;
 };

@@ -23,6 +23,11 @@ absl::StatusOr<std::string> toJson(const NetworkPicture& picture) {
         entry.set_api_port(home_agent.api_port);
     }
     for (const Ipv6Address& peer : picture.peers) message.add_node_addresses(peer.toBytes());
+    for (const auto& [name, enrolment] : picture.enrolments) {
+        v1::EnrolledNode& entry = *message.add_nodes();
+        entry.set_name(name);
+        entry.set_enrolment(enrolment);
+    }
     std::string json;
     const auto status = google::protobuf::util::MessageToJsonString(message, &json);
     if (!status.ok()) return internalError("network picture: " + status.ToString());
@@ -88,6 +93,7 @@ absl::Status NetworkSettings::settleLocked() {
 
 absl::Status NetworkSettings::apply() {
     const NetworkPicture& picture = *picture_;
+    parts_.peers.set(picture.enrolments);
     // First who may send, then what is sent.
     HS_RETURN_IF_ERROR(parts_.forwarder.setTrustedPeers(picture.peers));
     if (const auto home_agent = homeAgentForForwarder()) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "noded/api/network_picture.h"
+#include "noded/api/peer_table.h"
 #include "noded/mobility/access_gateway.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
@@ -24,6 +25,7 @@ public:
         mobility::AccessGateway& gateway;
         mobility::HomeAgent* home_agent;
         store::KeyValueStore& store;
+        PeerTable& peers;
         mobility::HomeAgentDuty* duty = nullptr;  // of a home agent
     };
     explicit NetworkSettings(const Parts& parts) : parts_(parts) {}

@@ -20,9 +20,13 @@ grpc::ServerWriteReactor<v1::Chunk>* NodeService::Logs(grpc::CallbackServerConte
     return ProducedStream::begin(loop_, workers_, [this, copy = *request](int fd) { return writeLogs(copy, fd); });
 }
 
-grpc::ServerWriteReactor<v1::Chunk>* NodeService::ExportDisk(grpc::CallbackServerContext* /*context*/,
+grpc::ServerWriteReactor<v1::Chunk>* NodeService::ExportDisk(grpc::CallbackServerContext* context,
                                                              const v1::ExportDiskRequest* request) {
-    return ProducedStream::begin(loop_, workers_, [this, copy = *request](int fd) { return exportDisk(copy, fd); });
+    const auto id = sliverIdOf(request->sliver());
+    const absl::Status allowed = id.ok() ? peers_.checkDiskReader(*context, *id) : id.status();
+    return ProducedStream::begin(loop_, workers_, [this, allowed, copy = *request](int fd) {
+        return allowed.ok() ? exportDisk(copy, fd) : allowed;
+    });
 }
 
 grpc::ServerUnaryReactor* NodeService::Inspect(grpc::CallbackServerContext* context,

@@ -8,6 +8,7 @@
 
 #include "homeslice/v1/node.grpc.pb.h"
 #include "noded/api/io_loop.h"
+#include "noded/api/peer_table.h"
 #include "noded/api/workers.h"
 #include "noded/sliver/manager.h"
 
@@ -16,8 +17,9 @@ namespace homeslice::api {
 class NodeService final : public v1::NodeService::CallbackService {
 public:
     // All outlive the gRPC server that serves this. `inspect` answers one JSON object and may block.
-    NodeService(sliver::Manager& manager, std::function<std::string()> inspect, IoLoop& loop, Workers& workers)
-        : manager_(manager), inspect_(std::move(inspect)), loop_(loop), workers_(workers) {}
+    NodeService(sliver::Manager& manager, std::function<std::string()> inspect, const PeerTable& peers, IoLoop& loop,
+                Workers& workers)
+        : manager_(manager), inspect_(std::move(inspect)), peers_(peers), loop_(loop), workers_(workers) {}
 
     grpc::ServerBidiReactor<v1::ExecRequest, v1::ExecResponse>* Exec(grpc::CallbackServerContext* context) override;
     grpc::ServerWriteReactor<v1::Chunk>* Logs(grpc::CallbackServerContext* context,
@@ -33,6 +35,7 @@ private:
 
     sliver::Manager& manager_;
     std::function<std::string()> inspect_;
+    const PeerTable& peers_;
     IoLoop& loop_;
     Workers& workers_;
 };

@@ -17,6 +17,7 @@
 #include "noded/api/fetcher.h"
 #include "noded/api/server.h"
 #include "noded/api/test_fakes.h"
+#include "noded/api/test_pki.h"
 
 namespace homeslice::api {
 namespace {
@@ -36,15 +37,15 @@ protected:
 
     void SetUp() override {
         signal(SIGPIPE, [](int) {});
-        auto server =
-            Server::start({.address = kLoopback},
-                          {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .inspect = [] {
-                               return "{\"a\": \"\xff\"}";
-                           }});
+        auto server = Server::start(
+            {.address = kLoopback, .credentials = pki_.node1},
+            {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .peers = pki_.peers, .inspect = [] {
+                 return "{\"a\": \"\xff\"}";
+             }});
         ASSERT_TRUE(server.ok()) << server.status();
         server_ = std::move(*server);
-        stub_ =
-            v1::NodeService::NewStub(makeChannel(targetOf(kLoopback, server_->port()), std::chrono::milliseconds(50)));
+        stub_ = v1::NodeService::NewStub(pki_.channelTo(targetOf(kLoopback, server_->port()), *pki_.controller));
+        pki_.peers.setDiskReaders({{{.slice = "web", .index = 1}, "node2"}});
     }
 
     static v1::ExecRequest startOf(const std::vector<std::string>& argv, const std::string& slice = "web") {
@@ -87,6 +88,7 @@ protected:
         return outcome;
     }
 
+    TestPki pki_;
     FakeManager manager_;
     FakeForwarder forwarder_;
     std::unique_ptr<Server> server_;
@@ -347,9 +349,9 @@ TEST_F(NodeServiceTest, InspectIsValidText) {
 }
 
 TEST_F(NodeServiceTest, APortInUseIsSaidSo) {
-    const auto second =
-        Server::start({.address = kLoopback, .port = server_->port()},
-                      {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .inspect = {}});
+    const auto second = Server::start(
+        {.address = kLoopback, .port = server_->port(), .credentials = pki_.node1},
+        {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .peers = pki_.peers, .inspect = {}});
     ASSERT_FALSE(second.ok());
     EXPECT_THAT(messageOf(second.status()), testing::HasSubstr("EADDRINUSE"));
 }
@@ -364,7 +366,8 @@ protected:
                                    file->get());
     }
     std::string path_ = testing::TempDir() + "fetch-disk-" + std::to_string(getpid());
-    std::unique_ptr<Fetcher> fetcher_ = Fetcher::create("unix:/nonexistent", std::chrono::milliseconds(300));
+    std::unique_ptr<Fetcher> fetcher_ =
+        Fetcher::create("unix:/nonexistent", pki_.node2, std::chrono::milliseconds(300));
     void TearDown() override { unlink(path_.c_str()); }
 };
 
@@ -404,7 +407,7 @@ TEST_F(FetchDiskTest, StopEndsTransfers) {
         may_go.wait();
         return absl::OkStatus();
     };
-    fetcher_ = Fetcher::create("unix:/nonexistent");
+    fetcher_ = Fetcher::create("unix:/nonexistent", pki_.node2);
     auto fetching = std::async(std::launch::async, [&] { return fetch(path_, 7); });
     begun->get_future().wait();
     fetcher_->stop();
@@ -426,7 +429,8 @@ TEST_F(FetchDiskTest, AnExporterLearnsThatItsReaderHasGone) {
     request.mutable_sliver()->set_index(1);
     request.set_generation(7);
     grpc::ClientContext context;
-    const auto stream = stub_->ExportDisk(&context, request);
+    const auto stub = v1::NodeService::NewStub(pki_.channelTo(targetOf(kLoopback, server_->port()), *pki_.node2));
+    const auto stream = stub->ExportDisk(&context, request);
     v1::Chunk chunk;
     ASSERT_TRUE(stream->Read(&chunk));
     context.TryCancel();

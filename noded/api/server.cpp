@@ -32,7 +32,11 @@ void setLimits(grpc::ServerBuilder& builder) {
     constexpr int kKeepaliveMs = 10'000;
     constexpr int kKeepaliveTimeoutMs = 5'000;
     constexpr int kShortestPingIntervalMs = 500;
+    // New calls then come by another connection, for which the certificate of that day is shown; streams go on by the
+    // old one.
+    constexpr int kConnectionAgeMs = 300'000;
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kConnectionAgeMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
     // Our own clients ping often, to notice dead peers within seconds; gRPC takes that for an attack unless told.
@@ -47,7 +51,8 @@ public:
     GrpcServer(const Dependencies& dependencies, std::unique_ptr<IoLoop> loop)
         : loop_(std::move(loop)),
           workers_(kMaxWorkers),
-          node_service_(dependencies.manager, dependencies.inspect, *loop_, workers_) {
+          peers_(dependencies.peers),
+          node_service_(dependencies.manager, dependencies.inspect, dependencies.peers, *loop_, workers_) {
         if (dependencies.home_agent == nullptr) return;
         const auto counters = [&forwarder = dependencies.forwarder](const Ipv6Address& home_address) {
             return forwarder.countersOf(home_address).value_or(mobility::BindingCounters{});
@@ -63,7 +68,9 @@ public:
         HS_RETURN_IF_ERROR(probe(config));  // gRPC only says that it could not, not why
         grpc::ServerBuilder builder;
         setLimits(builder);
-        builder.AddListeningPort(textOf(config), grpc::InsecureServerCredentials(), &port_);
+        const auto credentials = config.credentials->forServer(tls::ClientCertificate::required);
+        peers_.guard(builder, *credentials);
+        builder.AddListeningPort(textOf(config), credentials, &port_);
         builder.RegisterService(&node_service_);
         if (binding_service_) builder.RegisterService(binding_service_.get());
         server_ = builder.BuildAndStart();
@@ -80,6 +87,7 @@ private:
     // In the order of need: calls use the workers, both use the loop.
     std::unique_ptr<IoLoop> loop_;
     Workers workers_;
+    PeerTable& peers_;
     NodeService node_service_;
     std::unique_ptr<BindingService> binding_service_;
     int port_ = 0;

@@ -1,4 +1,5 @@
-// The node's gRPC server: NodeService, and BindingService on home agents. Listens on one address only.
+// The node's gRPC server: NodeService, and BindingService on home agents. Listens on one address only, to those whom
+// its peer table knows, by TLS.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -9,9 +10,11 @@
 #include <string>
 
 #include "base/ipv6.h"
+#include "noded/api/peer_table.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
 #include "noded/sliver/manager.h"
+#include "pki/tls/credentials.h"
 
 namespace homeslice::api {
 
@@ -19,13 +22,15 @@ class Server {
 public:
     struct Config {
         Ipv6Address address;
-        uint16_t port = 0;  // 0: any free one, see port()
+        uint16_t port = 0;                              // 0: any free one, see port()
+        std::shared_ptr<tls::Credentials> credentials;  // of the node
     };
     // All outlive the server. SIGPIPE must not kill the process.
     struct Dependencies {
         sliver::Manager& manager;
         mobility::Forwarder& forwarder;
         mobility::HomeAgent* home_agent;       // null: no BindingService
+        PeerTable& peers;                      // who may call
         std::function<std::string()> inspect;  // may block
     };
     // Whether start() could listen there now; the error says why not (EADDRINUSE, EADDRNOTAVAIL, ...). For callers that

@@ -105,6 +105,10 @@ absl::StatusOr<Peer> peerOf(const grpc::AuthContext& context) {
     HS_ASSIGN_OR_RETURN(const pki::Certificate certificate,
                         pki::Certificate::parse(std::string(certificates.front().data(), certificates.front().size())));
     HS_ASSIGN_OR_RETURN(pki::Identity identity, certificate.identity());
+    // TLS looked at it when the connection was made.
+    if (certificate.notAfter() <= Utc::now()) {
+        return absl::UnauthenticatedError("the certificate of " + describe(identity) + " has expired");
+    }
     return Peer{std::move(identity), certificate.notAfter()};
 }
 

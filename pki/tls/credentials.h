@@ -1,5 +1,5 @@
 // gRPC's transport security from a credentials directory (pki/files.h). Both ends always show a certificate of the
-// system's own authority, but for newcomers; see docs/adr/0009.
+// system's own authority, but for newcomers; see docs/adr/0010.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -50,7 +50,7 @@ struct Peer {
     pki::Identity identity;
     Utc::time_point expires;
 };
-// UNAUTHENTICATED when it showed no certificate.
+// UNAUTHENTICATED when it showed no certificate, or one that has expired since.
 absl::StatusOr<Peer> peerOf(const grpc::AuthContext& context);
 
 }  // namespace homeslice::tls

@@ -85,15 +85,37 @@ TEST_F(BadInputTest, IsRefusedInOneLine) {
     EXPECT_EQ(sliver("taken/1").value("state", ""), "running");
 }
 
+// sliced in the place of node1, with a state directory of its own.
+CommandResult secondSliced(std::vector<std::string> arguments) {
+    std::vector<std::string> argv{"lab",
+                                  "node",
+                                  "node1",
+                                  "--",
+                                  std::string(HS_BIN_DIRECTORY) + "/sliced",
+                                  "--state-dir",
+                                  "/tmp/hst-second-sliced"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    return slicectl(argv);
+}
+
+TEST_F(BadInputTest, WithoutAnAuthorityNothingIsServed) {
+    const CommandResult second = secondSliced({"--listen", "[fd00:51ce::1]:7499", "--home-prefix", "fd51:1ce::/48"});
+    EXPECT_EQ(second.status, 1);
+    EXPECT_EQ(linesOf(second.err).size(), 1U) << second.err;
+    EXPECT_THAT(second.err, HasSubstr("run `sliced init` first"));
+    EXPECT_FALSE(std::filesystem::exists("/tmp/hst-second-sliced"));
+}
+
 TEST_F(BadInputTest, APortInUseStopsAProgramWithOneLine) {
-    const std::string sliced = std::string(HS_BIN_DIRECTORY) + "/sliced";
-    const CommandResult second =
-        slicectl({"lab", "node", "node1", "--", sliced, "--state-dir", "/tmp/hst-second-sliced", "--listen",
-                  "[fd00:51ce::1]:7401", "--home-prefix", "fd51:1ce::/48"});
+    HS_EXPECT_DONE(secondSliced({"init"}));
+    const CommandResult second = secondSliced({"--listen", "[fd00:51ce::1]:7401", "--home-prefix", "fd51:1ce::/48"});
     EXPECT_EQ(second.status, 1);
     EXPECT_EQ(linesOf(second.err).size(), 1U) << second.err;
     EXPECT_THAT(second.err, HasSubstr("7401"));
-    EXPECT_FALSE(std::filesystem::exists("/tmp/hst-second-sliced"));
+    const CommandResult again = secondSliced({"init"});
+    EXPECT_EQ(again.status, 1);
+    EXPECT_THAT(again.err, HasSubstr("already"));
+    std::filesystem::remove_all("/tmp/hst-second-sliced");
 }
 
 TEST_F(BadInputTest, WithoutALabSaysSo) {

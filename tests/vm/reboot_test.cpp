@@ -11,7 +11,10 @@ protected:
     static void install() {
         outputOf("systemd-sysusers");
         outputOf("mkdir -p /etc/homeslice && cp /usr/share/doc/homeslice/examples/*.conf /etc/homeslice");
-        outputOf("systemctl daemon-reload && systemctl enable --now sliced noded");
+        outputOf("systemctl daemon-reload && systemctl enable --now sliced");
+        eventually([] { return run("slicectl node ls").status == 0; }, kPatience);
+        outputOf("noded join --config /etc/homeslice/noded.conf --token $(slicectl node token node1)");
+        outputOf("systemctl enable --now noded");
     }
     static bool awaitNode() {
         return eventually([] { return run("slicectl node ls -o json | jq -e '.[0].ready'").status == 0; }, kPatience);

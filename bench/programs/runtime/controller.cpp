@@ -29,10 +29,10 @@ Controller::~Controller() {
     if (server_) server_->Shutdown(std::chrono::system_clock::now());
 }
 
-absl::StatusOr<int> Controller::listen(const std::string& address) {
+absl::StatusOr<int> Controller::listen(const std::string& address, const tls::Credentials& credentials) {
     int port = 0;
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(address, credentials.forServer(tls::ClientCertificate::required), &port);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     if (!server_) return internalError("cannot listen on " + address);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "homeslice/v1/node.grpc.pb.h"
+#include "pki/tls/credentials.h"
 #include "rootfs.h"
 
 namespace homeslice::bench {
@@ -27,7 +28,7 @@ public:
     ~Controller() override;
 
     // Serves on a port of its own choice, which it returns.
-    absl::StatusOr<int> listen(const std::string& address);
+    absl::StatusOr<int> listen(const std::string& address, const tls::Credentials& credentials);
 
     // From now on the node should have these slivers and no others, each running `argv`.
     absl::Status desire(const std::vector<uint32_t>& indices, const std::vector<std::string>& argv);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "certificates.h"
 #include "memory.h"
 #include "noded/sys/cgroup.h"
 #include "noded/sys/mount.h"
@@ -67,11 +68,22 @@ Node::Node(const NodeConfig& config, const Rootfs& rootfs) : config_(config), co
 absl::StatusOr<std::unique_ptr<Node>> Node::start(const NodeConfig& config, const Rootfs& rootfs) {
     std::unique_ptr<Node> node(new Node(config, rootfs));
     HS_RETURN_IF_ERROR(node->connectNetwork());
-    HS_ASSIGN_OR_RETURN(node->controller_port_,
-                        node->controller_.listen("[" + underlay(config.number, 1).toString() + "]:0"));
+    HS_RETURN_IF_ERROR(node->prepareCredentials());
+    HS_ASSIGN_OR_RETURN(
+        node->controller_port_,
+        node->controller_.listen("[" + underlay(config.number, 1).toString() + "]:0", *node->credentials_));
     HS_RETURN_IF_ERROR(node->startNoded());
     HS_RETURN_IF_ERROR(node->controller_.awaitNode(kPatience));
     return node;
+}
+
+absl::Status Node::prepareCredentials() {
+    const std::string own = config_.directory + "/controller-tls";
+    const std::string state = config_.directory + "/state";
+    HS_RETURN_IF_ERROR(makeDirectories(state));
+    HS_RETURN_IF_ERROR(makeCertificates(own, state + "/tls", config_.name));
+    HS_ASSIGN_OR_RETURN(credentials_, tls::Credentials::open(own));
+    return absl::OkStatus();
 }
 
 absl::Status Node::connectNetwork() {
@@ -174,8 +186,8 @@ absl::Status Node::awaitPool() {
     if (config_.pool == 0) return absl::OkStatus();
     constexpr std::chrono::milliseconds kInterval{10};
     const auto channel =
-        grpc::CreateChannel("[" + underlay(config_.number, 2).toString() + "]:" + std::to_string(kApiPort),
-                            grpc::InsecureChannelCredentials());
+        credentials_->channel("[" + underlay(config_.number, 2).toString() + "]:" + std::to_string(kApiPort),
+                              pki::nodeServerName(config_.name), {});
     const auto stub = v1::NodeService::NewStub(channel);
     const auto deadline = Monotonic::now() + kPatience;
     while (Monotonic::now() < deadline) {

@@ -42,6 +42,7 @@ public:
 private:
     explicit Node(const NodeConfig& config, const Rootfs& rootfs);
     absl::Status connectNetwork();
+    absl::Status prepareCredentials();
     absl::Status startNoded();
     absl::Status awaitEnd(uint32_t index);
     absl::Status awaitPool();
@@ -49,6 +50,7 @@ private:
 
     const NodeConfig config_;
     UniqueFd network_;
+    std::shared_ptr<tls::Credentials> credentials_;  // the controller's
     int controller_port_ = 0;
     pid_t noded_ = 0;
     uint32_t next_ = 1;

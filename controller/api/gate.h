@@ -1,0 +1,50 @@
+// Who calls, and whether it may.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <grpcpp/grpcpp.h>
+
+#include <optional>
+#include <string>
+
+#include "controller/core/audit.h"
+#include "controller/core/controller.h"
+
+namespace homeslice::controller {
+
+class Gate {
+public:
+    explicit Gate(Controller& controller) : controller_(controller) {}
+
+    // The user whose certificate the connection shows. On the Unix socket, which only root and sliced itself can reach,
+    // the administrator "admin".
+    absl::StatusOr<Caller> callerOf(const grpc::CallbackServerContext& context) const;
+    // The name of the node that calls; PERMISSION_DENIED for others.
+    absl::StatusOr<std::string> nodeOf(const grpc::CallbackServerContext& context) const;
+
+    // Whether `caller` may call `method` of ControllerService about `subject`: a slice, "web" or "web/2", or a user,
+    // where the right is one about such. Refused changes are put in the audit log.
+    absl::Status check(const Caller& caller, const std::string& method, const std::string& subject) const;
+    // Both in one.
+    absl::StatusOr<Caller> admit(const grpc::CallbackServerContext& context, const std::string& method,
+                                 const std::string& subject) const;
+
+    Controller& controller() const { return controller_; }
+
+private:
+    Controller& controller_;
+};
+
+// One request that changes something: admitted or not, and in the audit log either way.
+class Change {
+public:
+    Change(const Gate& gate, const Caller& caller, const std::string& method, const std::string& subject)
+        : scope_(gate.controller(), {0, caller.name, method, subject, ""}) {}
+
+    void end(const absl::Status& outcome) { scope_.end(outcome); }
+
+private:
+    AuditScope scope_;
+};
+
+}  // namespace homeslice::controller

@@ -1,0 +1,21 @@
+// The rows of users, enrolled nodes, tokens and the audit log. Internal to the store.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include "controller/model/people.h"
+#include "controller/store/database.h"
+
+namespace homeslice::controller {
+
+absl::StatusOr<User> readUser(Statement& row);
+void bindUser(Statement& row, const User& user);
+absl::StatusOr<EnrolledNode> readEnrolledNode(Statement& row);
+void bindEnrolledNode(Statement& row, const EnrolledNode& node);
+absl::StatusOr<JoinToken> readToken(Statement& row);
+void bindToken(Statement& row, const JoinToken& token);
+
+absl::Status insertAudit(Database& database, const AuditEntry& entry);
+absl::StatusOr<std::vector<AuditEntry>> readAudit(Database& database, uint32_t most);
+
+}  // namespace homeslice::controller

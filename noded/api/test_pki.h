@@ -1,0 +1,36 @@
+// For tests of the API: a controller's and two nodes' credentials, and a peer table that knows the nodes.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "noded/api/channel.h"
+#include "noded/api/peer_table.h"
+#include "pki/test_authority.h"
+
+namespace homeslice::api {
+
+class TestPki {
+public:
+    TestPki() { peers.set({{"node1", node1->identity().enrolment}, {"node2", node2->identity().enrolment}}); }
+
+    std::shared_ptr<tls::Credentials> open(pki::Kind kind, const std::string& name) const {
+        return tls::Credentials::open(authority_.credentialsOf(kind, name)).value();
+    }
+    // To node1 or another node that the test serves as, or to the controller.
+    std::shared_ptr<grpc::Channel> channelTo(const std::string& target, const tls::Credentials& as,
+                                             const std::string& server_name = pki::kAnyNodeName) const {
+        return makeChannel(as, target, server_name, std::chrono::milliseconds(50));
+    }
+
+private:
+    const pki::testing_support::TestAuthority authority_;
+
+public:
+    const std::shared_ptr<tls::Credentials> controller = open(pki::Kind::controller, "controller");
+    const std::shared_ptr<tls::Credentials> node1 = open(pki::Kind::node, "node1");
+    const std::shared_ptr<tls::Credentials> node2 = open(pki::Kind::node, "node2");
+    PeerTable peers;
+};
+
+}  // namespace homeslice::api
