@@ -28,8 +28,8 @@ constexpr uint32_t kMinCpuMillis = 10;
 constexpr uint32_t kMinPids = 2;
 constexpr uint32_t kMaxCpuMillis = 10'000'000;
 constexpr uint64_t kMaxBytes = uint64_t{1} << 60;
-constexpr uint32_t kMaxPids = 4'194'304;  // PID_MAX_LIMIT
-constexpr uint32_t kMaxWeight = 10'000;   // cgroup-v2.rst, cpu.weight
+constexpr uint32_t kMaxPids = 4'194'304;         // PID_MAX_LIMIT
+constexpr uint32_t kMaxResourceWeight = 10'000;  // cgroup-v2.rst, cpu.weight
 constexpr uint64_t kMinMemoryBytes = uint64_t{1} << 20;
 constexpr uint64_t kMinDiskBytes = uint64_t{16} << 20;  // what an ext4 needs to be of use
 constexpr uint64_t kMinNetworkBps = 8'000;
@@ -232,7 +232,7 @@ absl::Status check(const Resources& resources) {
         HS_RETURN_IF_ERROR(
             checkAtMost("CPU reservation (its cap)", resources.cpu_reservation_millis, resources.cpu_millis));
     }
-    HS_RETURN_IF_ERROR(checkAtMost("cpu_weight", resources.cpu_weight, kMaxWeight));
+    HS_RETURN_IF_ERROR(checkAtMost("cpu_weight", resources.cpu_weight, kMaxResourceWeight));
     HS_RETURN_IF_ERROR(checkCpuset(resources.cpuset));
     HS_RETURN_IF_ERROR(checkAtMost("memory_bytes", resources.memory_bytes, kMaxBytes));
     HS_RETURN_IF_ERROR(checkAtLeast("memory_bytes", resources.memory_bytes, kMinMemoryBytes));
@@ -247,7 +247,7 @@ absl::Status check(const Resources& resources) {
     }
     HS_RETURN_IF_ERROR(checkAtMost("pids", resources.pids, kMaxPids));
     HS_RETURN_IF_ERROR(checkAtLeast("pids", resources.pids, kMinPids));
-    HS_RETURN_IF_ERROR(checkAtMost("io_weight", resources.io_weight, kMaxWeight));
+    HS_RETURN_IF_ERROR(checkAtMost("io_weight", resources.io_weight, kMaxResourceWeight));
     HS_RETURN_IF_ERROR(checkAtMost("io_read_bps", resources.io_read_bps, kMaxBytes));
     HS_RETURN_IF_ERROR(checkAtMost("io_write_bps", resources.io_write_bps, kMaxBytes));
     HS_RETURN_IF_ERROR(checkAtLeast("network_egress_bps", resources.network_egress_bps, kMinNetworkBps));

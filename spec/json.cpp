@@ -148,7 +148,8 @@ json toValue(const SliverTemplate& base) {
             {"stop", {{"signal", base.stop.signal}, {"grace_ms", base.stop.grace.count()}}},
             {"hosts", hosts},
             {"resolver", {{"servers", base.resolver.servers}, {"search", base.resolver.search}}},
-            {"log", {{"max_bytes", base.log.max_bytes}, {"files", base.log.files}}}};
+            {"log", {{"max_bytes", base.log.max_bytes}, {"files", base.log.files}}},
+            {"balance", toString(base.balance)}};
 }
 
 void takeExposed(const json& list, SliverTemplate& base) {
@@ -209,6 +210,10 @@ absl::StatusOr<SliverTemplate> templateFrom(const json& object) {
         take(log, "max_bytes", base.log.max_bytes);
         take(log, "files", base.log.files);
     });
+    const std::string balance = object.value("balance", toString(base.balance));
+    const auto known = parseBalance(balance);
+    if (!known) return dataLoss("balance: unknown value " + balance);
+    base.balance = *known;
     return base;
 }
 
@@ -220,6 +225,8 @@ absl::StatusOr<SliverSpec> specFrom(const json& object) {
     HS_ASSIGN_OR_RETURN(spec.base, templateFrom(object.at("template")));
     HS_ASSIGN_OR_RETURN(spec.home_address, Ipv6Address::parse(object.at("home_address")));
     HS_ASSIGN_OR_RETURN(spec.slice_address, Ipv6Address::parse(object.at("slice_address")));
+    spec.weight = object.value("weight", spec.weight);
+    spec.draining = object.value("draining", spec.draining);
     if (const auto source = object.find("disk_source"); source != object.end()) {
         DiskSource& disk_source = spec.disk_source.emplace();
         HS_ASSIGN_OR_RETURN(disk_source.node, Ipv6Address::parse(source->at("node")));
@@ -256,7 +263,9 @@ std::string toJson(const SliverSpec& spec) {
                    {"run", nameIn(kRuns, spec.run)},
                    {"template", toValue(spec.base)},
                    {"home_address", spec.home_address.toString()},
-                   {"slice_address", spec.slice_address.toString()}};
+                   {"slice_address", spec.slice_address.toString()},
+                   {"weight", spec.weight},
+                   {"draining", spec.draining}};
     if (spec.disk_source) {
         object["disk_source"] = {{"node", spec.disk_source->node.toString()},
                                  {"api_port", spec.disk_source->api_port},

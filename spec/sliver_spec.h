@@ -28,6 +28,8 @@ struct SliverSpec {
     SliverTemplate base;
     Ipv6Address home_address;
     Ipv6Address slice_address;
+    uint16_t weight = kDefaultWeight;  // its share of the flows to the slice's address, 1 to kMaxWeight
+    bool draining = false;             // it takes no new one of them
     std::optional<DiskSource> disk_source;
 
     bool operator==(const SliverSpec&) const = default;

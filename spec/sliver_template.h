@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ipv6.h"
+#include "spec/balance.h"
 #include "spec/resources.h"
 
 namespace homeslice {
@@ -101,6 +102,7 @@ struct SliverTemplate {
     std::vector<HostEntry> hosts;
     Resolver resolver;
     LogPolicy log;
+    Balance balance = Balance::hash;  // of the flows to the slice's address
 
     bool operator==(const SliverTemplate&) const = default;
 };

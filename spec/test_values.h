@@ -53,8 +53,11 @@ inline SliverSpec fullSpec() {
                  .stop = {.signal = 3, .grace = milliseconds(2000)},
                  .hosts = {{.address = Ipv6Address::parse("fd00::5").value(), .name = "db.example"}},
                  .resolver = {.servers = {"fd00::53", "192.0.2.53"}, .search = {"example"}},
-                 .log = {.max_bytes = 65536, .files = 5}};
+                 .log = {.max_bytes = 65536, .files = 5},
+                 .balance = Balance::least_load};
     spec.home_address = Ipv6Address::parse("fd51:1ce::1:2").value();
+    spec.weight = 7;
+    spec.draining = true;
     spec.slice_address = Ipv6Address::parse("fd51:1ce::1").value();
     spec.disk_source = {.node = Ipv6Address::parse("fd00::1").value(), .api_port = 7401, .generation = 6};
     return spec;

@@ -117,8 +117,8 @@ Unary* ControllerApi::RenewSlice(Context* context, const v1::RenewSliceRequest* 
 
 Unary* ControllerApi::SetSlice(Context* context, const v1::SetSliceRequest* request, v1::Operation* response) {
     return change(gate_, context, __func__, request->name(), [&](const Caller&) -> absl::Status {
-        HS_ASSIGN_OR_RETURN(const ResourcesChange resources, fromResources(request->resources()));
-        return filled(controller_.setSlice(request->name(), resources, request->request_id()), response);
+        HS_ASSIGN_OR_RETURN(const SliceChange asked, fromSetSlice(*request));
+        return filled(controller_.setSlice(request->name(), asked, request->request_id()), response);
     });
 }
 

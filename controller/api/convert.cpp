@@ -124,9 +124,25 @@ absl::StatusOr<CreateSliceRequest> fromCreateSlice(const v1::CreateSliceRequest&
     return result;
 }
 
-absl::StatusOr<ResourcesChange> fromResources(const v1::Resources& resources) {
-    if (resources.ByteSizeLong() == 0) return invalidArgument("the request says nothing that is to change");
-    return [resources](const Resources& now) { return wire::changed(now, resources); };
+absl::StatusOr<SliceChange> fromSetSlice(const v1::SetSliceRequest& request) {
+    SliceChange change;
+    const v1::Resources& resources = request.resources();
+    const bool limits = resources.ByteSizeLong() != 0;
+    if (limits) change.resources = [resources](const Resources& now) { return wire::changed(now, resources); };
+    if (request.has_balance()) {
+        HS_ASSIGN_OR_RETURN(change.balance, wire::balanceOf(request.balance()));
+    }
+    for (const v1::ShareChange& share : request.shares()) {
+        ShareChange& added = change.shares.emplace_back();
+        added.index = share.index();
+        if (share.has_weight()) {
+            HS_ASSIGN_OR_RETURN(added.weight, wire::weightOf(share.weight()));
+        }
+        if (share.has_draining()) added.draining = share.draining();
+    }
+    if (!limits && !change.balance && change.shares.empty())
+        return invalidArgument("the request says nothing that is to change");
+    return change;
 }
 
 SliverId fromSliverId(const v1::SliverId& id) { return {id.slice(), id.index()}; }
@@ -227,6 +243,8 @@ void toProto(const SliverView& view, v1::Sliver& out) {
     out.set_health(wire::toMessage(view.health));
     out.set_restarts(view.restarts);
     out.set_frozen(view.frozen);
+    out.set_weight(view.weight);
+    out.set_draining(view.draining);
 }
 
 void toProto(const Operation& operation, v1::Operation& out) {

@@ -20,7 +20,7 @@ NodeReport fromNodeStatus(const v1::NodeStatus& status);
 SetNodeRequest fromSetNode(const v1::SetNodeRequest& request);
 absl::StatusOr<CreateSliceRequest> fromCreateSlice(const v1::CreateSliceRequest& request);
 // INVALID_ARGUMENT when nothing is present.
-absl::StatusOr<ResourcesChange> fromResources(const v1::Resources& resources);
+absl::StatusOr<SliceChange> fromSetSlice(const v1::SetSliceRequest& request);
 SliverId fromSliverId(const v1::SliverId& id);
 
 void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState& out);

@@ -74,6 +74,20 @@ struct BindingOwner {
 // What a slice's slivers may use, made of what they may use now. Called under the core's lock.
 using ResourcesChange = std::function<absl::StatusOr<Resources>(const Resources& now)>;
 
+// Of one sliver's part in the slice's address; what is absent stays.
+struct ShareChange {
+    uint32_t index = 0;  // 0: of every sliver
+    std::optional<uint16_t> weight{};
+    std::optional<bool> draining{};
+};
+
+// What is absent stays.
+struct SliceChange {
+    ResourcesChange resources{};  // null: none
+    std::optional<Balance> balance{};
+    std::vector<ShareChange> shares{};
+};
+
 class OperationWatcher {
 public:
     virtual ~OperationWatcher() = default;
@@ -117,7 +131,7 @@ public:
     absl::StatusOr<SliceView> renewSlice(const std::string& name, uint32_t lease_s);
     absl::StatusOr<Operation> moveSliver(const SliverId& id, const std::string& to_node, const std::string& request_id);
     // New limits for a slice's slivers, while they run.
-    absl::StatusOr<Operation> setSlice(const std::string& name, const ResourcesChange& change,
+    absl::StatusOr<Operation> setSlice(const std::string& name, const SliceChange& change,
                                        const std::string& request_id);
     // Of one sliver, or of all of the slice when the index is 0.
     absl::StatusOr<Operation> setFrozen(const SliverId& subject, bool frozen, const std::string& request_id);

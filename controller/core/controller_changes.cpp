@@ -22,9 +22,26 @@ absl::Status checkChange(const Slice& slice, const Resources& next) {
     return failedPrecondition("slice '" + slice.name + "': where its disks are is fixed when it is made");
 }
 
+absl::StatusOr<std::vector<Sliver>> reshare(const std::vector<const Sliver*>& slivers, const std::string& slice,
+                                            const std::vector<ShareChange>& shares) {
+    std::vector<Sliver> result;
+    for (const Sliver* sliver : slivers) result.push_back(*sliver);
+    for (const ShareChange& share : shares) {
+        bool found = share.index == 0;
+        for (Sliver& sliver : result) {
+            if (share.index != 0 && sliver.id.index != share.index) continue;
+            found = true;
+            sliver.weight = share.weight.value_or(sliver.weight);
+            sliver.draining = share.draining.value_or(sliver.draining);
+        }
+        if (!found) return notFound("no sliver " + SliverId{slice, share.index}.toString());
+    }
+    return result;
+}
+
 }  // namespace
 
-absl::StatusOr<Operation> Controller::setSlice(const std::string& name, const ResourcesChange& change,
+absl::StatusOr<Operation> Controller::setSlice(const std::string& name, const SliceChange& change,
                                                const std::string& request_id) {
     HS_RETURN_IF_ERROR(checkRequestId(request_id));
     const std::lock_guard lock(mutex_);
@@ -32,16 +49,20 @@ absl::StatusOr<Operation> Controller::setSlice(const std::string& name, const Re
     if (repeated != nullptr) return viewOperation(world(), *repeated);
     HS_ASSIGN_OR_RETURN(const Slice* found, findSlice(name));
     Slice slice = *found;
-    HS_ASSIGN_OR_RETURN(slice.base.resources, change(slice.base.resources));
+    if (change.resources) {
+        HS_ASSIGN_OR_RETURN(slice.base.resources, change.resources(slice.base.resources));
+    }
     HS_RETURN_IF_ERROR(checkChange(*found, slice.base.resources));
     HS_RETURN_IF_ERROR(checkReservations(*found, slice.base.resources.cpu_reservation_millis));
+    slice.base.balance = change.balance.value_or(slice.base.balance);
+    Changes changes;
+    HS_ASSIGN_OR_RETURN(changes.put_slivers, reshare(sliversOf(snapshot_, name), name, change.shares));
     const auto slivers = static_cast<uint32_t>(sliversOf(snapshot_, name).size());
     const Operation operation = newOperation(OperationKind::setSlice, {name, 0}, slivers, request_id, clock_.utc_us());
-    Changes changes;
     changes.put_slices.push_back(std::move(slice));
     changes.put_operations.push_back(operation);
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
-    logInfo("slice {}: the limits of its {} slivers change", name, slivers);
+    logInfo("slice {}: the settings of its {} slivers change", name, slivers);
     settleAll();
     return viewOperation(world(), snapshot_.operations.at(operation.id));
 }

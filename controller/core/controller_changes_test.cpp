@@ -26,7 +26,7 @@ protected:
             resources.pids = pids;
             return resources;
         };
-        return world_.controller().setSlice("web", change, request_id);
+        return world_.controller().setSlice("web", {.resources = change}, request_id);
     }
     absl::StatusOr<Operation> setFrozen(const SliverId& id, bool frozen) {
         return world_.controller().setFrozen(id, frozen, "");
@@ -48,6 +48,30 @@ TEST_F(ChangeTest, NewLimitsReachEveryNodeUnderTheSameGeneration) {
     world_.obey("node2");
     EXPECT_EQ(stateOf(operation), OperationState::done);
     EXPECT_EQ(world_.controller().slice("web")->slice.base.resources.pids, 64U);
+}
+
+TEST_F(ChangeTest, SharesAndBalanceReachTheNodes) {
+    auto operation = world_.controller().setSlice(
+        "web", {.balance = Balance::round_robin, .shares = {{.index = 2, .weight = 5, .draining = true}}}, "");
+    ASSERT_TRUE(operation.ok()) << operation.status();
+    const auto desired = [this](uint32_t index) {
+        return *world_.node(index == 1 ? "node1" : "node2").desired({"web", index});
+    };
+    EXPECT_EQ(desired(1).base.balance, Balance::round_robin);
+    EXPECT_EQ(desired(1).weight, kDefaultWeight);
+    EXPECT_FALSE(desired(1).draining);
+    EXPECT_EQ(desired(2).weight, 5);
+    EXPECT_TRUE(desired(2).draining);
+    world_.settle();
+    EXPECT_EQ(stateOf(operation), OperationState::done);
+    operation = world_.controller().setSlice("web", {.shares = {{.index = 0, .draining = false}}}, "");
+    ASSERT_TRUE(operation.ok()) << operation.status();
+    world_.restart();
+    world_.settle();
+    EXPECT_EQ(desired(2).weight, 5);
+    EXPECT_FALSE(desired(2).draining);
+    EXPECT_EQ(world_.controller().setSlice("web", {.shares = {{.index = 9, .weight = 2}}}, "").status().code(),
+              absl::StatusCode::kNotFound);
 }
 
 TEST_F(ChangeTest, AReportFromBeforeTheChangeDoesNotCount) {
@@ -85,7 +109,7 @@ TEST_F(ChangeTest, RefusesWhatCannotBeSet) {
             if (!spoiled.ok()) return spoiled;
             return resources;
         };
-        return world_.controller().setSlice(name, change, "").status().code();
+        return world_.controller().setSlice(name, {.resources = change}, "").status().code();
     };
     const auto nothing = [](Resources&) { return absl::OkStatus(); };
     EXPECT_EQ(code("db", nothing), absl::StatusCode::kNotFound);

@@ -154,7 +154,7 @@ TEST_F(NodesTest, GuaranteesCannotGrowBeyondANode) {
             resources.cpu_reservation_millis = millis;
             return resources;
         };
-        return world_.controller().setSlice("web", change, "").status();
+        return world_.controller().setSlice("web", {.resources = change}, "").status();
     };
     EXPECT_EQ(reserve(1000), absl::OkStatus());
     EXPECT_EQ(reserve(1001).code(), absl::StatusCode::kResourceExhausted);

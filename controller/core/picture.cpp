@@ -23,6 +23,8 @@ SliverSpec specOf(const Sliver& sliver, const Role& role, const Slice& slice, co
     desired.base = slice.base;
     desired.home_address = sliverAddress(home_prefix, slice.number, sliver.id.index);
     desired.slice_address = sliceAddress(home_prefix, slice.number);
+    desired.weight = sliver.weight;
+    desired.draining = sliver.draining;
     if (role.takes_disk) desired.disk_source = diskSourceOf(sliver, snapshot);
     return desired;
 }

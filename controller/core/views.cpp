@@ -145,6 +145,8 @@ SliverView viewSliver(const World& world, const Sliver& sliver) {
     view.moving_from = sliver.move.source;
     view.generation = sliver.generation;
     view.frozen = sliver.frozen;
+    view.weight = sliver.weight;
+    view.draining = sliver.draining;
     const auto slice = world.snapshot.slices.find(sliver.id.slice);
     if (slice != world.snapshot.slices.end()) {
         view.home_address = sliverAddress(world.home_prefix, slice->second.number, sliver.id.index);

@@ -50,6 +50,8 @@ struct SliverView {
     uint64_t memory_bytes = 0;
     Health health = Health::none;
     uint32_t restarts = 0;
+    uint16_t weight = kDefaultWeight;
+    bool draining = false;
     bool frozen = false;  // it is to stand still
 };
 

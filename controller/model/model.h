@@ -83,8 +83,10 @@ struct Sliver {
     uint64_t last_generation = 0;   // the highest ever given out for it
     std::set<std::string> holders;  // nodes that may have something of it
     Move move;
-    bool frozen = false;    // it is to stand still
-    std::string keys_mark;  // of the ssh keys that were written into it, see core/controller_keys.cpp
+    bool frozen = false;               // it is to stand still
+    std::string keys_mark;             // of the ssh keys that were written into it, see core/controller_keys.cpp
+    uint16_t weight = kDefaultWeight;  // its share of the flows to the slice's address
+    bool draining = false;             // it takes no new one of them
 
     bool moving() const { return move.phase != MovePhase::none; }
     bool operator==(const Sliver&) const = default;

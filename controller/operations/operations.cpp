@@ -73,7 +73,7 @@ const char* successOf(OperationKind kind) {
         case OperationKind::createSlice:
             return "all slivers run";
         case OperationKind::setSlice:
-            return "the new limits hold";
+            return "the new settings hold";
         case OperationKind::freeze:
             return "all slivers stand still";
         case OperationKind::thaw:

@@ -133,6 +133,10 @@ const std::vector<std::string>& steps() {
         ALTER TABLE slices ADD COLUMN owner TEXT NOT NULL DEFAULT '';
         ALTER TABLE slices ADD COLUMN members TEXT NOT NULL DEFAULT '[]';
         ALTER TABLE slivers ADD COLUMN keys_mark TEXT NOT NULL DEFAULT '';
+    )sql",
+                                                 R"sql(
+        ALTER TABLE slivers ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE slivers ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;
     )sql"};
     return kSteps;
 }

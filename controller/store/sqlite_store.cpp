@@ -88,6 +88,8 @@ absl::StatusOr<Sliver> readSliver(Statement& row) {
     sliver.move.operation = row.text();
     sliver.frozen = row.integer() != 0;
     sliver.keys_mark = row.text();
+    sliver.weight = static_cast<uint16_t>(row.small());
+    sliver.draining = row.integer() != 0;
     return sliver;
 }
 
@@ -97,6 +99,7 @@ void bindSliver(Statement& row, const Sliver& sliver) {
     row.bind(sliver.move.source).bind(sliver.move.target).bind(sliver.move.source_generation);
     row.bind(sliver.move.target_generation).bind(sliver.move.operation).bind(uint32_t{sliver.frozen});
     row.bind(sliver.keys_mark);
+    row.bind(uint32_t{sliver.weight}).bind(uint32_t{sliver.draining});
 }
 
 absl::StatusOr<Operation> readOperation(Statement& row) {
@@ -217,7 +220,7 @@ private:
         HS_RETURN_IF_ERROR(erase("slices WHERE name=?", namesOf(changes.put_slices)));
         HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?,?,?,?,?)", changes.put_slices, bindSlice));
         HS_RETURN_IF_ERROR(
-            put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
+            put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
         HS_RETURN_IF_ERROR(
             put("REPLACE INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_operations, bindOperation));
         HS_RETURN_IF_ERROR(erase("images WHERE name=?", changes.erase_images));

@@ -70,6 +70,8 @@ Changes everything() {
     sliver.move = {MovePhase::transferring, "node1", "node2", 2, 3, "op"};
     sliver.frozen = true;
     sliver.keys_mark = "digest@1";
+    sliver.weight = 3;
+    sliver.draining = true;
     changes.put_slivers = {sliver};
     Operation operation;
     operation.id = "op";

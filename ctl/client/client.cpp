@@ -157,12 +157,9 @@ absl::StatusOr<v1::Slice> Client::renewSlice(const std::string& name, uint32_t l
     return impl_->call(&Stub::RenewSlice, request);
 }
 
-absl::StatusOr<v1::Operation> Client::setSlice(const std::string& name, const v1::Resources& resources) {
-    v1::SetSliceRequest request;
-    request.set_name(name);
-    *request.mutable_resources() = resources;
-    request.set_request_id(randomId());
-    return impl_->call(&Stub::SetSlice, request);
+absl::StatusOr<v1::Operation> Client::setSlice(v1::SetSliceRequest change) {
+    change.set_request_id(randomId());
+    return impl_->call(&Stub::SetSlice, change);
 }
 
 absl::StatusOr<v1::Operation> Client::setFrozen(const v1::SliverId& id, bool frozen) {

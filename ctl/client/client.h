@@ -49,8 +49,8 @@ public:
     absl::StatusOr<v1::Slice> getSlice(const std::string& name);
     // `lease_s` 0: the controller's default.
     absl::StatusOr<v1::Slice> renewSlice(const std::string& name, uint32_t lease_s);
-    // Changes what is present in `resources`.
-    absl::StatusOr<v1::Operation> setSlice(const std::string& name, const v1::Resources& resources);
+    // Changes what is present in `change`; it gets an id here.
+    absl::StatusOr<v1::Operation> setSlice(v1::SetSliceRequest change);
     // Index 0: all slivers of the slice.
     absl::StatusOr<v1::Operation> setFrozen(const v1::SliverId& id, bool frozen);
     absl::StatusOr<v1::Operation> deleteSlice(const std::string& name);

@@ -74,6 +74,11 @@ absl::StatusOr<RestartWhen> parseRestart(const std::string& option, const std::s
     return refuse(option, text, "never, on-failure or always");
 }
 
+absl::StatusOr<Balance> parseBalanceOption(const std::string& option, const std::string& text) {
+    if (const auto balance = parseBalance(text)) return *balance;
+    return invalidArgument(option + " '" + text + "': hash, round-robin or least-load");
+}
+
 absl::StatusOr<DiskMedium> parseDiskMedium(const std::string& option, const std::string& text) {
     if (text == "store") return DiskMedium::store;
     if (text == "memory") return DiskMedium::memory;

@@ -20,6 +20,7 @@ absl::StatusOr<std::chrono::milliseconds> parseMillis(const std::string& option,
 // A name of signal(7), with or without SIG, or a number from 1 to 64.
 absl::StatusOr<int> parseSignal(const std::string& option, const std::string& text);
 absl::StatusOr<RestartWhen> parseRestart(const std::string& option, const std::string& text);
+absl::StatusOr<Balance> parseBalanceOption(const std::string& option, const std::string& text);
 absl::StatusOr<DiskMedium> parseDiskMedium(const std::string& option, const std::string& text);
 
 // Of the file LOCAL in "LOCAL:PATH[:MODE]", with MODE in octal, 0644 unless given. The file is read, at most 1 MiB.

@@ -4,29 +4,39 @@
 #include "base/status.h"
 #include "ctl/client/client.h"
 #include "ctl/commands/operation.h"
+#include "ctl/commands/parse_template.h"
 #include "ctl/commands/resource_options.h"
 #include "ctl/commands/slice_parts.h"
+#include "spec/wire/convert.h"
 
 namespace homeslice::ctl {
 namespace {
 
 struct SetOptions {
     std::string name;
+    std::string balance;
     ResourceOptions resources;
     WaitOptions wait;
 };
 
 absl::StatusOr<int> set(Context& context, const SetOptions& options) {
     HS_RETURN_IF_ERROR(checkName("slice name", options.name));
-    if (!options.resources.anyGiven()) return invalidArgument("say what to change, such as --memory 256M");
-    HS_ASSIGN_OR_RETURN(const v1::Resources resources, options.resources.value());
+    if (!options.resources.anyGiven() && options.balance.empty())
+        return invalidArgument("say what to change, such as --memory 256M");
+    v1::SetSliceRequest change;
+    change.set_name(options.name);
+    HS_ASSIGN_OR_RETURN(*change.mutable_resources(), options.resources.value());
+    if (!options.balance.empty()) {
+        HS_ASSIGN_OR_RETURN(const Balance balance, parseBalanceOption("--balance", options.balance));
+        change.set_balance(wire::toMessage(balance));
+    }
     const OperationStory story{
         .label = "slice " + options.name,
         .look = "slicectl slice show " + options.name,
-        .start = [&](Client& client) { return client.setSlice(options.name, resources); },
+        .start = [&](Client& client) { return client.setSlice(change); },
         .outcome =
             [](const v1::Operation& ended) {
-                return "the new limits hold for " + sliversText(ended.total()) + ", after " + elapsedText(ended);
+                return "the new settings hold for " + sliversText(ended.total()) + ", after " + elapsedText(ended);
             },
         .print = [&](Client& client, const v1::Operation&) { return printSlice(context, client, options.name); }};
     return runOperation(context, options.wait, story);
@@ -35,10 +45,14 @@ absl::StatusOr<int> set(Context& context, const SetOptions& options) {
 }  // namespace
 
 void declareSliceSet(CLI::App& slice, Context& context) {
-    CLI::App* const app = slice.add_subcommand("set", "Change the limits of a slice's slivers while they run");
+    CLI::App* const app = slice.add_subcommand(
+        "set", "Change the limits of a slice's slivers, or how they share its address, while they run");
     const auto options = std::make_shared<SetOptions>();
     app->add_option("NAME", options->name, "Name of the slice")->required();
     addWaitOptions(*app, options->wait);
+    app->add_option("--balance", options->balance,
+                    "How the flows to its address spread: hash, round-robin or least-load")
+        ->type_name("HOW");
     options->resources.declare(*app);
     app->footer(
         "What is not given stays as it is.\n\n"

@@ -61,6 +61,18 @@ TEST_F(TemplateCommands, EveryLimitHasAnOption) {
     EXPECT_EQ(asked.disk_medium(), v1::DISK_MEDIUM_MEMORY);
 }
 
+TEST_F(TemplateCommands, BalanceIsChosenAtCreateAndLater) {
+    EXPECT_EQ(create({"--balance", "round-robin"}).exit_status, 0);
+    EXPECT_EQ(controller_.created.base().balance(), v1::BALANCE_ROUND_ROBIN);
+    controller_.addOperationState(v1::OPERATION_STATE_DONE, 2, 2);
+    EXPECT_EQ(slicectl(controller_, {"slice", "set", "web", "--balance", "least-load"}).exit_status, 0);
+    EXPECT_EQ(controller_.changed.balance(), v1::BALANCE_LEAST_LOAD);
+    EXPECT_EQ(controller_.changed.resources().ByteSizeLong(), 0u);
+    const Outcome refused = create({"--balance", "fair"});
+    EXPECT_EQ(refused.exit_status, 1);
+    EXPECT_THAT(refused.err, HasSubstr("hash, round-robin or least-load"));
+}
+
 TEST_F(TemplateCommands, EnvironmentFilesVolumesAndNamesAreTaken) {
     const std::string env = write("env", "# defaults\nMODE=file\nEXTRA=1\n");
     const std::string note = write("note", "content\n");
@@ -175,7 +187,7 @@ TEST_F(TemplateCommands, SetAsksForWhatWasSaidOnly) {
     EXPECT_EQ(asked.pids(), 0U);
     EXPECT_FALSE(asked.has_cpu_millis());
     EXPECT_EQ(controller_.changed.request_id().size(), 32U);
-    EXPECT_EQ(outcome.err, "slice web: the new limits hold for 2 slivers, after 0.41 s\n");
+    EXPECT_EQ(outcome.err, "slice web: the new settings hold for 2 slivers, after 0.41 s\n");
     EXPECT_THAT(outcome.out, HasSubstr("web/2"));
 }
 

@@ -6,6 +6,7 @@
 #include "ctl/commands/commands.h"
 #include "ctl/commands/operation.h"
 #include "ctl/commands/parse.h"
+#include "ctl/commands/sliver_share.h"
 #include "ctl/commands/targets.h"
 #include "ctl/commands/views.h"
 
@@ -114,6 +115,7 @@ void registerSliver(CLI::App& app, Context& context) {
 
     declareMove(*sliver, context);
     declareFreezeAndThaw(*sliver, context);
+    declareSliverShare(*sliver, context);
 }
 
 }  // namespace homeslice::ctl

@@ -34,6 +34,26 @@ TEST_F(SliverCommands, MoveInJsonHasTheDuration) {
     EXPECT_EQ(Value::parse(outcome.out).at("duration_ms"), 412);
 }
 
+TEST_F(SliverCommands, DrainUndrainAndWeightChangeOnlyThat) {
+    for (int i = 0; i < 3; ++i) controller_.addOperationState(v1::OPERATION_STATE_DONE, 1, 1);
+    const Outcome drained = slicectl(controller_, {"sliver", "drain", "web/2"});
+    EXPECT_EQ(drained.err, "sliver web/2: takes no new flow; those that it has go on\n");
+    EXPECT_EQ(controller_.changed.name(), "web");
+    ASSERT_EQ(controller_.changed.shares_size(), 1);
+    EXPECT_EQ(controller_.changed.shares(0).index(), 2u);
+    EXPECT_TRUE(controller_.changed.shares(0).draining());
+    EXPECT_FALSE(controller_.changed.shares(0).has_weight());
+    EXPECT_FALSE(controller_.changed.has_balance());
+    EXPECT_EQ(slicectl(controller_, {"sliver", "undrain", "web"}).exit_status, 0);
+    EXPECT_EQ(controller_.changed.shares(0).index(), 0u) << "all of the slice";
+    EXPECT_TRUE(controller_.changed.shares(0).has_draining());
+    EXPECT_FALSE(controller_.changed.shares(0).draining());
+    EXPECT_EQ(slicectl(controller_, {"sliver", "weight", "web/1", "3"}).exit_status, 0);
+    EXPECT_EQ(controller_.changed.shares(0).weight(), 3u);
+    for (const char* const weight : {"0", "1001", "-1", "x"})
+        EXPECT_EQ(slicectl(controller_, {"sliver", "weight", "web/1", weight}).exit_status, 1) << weight;
+}
+
 TEST_F(SliverCommands, ListAndShow) {
     const Outcome list = slicectl(controller_, {"sliver", "ls", "web", "-o", "json"});
     EXPECT_EQ(Value::parse(list.out).size(), 2u);

@@ -86,6 +86,11 @@ absl::StatusOr<uint32_t> countUpTo(Text option, Text text) {
     return parseCount(option, text, Most);
 }
 
+absl::Status setBalance(Text option, Text text, SliverTemplate& base) {
+    HS_ASSIGN_OR_RETURN(base.balance, parseBalanceOption(option, text));
+    return absl::OkStatus();
+}
+
 struct Flag {
     const char* name;
     const char* type;
@@ -126,6 +131,8 @@ constexpr Flag kSingles[] = {
      set<parseSignal, &T::stop, &StopPolicy::signal>},
     {"--stop-grace", "DURATION", "From that signal to KILL; default: 10s",
      set<parseMillis, &T::stop, &StopPolicy::grace>},
+    {"--balance", "HOW", "How the flows to the slice's address spread: hash (the default), round-robin or least-load",
+     setBalance},
     {"--log-size", "SIZE", "At which its log goes on in a new file; default: 10M",
      set<parseSize, &T::log, &LogPolicy::max_bytes>},
     {"--log-files", "N", "Kept of its log; default: 2", set<countUpTo<kMostLogFiles>, &T::log, &LogPolicy::files>},

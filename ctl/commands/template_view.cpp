@@ -7,6 +7,7 @@
 #include "base/ipv6.h"
 #include "ctl/commands/views.h"
 #include "spec/sliver_template.h"
+#include "spec/wire/convert.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -48,6 +49,11 @@ Value volumeValue(const v1::Volume& volume) {
 Value hostValue(const v1::HostEntry& host) {
     const auto address = Ipv6Address::fromBytes(host.address());
     return {{"name", host.name()}, {"address", address.ok() ? Value(address->toString()) : Value()}};
+}
+
+std::string balanceText(v1::Balance balance) {
+    const auto known = wire::balanceOf(balance);
+    return known.ok() ? toString(*known) : "unknown";
 }
 
 const char* restartText(v1::RestartWhen restart) {
@@ -107,6 +113,8 @@ std::string showHosts(const Value& hosts) {
 // Only what was asked for: a weight and a place that all slivers have are no news.
 std::string showMedium(const Value& medium) { return medium == "memory" ? "memory" : "-"; }
 
+std::string showBalance(const Value& balance) { return balance == "hash" ? "-" : showPlain(balance); }
+
 std::string showRestart(const Value& restart) { return restart == "never" ? "-" : showPlain(restart); }
 
 std::string showStop(const Value& stop) {
@@ -137,7 +145,8 @@ Value templateValue(const v1::SliverTemplate& base) {
             {"dns",
              {{"servers", listOf(base.resolver().servers(), sameText)},
               {"search", listOf(base.resolver().search(), sameText)}}},
-            {"log", {{"max_bytes", base.log().max_bytes()}, {"files", base.log().files()}}}};
+            {"log", {{"max_bytes", base.log().max_bytes()}, {"files", base.log().files()}}},
+            {"balance", balanceText(base.balance())}};
 }
 
 const std::vector<Column>& templateDetails() {
@@ -168,7 +177,8 @@ const std::vector<Column>& templateDetails() {
         {.header = "stop", .field = "stop", .show = showStop},
         {.header = "hosts", .field = "hosts", .show = showHosts},
         {.header = "dns", .field = "/dns/servers"},
-        {.header = "dns search", .field = "/dns/search"}};
+        {.header = "dns search", .field = "/dns/search"},
+        {.header = "balance", .field = "balance", .show = showBalance}};
     return kDetails;
 }
 

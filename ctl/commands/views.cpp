@@ -236,7 +236,9 @@ Value sliverValue(const v1::Sliver& sliver) {
             {"moving_from", sliver.moving_from()},
             {"health", enumValue(v1::Health_Name(sliver.health()), "HEALTH_", sliver.health())},
             {"restarts", sliver.restarts()},
-            {"frozen", sliver.frozen()}};
+            {"frozen", sliver.frozen()},
+            {"weight", sliver.weight()},
+            {"draining", sliver.draining()}};
 }
 
 const std::vector<Column>& sliverColumns() {
@@ -252,6 +254,8 @@ const std::vector<Column>& sliverColumns() {
         {.header = "generation", .field = "generation", .wide_only = true},
         {.header = "exit status", .field = "exit_status", .wide_only = true},
         {.header = "moving from", .field = "moving_from", .wide_only = true},
+        {.header = "weight", .field = "weight", .wide_only = true},
+        {.header = "draining", .field = "draining", .wide_only = true},
         {.header = "reason", .field = "reason"}};
     return kColumns;
 }

@@ -40,6 +40,8 @@ absl::StatusOr<mobility::BindingTerms> termsOf(const v1::BindingTerms& message) 
         return invalidArgument("weight: " + std::to_string(message.weight()) + " is not from 1 to 1000");
     if (message.priority() != 0) terms.priority = static_cast<uint8_t>(message.priority());
     if (message.weight() != 0) terms.weight = static_cast<uint16_t>(message.weight());
+    HS_ASSIGN_OR_RETURN(terms.balance, wire::balanceOf(message.balance()));
+    terms.load = message.load();
     return terms;
 }
 
@@ -47,6 +49,8 @@ void fill(const mobility::BindingTerms& terms, v1::BindingTerms& message) {
     message.set_priority(terms.priority);
     message.set_weight(terms.weight);
     message.set_draining(terms.draining);
+    message.set_balance(wire::toMessage(terms.balance));
+    message.set_load(terms.load);
 }
 
 absl::StatusOr<mobility::BindingStatus> statusOf(v1::BindingStatus status) {

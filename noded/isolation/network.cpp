@@ -25,6 +25,9 @@ mobility::SliverPort portOf(const SliverSpec& spec, const SliverRuntime& runtime
             .home_address = spec.home_address,
             .slice_address = spec.slice_address,
             .binding_id = static_cast<uint16_t>(spec.id.index),
+            .weight = spec.weight,
+            .draining = spec.draining,
+            .balance = spec.base.balance,
             .exposed = spec.base.exposed,
             .queued = spec.base.resources.network_ingress_bps != 0};
 }

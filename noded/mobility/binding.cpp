@@ -38,7 +38,11 @@ CareOfSet careOfAddresses(const std::vector<Binding>& bindings) {
         result.members.push_back({.address = binding.care_of_address,
                                   .binding_id = binding.key.binding_id,
                                   .weight = binding.terms.weight,
-                                  .draining = binding.terms.draining || binding.terms.priority != preferred});
+                                  .draining = binding.terms.draining || binding.terms.priority != preferred,
+                                  .load = binding.terms.load,
+                                  .report = binding.sequence});
+    // While it is being changed they differ; any will do that all home agents choose alike.
+    if (!bindings.empty()) result.balance = bindings.front().terms.balance;
     return result;
 }
 

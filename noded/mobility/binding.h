@@ -25,6 +25,8 @@ struct BindingTerms {
     uint8_t priority = 64;  // BID-PRI (RFC 6089 5.1.1), 1 to 127: only the lowest that is there gets new flows
     uint16_t weight = kDefaultWeight;  // 1 to kMaxWeight: its share among those of one priority
     bool draining = false;             // keeps its flows, gets no new ones
+    Balance balance = Balance::hash;   // how its home address wants its flows spread
+    uint32_t load = 0;                 // connections that it has open; with Balance::least_load
 
     bool operator==(const BindingTerms&) const = default;
 };

@@ -16,7 +16,6 @@ uint32_t wireBalance(Balance balance) {
         case Balance::least_load:
             return HS_BALANCE_LOAD;
         case Balance::hash:
-        case Balance::nearest:
             return HS_BALANCE_HASH;
     }
     return HS_BALANCE_HASH;

@@ -38,7 +38,10 @@ hs_saved_key savedKey(const BindingKey& key) {
 Binding fromSaved(const hs_saved_key& key, const hs_saved_binding& saved) {
     return {.key = {.home_address = fromWire(key.home_address), .binding_id = key.binding_id},
             .care_of_address = fromWire(saved.care_of),
-            .terms = {.priority = saved.priority, .weight = saved.weight, .draining = saved.draining != 0},
+            .terms = {.priority = saved.priority,
+                      .weight = saved.weight,
+                      .draining = saved.draining != 0,
+                      .balance = static_cast<Balance>(saved.balance)},
             .sequence = saved.sequence,
             .generation = saved.generation,
             .lifetime_s = saved.lifetime_s,
@@ -206,6 +209,7 @@ absl::Status BpfForwarder::saveBinding(const Binding& binding) {
                                           .weight = binding.terms.weight,
                                           .priority = binding.terms.priority,
                                           .draining = binding.terms.draining,
+                                          .balance = static_cast<uint8_t>(binding.terms.balance),
                                           .reserved = {}});
 }
 

@@ -27,7 +27,14 @@ public:
           health_(
               {.run = [this](const SliverId& id, init::ExecRequest request) { return exec(id, std::move(request)); },
                .is_running = [this](const SliverId& id) { return isRunning(id); },
-               .changed = dependencies.changed}),
+               .changed =
+                   [this] {
+                       shares_.look();
+                       if (dependencies_.changed) dependencies_.changed();
+                   }}),
+          shares_({.gateway = dependencies.gateway,
+                   .health = [this](const SliverId& id) { return health_.health(id); },
+                   .connections = openConnections}),
           queue_(kWorkers, [this](const SliverId& id) { return steps_->reconcile(id); }) {}
 
     ~NodeManager() override {
@@ -38,7 +45,7 @@ public:
 
     absl::Status begin() {
         HS_ASSIGN_OR_RETURN(supervisor_, Supervisor::create([this](const SliverId& id) { onEnd(id); }));
-        steps_ = std::make_unique<Steps>(slivers_, *host_, *supervisor_, health_, dependencies_);
+        steps_ = std::make_unique<Steps>(slivers_, *host_, *supervisor_, health_, shares_, dependencies_);
         HS_RETURN_IF_ERROR(recoverSlivers(slivers_, *host_, *steps_));
         removeUnusedImages();
         slivers_.forEach([this](const Sliver& sliver) { queue_.add(sliver.record.spec.id); });
@@ -83,6 +90,7 @@ private:
     Slivers slivers_;
     std::unique_ptr<Supervisor> supervisor_;
     HealthChecks health_;
+    SliceShares shares_;
     std::unique_ptr<Steps> steps_;
     WorkQueue queue_;  // last: its workers use the rest
 };

@@ -10,6 +10,7 @@
 #include "noded/sliver/health_checks.h"
 #include "noded/sliver/host.h"
 #include "noded/sliver/manager.h"
+#include "noded/sliver/slice_shares.h"
 #include "noded/sliver/slivers.h"
 #include "noded/sliver/supervisor.h"
 
@@ -18,9 +19,14 @@ namespace homeslice::sliver {
 class Steps {
 public:
     // All outlive this.
-    Steps(Slivers& slivers, Host& host, Supervisor& supervisor, HealthChecks& health,
+    Steps(Slivers& slivers, Host& host, Supervisor& supervisor, HealthChecks& health, SliceShares& shares,
           const Manager::Dependencies& dependencies)
-        : slivers_(slivers), host_(host), supervisor_(supervisor), health_(health), dependencies_(dependencies) {}
+        : slivers_(slivers),
+          host_(host),
+          supervisor_(supervisor),
+          health_(health),
+          shares_(shares),
+          dependencies_(dependencies) {}
 
     // A worker's look (WorkQueue::Work).
     std::optional<std::chrono::milliseconds> reconcile(const SliverId& id);
@@ -73,6 +79,7 @@ private:
     Host& host_;
     Supervisor& supervisor_;
     HealthChecks& health_;
+    SliceShares& shares_;
     const Manager::Dependencies& dependencies_;
 };
 

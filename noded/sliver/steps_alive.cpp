@@ -11,8 +11,10 @@ constexpr std::chrono::seconds kGraceOfInit{2};  // in which sliver-init does wh
 constexpr std::chrono::seconds kKillTimeout{10};
 
 // What isolators can change under way.
-bool changesInPlace(const SliverTemplate& before, const SliverTemplate& after) {
-    return before.resources != after.resources || before.exposed != after.exposed;
+bool changesInPlace(const SliverSpec& before, const SliverSpec& after) {
+    return before.base.resources != after.base.resources || before.base.exposed != after.base.exposed ||
+           before.base.balance != after.base.balance || before.weight != after.weight ||
+           before.draining != after.draining;
 }
 
 }  // namespace
@@ -23,7 +25,7 @@ absl::Status Steps::update(const SliverId& id) {
     slivers_.with(id, [&](const Sliver& sliver) { spec = sliver.desired; });
     if (!spec) return changedMeanwhile(id);
     isolation::SliverRuntime runtime = record.runtime;
-    if (changesInPlace(record.spec.base, spec->base)) {
+    if (changesInPlace(record.spec, *spec)) {
         HS_RETURN_IF_ERROR_CTX(host_.update(record.spec, *spec, runtime), "not changed");
     }
     HS_RETURN_IF_ERROR(slivers_.commit(id, [&](Sliver& sliver) {
@@ -95,16 +97,15 @@ absl::Status Steps::forceEnd(const SliverId& id) {
 
 void Steps::takeUp(const SliverSpec& spec) {
     dependencies_.gateway.bind({.home_address = spec.home_address, .binding_id = 0}, spec.generation);
-    dependencies_.gateway.bind({.home_address = spec.slice_address, .binding_id = static_cast<uint16_t>(spec.id.index)},
-                               spec.generation);
     health_.watch(spec.id, spec.base.health);
+    const std::optional<Record> record = slivers_.record(spec.id);
+    shares_.take(spec, record ? record->process.pid : 0);
 }
 
 void Steps::leave(const SliverSpec& spec) {
     health_.forget(spec.id);
     dependencies_.gateway.unbind({.home_address = spec.home_address, .binding_id = 0});
-    dependencies_.gateway.unbind(
-        {.home_address = spec.slice_address, .binding_id = static_cast<uint16_t>(spec.id.index)});
+    shares_.leave(spec);
 }
 
 }  // namespace homeslice::sliver

@@ -78,6 +78,10 @@ absl::Status fillSpec(const v1::DesiredSliver& message, SliverSpec& spec) {
     if (spec.base.image_digest.empty()) return invalidArgument("image digest: missing");
     HS_ASSIGN_OR_RETURN(spec.home_address, unicastOf("home address", message.home_address()));
     HS_ASSIGN_OR_RETURN(spec.slice_address, unicastOf("slice address", message.slice_address()));
+    if (message.weight() != 0) {
+        HS_ASSIGN_OR_RETURN(spec.weight, weightOf(message.weight()));
+    }
+    spec.draining = message.draining();
     if (message.has_disk_source()) {
         HS_ASSIGN_OR_RETURN(spec.disk_source, diskSourceOf(message.disk_source()));
     }
@@ -116,6 +120,8 @@ v1::DesiredSliver toMessage(const SliverSpec& spec) {
     *message.mutable_base() = toMessage(spec.base);
     message.set_home_address(spec.home_address.toBytes());
     message.set_slice_address(spec.slice_address.toBytes());
+    message.set_weight(spec.weight);
+    message.set_draining(spec.draining);
     if (spec.disk_source) {
         v1::DiskSource& source = *message.mutable_disk_source();
         source.set_address(spec.disk_source->node.toBytes());
@@ -136,6 +142,13 @@ absl::StatusOr<Ipv6Address> unicastOf(const std::string& what, const std::string
         return invalidArgument(what + ": " + address.toString() + " is no unicast address");
     }
     return address;
+}
+
+absl::StatusOr<uint16_t> weightOf(uint32_t weight) {
+    if (weight == 0 || weight > kMaxWeight) {
+        return invalidArgument("weight " + std::to_string(weight) + ": not in 1 to " + std::to_string(kMaxWeight));
+    }
+    return static_cast<uint16_t>(weight);
 }
 
 absl::StatusOr<uint16_t> portOf(const std::string& what, uint32_t port) {

@@ -20,6 +20,10 @@ v1::SliverId toMessage(const SliverId& id);
 absl::StatusOr<Resources> changed(Resources resources, const v1::Resources& change);
 v1::Resources toMessage(const Resources& resources);
 
+// Unspecified is by hash.
+absl::StatusOr<Balance> balanceOf(v1::Balance balance);
+v1::Balance toMessage(Balance balance);
+
 absl::StatusOr<SliverTemplate> templateOf(const v1::SliverTemplate& message);
 v1::SliverTemplate toMessage(const SliverTemplate& base);
 
@@ -34,6 +38,8 @@ v1::Health toMessage(Health health);
 
 // An address that packets can be sent to: 16 bytes, neither unspecified nor multicast. `what` names it in errors.
 absl::StatusOr<Ipv6Address> unicastOf(const std::string& what, const std::string& raw);
+// 1 to kMaxWeight.
+absl::StatusOr<uint16_t> weightOf(uint32_t weight);
 // 1 to 65535.
 absl::StatusOr<uint16_t> portOf(const std::string& what, uint32_t port);
 

@@ -51,6 +51,10 @@ v1::RestartWhen toMessage(RestartWhen restart) {
     return v1::RESTART_WHEN_UNSPECIFIED;
 }
 
+constexpr std::pair<Balance, v1::Balance> kBalances[] = {{Balance::hash, v1::BALANCE_HASH},
+                                                         {Balance::round_robin, v1::BALANCE_ROUND_ROBIN},
+                                                         {Balance::least_load, v1::BALANCE_LEAST_LOAD}};
+
 // The kernel's numbers are the API's; check() refuses what is neither TCP nor UDP.
 absl::StatusOr<ExposedPort> exposedOf(const v1::ExposedPort& message) {
     ExposedPort exposed;
@@ -139,6 +143,21 @@ void setPolicies(const SliverTemplate& base, v1::SliverTemplate& message) {
 
 }  // namespace
 
+absl::StatusOr<Balance> balanceOf(v1::Balance balance) {
+    if (balance == v1::BALANCE_UNSPECIFIED) return Balance::hash;
+    for (const auto& [ours, theirs] : kBalances) {
+        if (theirs == balance) return ours;
+    }
+    return invalidArgument("balance: unknown value " + std::to_string(balance));
+}
+
+v1::Balance toMessage(Balance balance) {
+    for (const auto& [ours, theirs] : kBalances) {
+        if (ours == balance) return theirs;
+    }
+    return v1::BALANCE_UNSPECIFIED;
+}
+
 absl::StatusOr<Resources> changed(Resources resources, const v1::Resources& change) {
     if (change.has_cpu_millis()) resources.cpu_millis = change.cpu_millis();
     if (change.has_cpu_reservation_millis()) resources.cpu_reservation_millis = change.cpu_reservation_millis();
@@ -205,6 +224,7 @@ absl::StatusOr<SliverTemplate> templateOf(const v1::SliverTemplate& message) {
     base.resolver = {.servers = stringsOf(message.resolver().servers()),
                      .search = stringsOf(message.resolver().search())};
     if (message.has_log()) base.log = {.max_bytes = message.log().max_bytes(), .files = message.log().files()};
+    HS_ASSIGN_OR_RETURN(base.balance, balanceOf(message.balance()));
     HS_RETURN_IF_ERROR(check(base));
     return base;
 }
@@ -221,6 +241,7 @@ v1::SliverTemplate toMessage(const SliverTemplate& base) {
     *message.mutable_resources() = toMessage(base.resources);
     addLists(base, message);
     setPolicies(base, message);
+    message.set_balance(toMessage(base.balance));
     return message;
 }
 

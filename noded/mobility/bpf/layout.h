@@ -187,7 +187,8 @@ struct hs_saved_binding {
     __u16 weight;
     __u8 priority;
     __u8 draining;
-    __u8 reserved[6];
+    __u8 balance;  // the value of Balance
+    __u8 reserved[5];
 };
 
 // Indices of `counters`.
