@@ -1,0 +1,147 @@
+#include "rebinding.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "traffic.h"
+
+namespace homeslice::bench {
+namespace {
+
+constexpr std::chrono::microseconds kInterval{100};
+constexpr std::chrono::milliseconds kBetween{100};
+constexpr int kBuffer = 32 << 20;
+
+struct Arrival {
+    uint64_t number;
+    Monotonic::time_point time;
+};
+
+// Notes what arrives at one of the places, until stop().
+class Receiver {
+public:
+    explicit Receiver(const Box& box) {
+        box.run([&] {
+            fd_.reset(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+            sockaddr_in6 here{};
+            here.sin6_family = AF_INET6;
+            here.sin6_port = htons(kEchoPort);
+            ::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&here), sizeof(here));
+            ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBuffer, sizeof(kBuffer));
+        });
+        thread_ = std::thread([this] { receive(); });
+    }
+    const std::vector<Arrival>& stop() {
+        ::shutdown(fd_.get(), SHUT_RDWR);
+        if (thread_.joinable()) thread_.join();
+        return arrivals_;
+    }
+    ~Receiver() { stop(); }
+    Receiver(const Receiver&) = delete;
+    Receiver& operator=(const Receiver&) = delete;
+
+private:
+    void receive() {
+        uint64_t number = 0;
+        while (::recv(fd_.get(), &number, sizeof(number), 0) == sizeof(number))
+            arrivals_.push_back({number, Monotonic::now()});
+    }
+
+    UniqueFd fd_;
+    std::vector<Arrival> arrivals_;
+    std::thread thread_;
+};
+
+// Sends numbered datagrams at a steady pace until told to stop; returns how many.
+uint64_t sendSteadily(int fd, const std::atomic<bool>& stop) {
+    uint64_t number = 0;
+    for (auto due = Monotonic::now(); !stop; due += kInterval) {
+        std::this_thread::sleep_until(due);
+        if (::send(fd, &number, sizeof(number), 0) == sizeof(number)) ++number;
+    }
+    return number;
+}
+
+// Of the first that arrived after `command`.
+double gapAfter(const std::vector<Arrival>& arrivals, Monotonic::time_point command) {
+    const auto first =
+        std::find_if(arrivals.begin(), arrivals.end(), [&](const Arrival& arrival) { return arrival.time >= command; });
+    return first == arrivals.end() ? 1.0 : std::chrono::duration<double>(first->time - command).count();
+}
+
+Ipv6Address numberedAddress(unsigned number) {
+    return Ipv6Address::parse("fd51:1ce:0:ffff::").value_or(Ipv6Address()).withInterfaceId(number);
+}
+
+}  // namespace
+
+absl::StatusOr<Rebinding> rebind(Network& network, unsigned times) {
+    HS_RETURN_IF_ERROR(network.plugMovedSliver());
+    Receiver here(network.sliver);
+    Receiver there(network.moved_sliver);
+    HS_ASSIGN_OR_RETURN(const UniqueFd fd, openSocket(network.client, SOCK_DGRAM, kSliverAddress, kEchoPort));
+    std::atomic<bool> stop = false;
+    Rebinding result;
+    std::thread sender([&] { result.sent = sendSteadily(fd.get(), stop); });
+    std::vector<Monotonic::time_point> commands;
+    absl::Status bound;
+    for (unsigned i = 0; i < times && bound.ok(); ++i) {
+        std::this_thread::sleep_for(kBetween);
+        commands.push_back(Monotonic::now());
+        network.home_agent_box.run([&] { bound = network.bindSliver(i % 2 == 0, 2 + i); });
+    }
+    std::this_thread::sleep_for(kBetween);
+    stop = true;
+    sender.join();
+    std::this_thread::sleep_for(kBetween);
+    HS_RETURN_IF_ERROR(bound);
+    const std::vector<Arrival>& at_first = here.stop();
+    const std::vector<Arrival>& at_second = there.stop();
+    result.lost = result.sent - at_first.size() - at_second.size();
+    for (size_t i = 0; i < commands.size(); ++i)
+        result.first_packet.push_back(gapAfter(i % 2 == 0 ? at_second : at_first, commands[i]));
+    return result;
+}
+
+absl::StatusOr<double> acceptedUpdates(Network& network, unsigned count) {
+    const Ipv6Address first = Ipv6Address::parse("fd00:51ce:1::2").value_or(Ipv6Address());
+    const Ipv6Address second = Ipv6Address::parse("fd00:51ce:2::2").value_or(Ipv6Address());
+    unsigned accepted = 0;
+    const auto begin = Monotonic::now();
+    for (const bool moved : {false, true}) {
+        for (unsigned i = 0; i < count / 2; ++i) {
+            const Ipv6Address& node = moved ? second : first;
+            const auto answer =
+                network.home_agent->update(node, {.key = {.home_address = numberedAddress(i + 1), .binding_id = 0},
+                                                  .care_of_address = node,
+                                                  .sequence = 1,
+                                                  .generation = moved ? 2U : 1U,
+                                                  .lifetime_s = 60});
+            accepted += answer.status == mobility::BindingStatus::accepted ? 1 : 0;
+        }
+    }
+    const double seconds = std::chrono::duration<double>(Monotonic::now() - begin).count();
+    if (accepted != count / 2 * 2) return internalError("a binding update was refused");
+    return accepted / seconds;
+}
+
+absl::Status fill(Network& network, unsigned count) {
+    const mobility::CareOfSet care_of{
+        .members = {{.address = Ipv6Address::parse("fd00:51ce:1::2").value_or(Ipv6Address())}}};
+    for (unsigned i = 0; i < count; ++i)
+        HS_RETURN_IF_ERROR(network.home_agent_forwarder->setCareOf(numberedAddress(0x1000000 + i), care_of));
+    return absl::OkStatus();
+}
+
+absl::Status empty(Network& network, unsigned count) {
+    for (unsigned i = 0; i < count; ++i)
+        HS_RETURN_IF_ERROR(network.home_agent_forwarder->setCareOf(numberedAddress(0x1000000 + i), {}));
+    return absl::OkStatus();
+}
+
+}  // namespace homeslice::bench
