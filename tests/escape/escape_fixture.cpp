@@ -110,10 +110,10 @@ Outcome EscapeTest::outside(Arguments arguments) {
     return {.status = result.status, .output = result.out + result.err};
 }
 
-Outcome EscapeTest::shell(const std::string& script) {
+Outcome EscapeTest::shell(const SliverId& id, const std::string& script) {
     init::ExecRequest request;
     request.argv = {"sh", "-c", script};
-    return run(attacker_.id, std::move(request));
+    return run(id, std::move(request));
 }
 
 void EscapeTest::expectRefused(const Attempt& attempt) {

@@ -48,9 +48,10 @@ protected:
     static Outcome inside(const Arguments& arguments);
     static Outcome nextDoor(const Arguments& arguments);
     static Outcome outside(Arguments arguments);
-    // Any command in the attacker's sliver.
+    // Any command in a sliver; without one, in the attacker's.
     static Outcome run(const SliverId& id, init::ExecRequest request);
-    static Outcome shell(const std::string& script);
+    static Outcome shell(const SliverId& id, const std::string& script);
+    static Outcome shell(const std::string& script) { return shell(attacker_.id, script); }
     static void expectRefused(const Attempt& attempt);
     // A new sliver for the attacker when an attack was the end of the last one.
     static bool reviveAttacker();
