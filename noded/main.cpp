@@ -203,11 +203,13 @@ absl::Status run(const NodedOptions& options) {
 
     HS_ASSIGN_OR_RETURN(const auto duty, startDuty(options, care_of_address, *forwarder, home_agent.get()));
     api::PeerTable peers;
+    api::GrantCheck grants;
     api::NetworkSettings network({.forwarder = *forwarder,
                                   .gateway = *gateway,
                                   .home_agent = home_agent.get(),
                                   .store = *store,
                                   .peers = peers,
+                                  .grants = grants,
                                   .duty = duty.get()});
     if (const absl::Status restored = network.restore(); !restored.ok()) logError("{}", messageOf(restored));
 
@@ -231,6 +233,7 @@ absl::Status run(const NodedOptions& options) {
                                                     .forwarder = *forwarder,
                                                     .home_agent = home_agent.get(),
                                                     .peers = peers,
+                                                    .grants = grants,
                                                     .inspect = [&] {
                                                         return api::inspect({.manager = *manager,
                                                                              .forwarder = *forwarder,

@@ -227,6 +227,8 @@ absl::StatusOr<SliverSpec> specFrom(const json& object) {
     HS_ASSIGN_OR_RETURN(spec.slice_address, Ipv6Address::parse(object.at("slice_address")));
     spec.weight = object.value("weight", spec.weight);
     spec.draining = object.value("draining", spec.draining);
+    spec.home_address_grant = object.value("home_address_grant", "");
+    spec.slice_address_grant = object.value("slice_address_grant", "");
     if (const auto source = object.find("disk_source"); source != object.end()) {
         DiskSource& disk_source = spec.disk_source.emplace();
         HS_ASSIGN_OR_RETURN(disk_source.node, Ipv6Address::parse(source->at("node")));
@@ -265,7 +267,9 @@ std::string toJson(const SliverSpec& spec) {
                    {"home_address", spec.home_address.toString()},
                    {"slice_address", spec.slice_address.toString()},
                    {"weight", spec.weight},
-                   {"draining", spec.draining}};
+                   {"draining", spec.draining},
+                   {"home_address_grant", spec.home_address_grant},
+                   {"slice_address_grant", spec.slice_address_grant}};
     if (spec.disk_source) {
         object["disk_source"] = {{"node", spec.disk_source->node.toString()},
                                  {"api_port", spec.disk_source->api_port},

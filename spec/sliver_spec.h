@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/ipv6.h"
 #include "spec/sliver_id.h"
@@ -31,6 +32,9 @@ struct SliverSpec {
     uint16_t weight = kDefaultWeight;  // its share of the flows to the slice's address, 1 to kMaxWeight
     bool draining = false;             // it takes no new one of them
     std::optional<DiskSource> disk_source;
+    // The controller's word to the home agents that the sliver's node has the addresses; opaque.
+    std::string home_address_grant{};
+    std::string slice_address_grant{};
 
     bool operator==(const SliverSpec&) const = default;
 };

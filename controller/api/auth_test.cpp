@@ -8,6 +8,7 @@
 
 #include "controller/api/api_fixture.h"
 #include "controller/auth/rights.h"
+#include "pki/grant.h"
 
 namespace homeslice::controller {
 namespace {
@@ -262,6 +263,22 @@ TEST_F(AuthTest, AReportOnAnothersSliverIsNotHeard) {
     while (stream->Read(&picture)) continue;
     EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     EXPECT_EQ(sliver().state(), v1::SLIVER_STATE_RUNNING);
+}
+
+// Grants go to the node that has the sliver; what they are checked with, to home agents alone.
+TEST_F(AuthTest, ANodeGetsTheGrantsOfItsOwnSlivers) {
+    SimulatedNode& home_agent = addNode("home", true);
+    bringUpAlicesSlice();
+    const v1::DesiredState picture = nodes_["node1"]->lastPicture();
+    EXPECT_EQ(picture.grant_key(), "");
+    ASSERT_EQ(picture.slivers_size(), 1);
+    const v1::DesiredSliver& sliver = picture.slivers(0);
+    const std::string key = home_agent.lastPicture().grant_key();
+    pki::AddressClaim claim{"node1", Ipv6Address::fromBytes(sliver.home_address()).value(), 0, sliver.generation()};
+    EXPECT_TRUE(pki::isGrantOf(sliver.home_address_grant(), key, claim));
+    claim.home_address = Ipv6Address::fromBytes(sliver.slice_address()).value();
+    claim.binding_id = 1;
+    EXPECT_TRUE(pki::isGrantOf(sliver.slice_address_grant(), key, claim));
 }
 
 TEST_F(AuthTest, ATokenIsRedeemedOnceAndARenewalNeedsNone) {

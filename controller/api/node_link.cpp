@@ -24,7 +24,8 @@ class NodeStream : public grpc::ServerBidiReactor<v1::NodeMessage, v1::Controlle
                    public std::enable_shared_from_this<NodeStream> {
 public:
     // `name` is the one of its certificate.
-    NodeStream(Controller& controller, std::string name) : controller_(controller), name_(std::move(name)) {}
+    NodeStream(Controller& controller, const AddressGrants& grants, std::string name)
+        : controller_(controller), grants_(grants), name_(std::move(name)) {}
 
     void begin() {
         self_ = shared_from_this();
@@ -52,6 +53,7 @@ public:
         const std::lock_guard lock(mutex_);
         next_.emplace();
         toDesiredState(revision, picture, *next_->mutable_desired());
+        grants_.add(name_, is_home_agent_, *next_->mutable_desired());
         writeNext();
     }
     void close(const absl::Status& why) override { end(toGrpc(why)); }
@@ -67,6 +69,10 @@ private:
         if (node.name != name_) {
             return permissionDenied("node '" + name_ + "' lacks the right to speak for node '" +
                                     node.name.substr(0, 60) + "'");
+        }
+        {
+            const std::lock_guard lock(mutex_);
+            is_home_agent_ = node.home_agent;
         }
         auto handle = controller_.connectNode(node, shared_from_this());
         if (!handle.ok()) {
@@ -92,12 +98,14 @@ private:
     }
 
     Controller& controller_;
+    const AddressGrants& grants_;
     const std::string name_;
     std::shared_ptr<NodeStream> self_;
     std::optional<NodeHandle> handle_;  // touched by the read side only, then by OnDone
     v1::NodeMessage incoming_;
 
     std::mutex mutex_;
+    bool is_home_agent_ = false;  // as it says in its hello
     bool finished_ = false;
     bool writing_ = false;
     v1::ControllerMessage outgoing_;
@@ -144,7 +152,7 @@ grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* NodeLinkService
         logWarning("a link from {} is refused: {}", context->peer(), messageOf(name.status()));
         return new Refused<grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>>(name.status());
     }
-    const auto stream = std::make_shared<NodeStream>(gate_.controller(), *name);
+    const auto stream = std::make_shared<NodeStream>(gate_.controller(), grants_, *name);
     stream->begin();
     return stream.get();
 }

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "controller/api/address_grants.h"
 #include "controller/api/gate.h"
 #include "controller/images/image_files.h"
 #include "homeslice/v1/node.grpc.pb.h"
@@ -11,7 +12,8 @@ namespace homeslice::controller {
 
 class NodeLinkService : public v1::NodeLink::CallbackService {
 public:
-    NodeLinkService(const Gate& gate, const ImageFiles& images) : gate_(gate), images_(images) {}
+    NodeLinkService(const Gate& gate, const ImageFiles& images, std::string grant_key)
+        : gate_(gate), images_(images), grants_(std::move(grant_key)) {}
 
     grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* Connect(
         grpc::CallbackServerContext* context) override;
@@ -21,6 +23,7 @@ public:
 private:
     const Gate& gate_;
     const ImageFiles& images_;
+    const AddressGrants grants_;
 };
 
 }  // namespace homeslice::controller

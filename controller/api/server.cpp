@@ -44,7 +44,7 @@ public:
                 .gate = gate_,
                 .issuer = issuer,
                 .credentials = credentials_}),
-          node_link_(gate_, images),
+          node_link_(gate_, images, issuer.grantKey()),
           enrolment_(gate_, issuer) {}
     ~GrpcServer() override {
         if (server_ == nullptr) return;

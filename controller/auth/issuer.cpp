@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "base/status.h"
 #include "pki/files.h"
+#include "pki/grant.h"
 
 namespace homeslice::controller {
 namespace {
@@ -44,8 +45,12 @@ absl::Status writeAuthority(const std::string& directory, const pki::Authority& 
 
 }  // namespace
 
-Issuer::Issuer(std::string state_directory, pki::Authority authority, std::chrono::seconds lifetime)
-    : state_directory_(std::move(state_directory)), authority_(std::move(authority)), lifetime_(lifetime) {}
+Issuer::Issuer(std::string state_directory, pki::Authority authority, std::string grant_key,
+               std::chrono::seconds lifetime)
+    : state_directory_(std::move(state_directory)),
+      authority_(std::move(authority)),
+      grant_key_(std::move(grant_key)),
+      lifetime_(lifetime) {}
 
 absl::Status Issuer::checkNone(const std::string& state_directory) {
     const std::string directory = pkiDirectory(state_directory);
@@ -77,7 +82,8 @@ absl::StatusOr<std::unique_ptr<Issuer>> Issuer::open(const std::string& state_di
     HS_ASSIGN_OR_RETURN(const std::string key, readFile(keyPath(directory)));
     HS_ASSIGN_OR_RETURN(const std::string certificate, readFile(pki::authorityPath(directory)));
     HS_ASSIGN_OR_RETURN_CTX(pki::Authority authority, pki::Authority::parse(key, certificate), directory);
-    std::unique_ptr<Issuer> issuer(new Issuer(state_directory, std::move(authority), lifetime));
+    HS_ASSIGN_OR_RETURN(std::string grant_key, pki::grantKeyOf(key));
+    std::unique_ptr<Issuer> issuer(new Issuer(state_directory, std::move(authority), std::move(grant_key), lifetime));
     HS_RETURN_IF_ERROR(issuer->renewOwn());
     return issuer;
 }

@@ -33,15 +33,18 @@ public:
     // Replaces the controller's own certificate when a third of its time is left.
     absl::Status renewOwn();
 
+    // What address grants are made with (pki/grant.h).
+    const std::string& grantKey() const { return grant_key_; }
     std::string credentialsDirectory() const;
     std::string authorityPem() const { return authority_.certificate().toPem(); }
     std::string fingerprint() const { return authority_.certificate().fingerprint(); }
 
 private:
-    Issuer(std::string state_directory, pki::Authority authority, std::chrono::seconds lifetime);
+    Issuer(std::string state_directory, pki::Authority authority, std::string grant_key, std::chrono::seconds lifetime);
 
     const std::string state_directory_;
     const pki::Authority authority_;
+    const std::string grant_key_;
     const std::chrono::seconds lifetime_;  // of certificates
     Utc::time_point renew_own_after_{};
 };

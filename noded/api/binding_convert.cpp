@@ -123,6 +123,7 @@ absl::StatusOr<mobility::BindingUpdate> bindingUpdateOf(const v1::BindingUpdate&
     HS_ASSIGN_OR_RETURN(update.sequence, sixteenBitsOf("sequence", message.sequence()));
     update.generation = message.generation();
     HS_ASSIGN_OR_RETURN(update.lifetime_s, lifetimeOf(message.lifetime_s()));
+    update.proof = message.grant();
     return update;
 }
 
@@ -135,6 +136,7 @@ v1::BindingUpdate toMessage(const mobility::BindingUpdate& update) {
     message.set_sequence(update.sequence);
     message.set_generation(update.generation);
     message.set_lifetime_s(update.lifetime_s);
+    message.set_grant(update.proof);
     return message;
 }
 

@@ -11,6 +11,7 @@
 #include "noded/api/binding_convert.h"
 #include "noded/api/channel.h"
 #include "noded/api/grpc_status.h"
+#include "pki/tls/credentials.h"
 
 namespace homeslice::api {
 namespace {
@@ -19,10 +20,13 @@ namespace {
 // once.
 class UpdateCall final : public grpc::ServerBidiReactor<v1::BindingUpdate, v1::BindingAcknowledgement> {
 public:
-    UpdateCall(mobility::HomeAgent& home_agent, const std::string& peer)
-        : home_agent_(home_agent), sender_(addressOfPeer(peer)) {
-        if (!sender_.ok()) {
-            Finish(toGrpc(sender_.status()));
+    UpdateCall(mobility::HomeAgent& home_agent, const GrantCheck& grants, const grpc::CallbackServerContext& context)
+        : home_agent_(home_agent),
+          grants_(grants),
+          sender_(addressOfPeer(context.peer())),
+          peer_(tls::peerOf(*context.auth_context())) {
+        if (!sender_.ok() || !peer_.ok()) {
+            Finish(toGrpc(sender_.ok() ? peer_.status() : sender_.status()));
             return;
         }
         // Tells the gateway that it has reached a home agent, before it sends anything.
@@ -40,12 +44,14 @@ public:
             Finish(toGrpc(withContext(update.status(), "binding update")));
             return;
         }
+        if (const auto refusal = grants_.refusal(peer_->identity.name, *update)) {
+            return acknowledge({.key = update->key, .sequence = update->sequence, .status = *refusal});
+        }
         if (home_agent_.postpones(*sender_, *update)) {
             StartRead(&update_);
             return;
         }
-        acknowledgement_ = toMessage(home_agent_.update(*sender_, *update));
-        StartWrite(&acknowledgement_);
+        acknowledge(home_agent_.update(*sender_, *update));
     }
 
     void OnWriteDone(bool ok) override {
@@ -59,8 +65,15 @@ public:
     void OnDone() override { delete this; }
 
 private:
+    void acknowledge(const mobility::BindingAcknowledgement& acknowledgement) {
+        acknowledgement_ = toMessage(acknowledgement);
+        StartWrite(&acknowledgement_);
+    }
+
     mobility::HomeAgent& home_agent_;
+    const GrantCheck& grants_;
     const absl::StatusOr<Ipv6Address> sender_;
+    const absl::StatusOr<tls::Peer> peer_;
     v1::BindingUpdate update_;
     v1::BindingAcknowledgement acknowledgement_;
 };
@@ -190,7 +203,7 @@ private:
 
 grpc::ServerBidiReactor<v1::BindingUpdate, v1::BindingAcknowledgement>* BindingService::Update(
     grpc::CallbackServerContext* context) {
-    return new UpdateCall(home_agent_, context->peer());
+    return new UpdateCall(home_agent_, grants_, *context);
 }
 
 grpc::ServerWriteReactor<v1::BindingEvent>* BindingService::Watch(grpc::CallbackServerContext* context,

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "homeslice/v1/binding.grpc.pb.h"
+#include "noded/api/grant_check.h"
 #include "noded/api/io_loop.h"
 #include "noded/mobility/home_agent.h"
 
@@ -19,8 +20,13 @@ public:
     // All outlive the gRPC server that serves this. A watcher that is more than `max_behind` changes behind what it was
     // sent is ended (RESOURCE_EXHAUSTED, or CANCELLED when it takes nothing at all): it comes back and gets a whole
     // snapshot.
-    BindingService(mobility::HomeAgent& home_agent, Counters counters, IoLoop& loop, size_t max_behind = 16384)
-        : home_agent_(home_agent), counters_(std::move(counters)), loop_(loop), max_behind_(max_behind) {}
+    BindingService(mobility::HomeAgent& home_agent, const GrantCheck& grants, Counters counters, IoLoop& loop,
+                   size_t max_behind = 16384)
+        : home_agent_(home_agent),
+          grants_(grants),
+          counters_(std::move(counters)),
+          loop_(loop),
+          max_behind_(max_behind) {}
 
     grpc::ServerBidiReactor<v1::BindingUpdate, v1::BindingAcknowledgement>* Update(
         grpc::CallbackServerContext* context) override;
@@ -29,6 +35,7 @@ public:
 
 private:
     mobility::HomeAgent& home_agent_;
+    const GrantCheck& grants_;
     Counters counters_;
     IoLoop& loop_;
     size_t max_behind_;

@@ -20,12 +20,15 @@ namespace {
 
 const Ipv6Address kLoopback = Ipv6Address::parse("::1").value();
 
+// As node2 sends them.
 mobility::BindingUpdate updateOf(uint16_t binding_id, uint16_t sequence) {
-    return {.key = {.home_address = Ipv6Address::parse("fd51::1:2").value(), .binding_id = binding_id},
+    const mobility::BindingKey key{.home_address = Ipv6Address::parse("fd51::1:2").value(), .binding_id = binding_id};
+    return {.key = key,
             .care_of_address = Ipv6Address::parse("fd00::1").value(),
             .sequence = sequence,
             .generation = 1,
-            .lifetime_s = 40};
+            .lifetime_s = 40,
+            .proof = TestPki::grantOf("node2", key, 1)};
 }
 
 class BindingTest : public testing::Test {
@@ -38,6 +41,7 @@ protected:
                                      .forwarder = forwarder_,
                                      .home_agent = &home_agent_,
                                      .peers = pki_.peers,
+                                     .grants = pki_.grants,
                                      .inspect = [] { return "{}"; }});
         ASSERT_TRUE(server.ok()) << server.status();
         server_ = std::move(*server);
@@ -106,6 +110,38 @@ TEST_F(BindingTest, WatchersGetASnapshotThenChanges) {
     gateway.seen.change([&] { EXPECT_EQ(gateway.events[2].binding.key.binding_id, 2); });
 }
 
+// Addresses are for the nodes that the controller gave them to, under the generation that it gave.
+TEST_F(BindingTest, RefusesWhatTheControllerDidNotGrant) {
+    Gateway gateway;
+    const auto transport = transportTo(server_->port(), gateway);
+    mobility::BindingUpdate none = updateOf(0, 1);
+    none.proof.clear();
+    mobility::BindingUpdate another_nodes = updateOf(0, 2);
+    another_nodes.proof = TestPki::grantOf("node1", another_nodes.key, 1);
+    mobility::BindingUpdate later = updateOf(0, 3);
+    later.generation = 2;
+    mobility::BindingUpdate deregistration = none;
+    deregistration.lifetime_s = 0;
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.connected == 1; }));
+    for (const auto& update : {none, another_nodes, later, deregistration}) transport->send(update);
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.acknowledgements.size() == 4; }));
+    gateway.seen.change([&] {
+        for (const auto& acknowledgement : gateway.acknowledgements)
+            EXPECT_EQ(acknowledgement.status, mobility::BindingStatus::administratively_prohibited);
+    });
+    home_agent_.seen.change([&] { EXPECT_TRUE(home_agent_.updates.empty()); });
+}
+
+TEST_F(BindingTest, WithoutTheControllersKeyItIsNoHomeAgentYet) {
+    pki_.grants.setKey("");
+    Gateway gateway;
+    const auto transport = transportTo(server_->port(), gateway);
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.connected == 1; }));
+    transport->send(updateOf(0, 1));
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.acknowledgements.size() == 1; }));
+    EXPECT_EQ(gateway.acknowledgements[0].status, mobility::BindingStatus::not_home_agent_for_this_mobile_node);
+}
+
 TEST_F(BindingTest, WatchersHearTheRoleAndTheTerms) {
     Gateway gateway;
     const auto transport = transportTo(server_->port(), gateway);
@@ -149,11 +185,13 @@ TEST_F(BindingTest, ATransportToNowhereEndsAtOnce) {
 }
 
 TEST_F(BindingTest, ANodeThatIsNoHomeAgentIsNotConnectedTo) {
-    const auto plain = Server::start(
-        {.address = kLoopback, .credentials = pki_.node1},
-        {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .peers = pki_.peers, .inspect = [] {
-             return "{}";
-         }});
+    const auto plain =
+        Server::start({.address = kLoopback, .credentials = pki_.node1}, {.manager = manager_,
+                                                                          .forwarder = forwarder_,
+                                                                          .home_agent = nullptr,
+                                                                          .peers = pki_.peers,
+                                                                          .grants = pki_.grants,
+                                                                          .inspect = [] { return "{}"; }});
     ASSERT_TRUE(plain.ok());
     grpc::ClientContext context;
     const auto stub = v1::BindingService::NewStub(pki_.channelTo(targetOf(kLoopback, (*plain)->port()), *pki_.node2));
@@ -190,18 +228,20 @@ TEST_F(BindingTest, RegistrationsOutliveTheirLifetimeWithoutAController) {
     mobility::FakeForwarder at_node;
     const auto home_agent = mobility::HomeAgent::create({}, at_home);
     home_agent->setHomePrefix(Ipv6Prefix::parse("fd51::/48").value());
-    const auto server = Server::start(
-        {.address = kLoopback, .credentials = pki_.node1},
-        {.manager = manager_, .forwarder = at_home, .home_agent = home_agent.get(), .peers = pki_.peers, .inspect = [] {
-             return "{}";
-         }});
+    const auto server =
+        Server::start({.address = kLoopback, .credentials = pki_.node1}, {.manager = manager_,
+                                                                          .forwarder = at_home,
+                                                                          .home_agent = home_agent.get(),
+                                                                          .peers = pki_.peers,
+                                                                          .grants = pki_.grants,
+                                                                          .inspect = [] { return "{}"; }});
     ASSERT_TRUE(server.ok()) << server.status();
     constexpr uint32_t kLifetimeSeconds = 2;
     auto gateway = mobility::AccessGateway::create({.care_of_address = kLoopback, .lifetime_s = kLifetimeSeconds},
                                                    at_node, bindingTransports(pki_.node2));
     gateway->setHomeAgents({{.address = kLoopback, .api_port = (*server)->port()}});
     const mobility::BindingKey key{.home_address = Ipv6Address::parse("fd51::1:2").value(), .binding_id = 0};
-    gateway->bind(key, 1);
+    gateway->bind(key, {1, TestPki::grantOf("node2", key, 1)});
     ASSERT_TRUE(gateway->waitRegistered(key, 1, std::chrono::seconds(20)).ok());
     Gateway watcher;  // of what the home agent says
     const auto transport = transportTo((*server)->port(), watcher);
@@ -228,7 +268,7 @@ TEST_F(BindingTest, AWatcherThatIsTooSlowIsEnded) {
     auto loop = IoLoop::start();
     ASSERT_TRUE(loop.ok());
     BindingService service(
-        home_agent_, [](const Ipv6Address&) { return mobility::BindingCounters{}; }, **loop, 100);
+        home_agent_, pki_.grants, [](const Ipv6Address&) { return mobility::BindingCounters{}; }, **loop, 100);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("[::1]:0", pki_.node1->forServer(tls::ClientCertificate::required), &port);

@@ -118,8 +118,12 @@ protected:
     FakeForwarder forwarder_;
     FakeGateway gateway_;
     std::unique_ptr<store::KeyValueStore> store_ = store::makeMemoryStore();
-    NetworkSettings network_{
-        {.forwarder = forwarder_, .gateway = gateway_, .home_agent = nullptr, .store = *store_, .peers = pki_.peers}};
+    NetworkSettings network_{{.forwarder = forwarder_,
+                              .gateway = gateway_,
+                              .home_agent = nullptr,
+                              .store = *store_,
+                              .peers = pki_.peers,
+                              .grants = pki_.grants}};
     ChangeSignal changes_;
     std::unique_ptr<ControllerLink> link_;
 };
@@ -226,8 +230,13 @@ TEST_F(ControllerLinkTest, TheNetworkOutlivesNodedWithoutAController) {
     FakeForwarder forwarder;
     FakeGateway gateway;
     PeerTable peers;
-    NetworkSettings restored(
-        {.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *store_, .peers = peers});
+    GrantCheck grants;
+    NetworkSettings restored({.forwarder = forwarder,
+                              .gateway = gateway,
+                              .home_agent = nullptr,
+                              .store = *store_,
+                              .peers = peers,
+                              .grants = grants});
     ASSERT_TRUE(restored.restore().ok());
     EXPECT_EQ(forwarder.prefix->toString(), "fd51:1ce::/48");
     EXPECT_EQ(forwarder.home_agent->toString(), "fd00::a0a0");
@@ -241,10 +250,15 @@ TEST(NetworkSettings, AHomeAgentIsItsOwn) {
     FakeForwarder forwarder;
     FakeGateway gateway;
     PeerTable peers;
+    GrantCheck grants;
     FakeHomeAgent home_agent;
     const auto store = store::makeMemoryStore();
-    NetworkSettings settings(
-        {.forwarder = forwarder, .gateway = gateway, .home_agent = &home_agent, .store = *store, .peers = peers});
+    NetworkSettings settings({.forwarder = forwarder,
+                              .gateway = gateway,
+                              .home_agent = &home_agent,
+                              .store = *store,
+                              .peers = peers,
+                              .grants = grants});
     EXPECT_TRUE(settings.restore().ok());
     NetworkPicture picture;
     picture.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
@@ -259,9 +273,14 @@ TEST(NetworkSettings, SaysWhatCannotBeStoredOrRead) {
     FakeForwarder forwarder;
     FakeGateway gateway;
     PeerTable peers;
+    GrantCheck grants;
     const auto failing = store::makeFailingStore();
-    NetworkSettings settings(
-        {.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *failing, .peers = peers});
+    NetworkSettings settings({.forwarder = forwarder,
+                              .gateway = gateway,
+                              .home_agent = nullptr,
+                              .store = *failing,
+                              .peers = peers,
+                              .grants = grants});
     EXPECT_FALSE(settings.restore().ok());
     NetworkPicture picture;
     picture.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
@@ -270,8 +289,12 @@ TEST(NetworkSettings, SaysWhatCannotBeStoredOrRead) {
 
     const auto store = store::makeMemoryStore();
     ASSERT_TRUE(store->put("network", "picture", "{\"homePrefix\": \"nonsense\"}").ok());
-    NetworkSettings broken(
-        {.forwarder = forwarder, .gateway = gateway, .home_agent = nullptr, .store = *store, .peers = peers});
+    NetworkSettings broken({.forwarder = forwarder,
+                            .gateway = gateway,
+                            .home_agent = nullptr,
+                            .store = *store,
+                            .peers = peers,
+                            .grants = grants});
     EXPECT_FALSE(broken.restore().ok());
 }
 

@@ -89,6 +89,7 @@ absl::StatusOr<NetworkPicture> networkPictureOf(const v1::DesiredState& message)
         HS_RETURN_IF_ERROR(checkName("node name", node.name()));
         network.enrolments[node.name()] = node.enrolment();
     }
+    network.grant_key = message.grant_key();
     return network;
 }
 

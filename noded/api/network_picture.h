@@ -16,6 +16,8 @@ struct NetworkPicture {
     std::vector<Ipv6Address> peers;                 // care-of addresses of all nodes
     std::map<std::string, std::string> enrolments;  // by node name, that its certificate has to carry
 
+    std::string grant_key;  // on a home agent, see grant_check.h
+
     bool operator==(const NetworkPicture&) const = default;
 };
 

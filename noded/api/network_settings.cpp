@@ -28,6 +28,7 @@ absl::StatusOr<std::string> toJson(const NetworkPicture& picture) {
         entry.set_name(name);
         entry.set_enrolment(enrolment);
     }
+    message.set_grant_key(picture.grant_key);
     std::string json;
     const auto status = google::protobuf::util::MessageToJsonString(message, &json);
     if (!status.ok()) return internalError("network picture: " + status.ToString());
@@ -101,6 +102,7 @@ absl::Status NetworkSettings::apply() {
     }
     if (parts_.home_agent != nullptr) {
         parts_.home_agent->setHomePrefix(picture.home_prefix);
+        parts_.grants.setKey(picture.grant_key);
         if (parts_.duty != nullptr) parts_.duty->setMembers(picture.home_prefix, addressesOf(picture.home_agents));
     } else {
         parts_.gateway.setHomeAgents(picture.home_agents);

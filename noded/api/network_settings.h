@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "noded/api/grant_check.h"
 #include "noded/api/network_picture.h"
 #include "noded/api/peer_table.h"
 #include "noded/mobility/access_gateway.h"
@@ -26,6 +27,7 @@ public:
         mobility::HomeAgent* home_agent;
         store::KeyValueStore& store;
         PeerTable& peers;
+        GrantCheck& grants;
         mobility::HomeAgentDuty* duty = nullptr;  // of a home agent
     };
     explicit NetworkSettings(const Parts& parts) : parts_(parts) {}

@@ -37,11 +37,13 @@ protected:
 
     void SetUp() override {
         signal(SIGPIPE, [](int) {});
-        auto server = Server::start(
-            {.address = kLoopback, .credentials = pki_.node1},
-            {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .peers = pki_.peers, .inspect = [] {
-                 return "{\"a\": \"\xff\"}";
-             }});
+        auto server = Server::start({.address = kLoopback, .credentials = pki_.node1},
+                                    {.manager = manager_,
+                                     .forwarder = forwarder_,
+                                     .home_agent = nullptr,
+                                     .peers = pki_.peers,
+                                     .grants = pki_.grants,
+                                     .inspect = [] { return "{\"a\": \"\xff\"}"; }});
         ASSERT_TRUE(server.ok()) << server.status();
         server_ = std::move(*server);
         stub_ = v1::NodeService::NewStub(pki_.channelTo(targetOf(kLoopback, server_->port()), *pki_.controller));
@@ -349,9 +351,13 @@ TEST_F(NodeServiceTest, InspectIsValidText) {
 }
 
 TEST_F(NodeServiceTest, APortInUseIsSaidSo) {
-    const auto second = Server::start(
-        {.address = kLoopback, .port = server_->port(), .credentials = pki_.node1},
-        {.manager = manager_, .forwarder = forwarder_, .home_agent = nullptr, .peers = pki_.peers, .inspect = {}});
+    const auto second = Server::start({.address = kLoopback, .port = server_->port(), .credentials = pki_.node1},
+                                      {.manager = manager_,
+                                       .forwarder = forwarder_,
+                                       .home_agent = nullptr,
+                                       .peers = pki_.peers,
+                                       .grants = pki_.grants,
+                                       .inspect = {}});
     ASSERT_FALSE(second.ok());
     EXPECT_THAT(messageOf(second.status()), testing::HasSubstr("EADDRINUSE"));
 }

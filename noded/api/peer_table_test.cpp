@@ -24,6 +24,7 @@ protected:
                                                                               .forwarder = forwarder_,
                                                                               .home_agent = &home_agent_,
                                                                               .peers = pki_.peers,
+                                                                              .grants = pki_.grants,
                                                                               .inspect = [] { return "{}"; }});
         ASSERT_TRUE(server.ok()) << server.status();
         server_ = std::move(*server);

@@ -57,7 +57,8 @@ public:
         const auto counters = [&forwarder = dependencies.forwarder](const Ipv6Address& home_address) {
             return forwarder.countersOf(home_address).value_or(mobility::BindingCounters{});
         };
-        binding_service_ = std::make_unique<BindingService>(*dependencies.home_agent, counters, *loop_);
+        binding_service_ =
+            std::make_unique<BindingService>(*dependencies.home_agent, dependencies.grants, counters, *loop_);
     }
 
     ~GrpcServer() override {

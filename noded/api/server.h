@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/ipv6.h"
+#include "noded/api/grant_check.h"
 #include "noded/api/peer_table.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
@@ -31,6 +32,7 @@ public:
         mobility::Forwarder& forwarder;
         mobility::HomeAgent* home_agent;       // null: no BindingService
         PeerTable& peers;                      // who may call
+        const GrantCheck& grants;              // who may register what
         std::function<std::string()> inspect;  // may block
     };
     // Whether start() could listen there now; the error says why not (EADDRINUSE, EADDRNOTAVAIL, ...). For callers that

@@ -90,7 +90,7 @@ public:
 class FakeGateway final : public mobility::AccessGateway {
 public:
     void setHomeAgents(const std::vector<mobility::HomeAgentAddress>& agents) override;
-    void bind(const mobility::BindingKey& /*key*/, uint64_t /*generation*/,
+    void bind(const mobility::BindingKey& /*key*/, const mobility::Grant& /*grant*/,
               const mobility::BindingTerms& /*terms*/) override {}
     void unbind(const mobility::BindingKey& /*key*/) override {}
     std::vector<Registration> registrations() override { return {}; }

@@ -5,14 +5,24 @@
 #include <string>
 
 #include "noded/api/channel.h"
+#include "noded/api/grant_check.h"
 #include "noded/api/peer_table.h"
+#include "pki/grant.h"
 #include "pki/test_authority.h"
 
 namespace homeslice::api {
 
 class TestPki {
 public:
-    TestPki() { peers.set({{"node1", node1->identity().enrolment}, {"node2", node2->identity().enrolment}}); }
+    TestPki() {
+        peers.set({{"node1", node1->identity().enrolment}, {"node2", node2->identity().enrolment}});
+        grants.setKey(kGrantKey);
+    }
+
+    // The controller's word that `node` has the address under this generation.
+    static std::string grantOf(const std::string& node, const mobility::BindingKey& key, uint64_t generation) {
+        return pki::grantOf(kGrantKey, {node, key.home_address, key.binding_id, generation});
+    }
 
     std::shared_ptr<tls::Credentials> open(pki::Kind kind, const std::string& name) const {
         return tls::Credentials::open(authority_.credentialsOf(kind, name)).value();
@@ -31,6 +41,10 @@ public:
     const std::shared_ptr<tls::Credentials> node1 = open(pki::Kind::node, "node1");
     const std::shared_ptr<tls::Credentials> node2 = open(pki::Kind::node, "node2");
     PeerTable peers;
+    GrantCheck grants;
+
+private:
+    static constexpr const char* kGrantKey = "what the controller and home agents share";
 };
 
 }  // namespace homeslice::api

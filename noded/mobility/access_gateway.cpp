@@ -25,7 +25,7 @@ public:
     ~RegisteringGateway() override;
 
     void setHomeAgents(const std::vector<HomeAgentAddress>& home_agents) override;
-    void bind(const BindingKey& key, uint64_t generation, const BindingTerms& terms) override;
+    void bind(const BindingKey& key, const Grant& grant, const BindingTerms& terms) override;
     void unbind(const BindingKey& key) override;
     std::vector<Registration> registrations() override;
     std::optional<Ipv6Address> homeAgent() override {
@@ -45,7 +45,7 @@ private:
         HomeAgentRole role;
     };
     struct Entry {
-        uint64_t generation = 0;
+        Grant grant;
         BindingTerms terms;
         bool leaving = false;
         Monotonic::time_point leave_by;  // by then the home agents' bindings have expired anyhow
@@ -174,7 +174,7 @@ void RegisteringGateway::acknowledged(const HomeAgentAddress& home_agent,
         const auto exchange = entry->second.exchanges.find(home_agent);
         if (exchange == entry->second.exchanges.end()) return;
         if (!exchange->second.acknowledged(acknowledgement, Monotonic::now())) return;
-        noteRefusal(home_agent, acknowledgement, entry->second.generation);
+        noteRefusal(home_agent, acknowledgement, entry->second.grant.generation);
     }
     changed_.notify_all();
     wake_.notify_all();
@@ -221,12 +221,13 @@ void RegisteringGateway::hear(const HomeAgentAddress& home_agent, const BindingE
     if (event.kind == BindingEvent::Kind::snapshot_end) dropLeftovers();
 }
 
-void RegisteringGateway::bind(const BindingKey& key, uint64_t generation, const BindingTerms& terms) {
+void RegisteringGateway::bind(const BindingKey& key, const Grant& grant, const BindingTerms& terms) {
     {
         const std::lock_guard lock(mutex_);
         Entry& entry = entries_[key];
-        if (!entry.leaving && generation <= entry.generation && terms == entry.terms) return;
-        entry.generation = std::max(generation, entry.generation);
+        const bool newer = grant.generation > entry.grant.generation;
+        if (!entry.leaving && !newer && terms == entry.terms) return;
+        if (newer) entry.grant = grant;
         entry.terms = terms;
         entry.leaving = false;
         for (const auto& [home_agent, session] : sessions_) entry.exchanges[home_agent].restart(Monotonic::now());
@@ -292,8 +293,9 @@ void RegisteringGateway::sendUpdate(const BindingKey& key, Entry& entry, const H
                                      .care_of_address = config_.care_of_address,
                                      .terms = terms,
                                      .sequence = sequence,
-                                     .generation = entry.generation,
-                                     .lifetime_s = entry.leaving ? 0 : config_.lifetime_s});
+                                     .generation = entry.grant.generation,
+                                     .lifetime_s = entry.leaving ? 0 : config_.lifetime_s,
+                                     .proof = entry.grant.proof});
 }
 
 bool RegisteringGateway::hasLeft(const Entry& entry, Monotonic::time_point now) {
@@ -310,7 +312,7 @@ std::vector<AccessGateway::Registration> RegisteringGateway::registrations() {
     std::vector<Registration> result;
     for (const auto& [key, entry] : entries_) {
         if (entry.leaving) continue;
-        Registration registration{.key = key, .generation = entry.generation};
+        Registration registration{.key = key, .generation = entry.grant.generation};
         for (const auto& [home_agent, exchange] : entry.exchanges) {
             if (exchange.answered()) registration.status = exchange.status();
             registration.registered = registration.registered || exchange.isRegistered(now);
@@ -326,7 +328,7 @@ std::optional<absl::Status> RegisteringGateway::outcomeOf(const BindingKey& key,
     const auto found = entries_.find(key);
     if (found == entries_.end() || found->second.leaving) return notFound(name + " is not bound here");
     const Entry& entry = found->second;
-    if (entry.generation < generation) return std::nullopt;
+    if (entry.grant.generation < generation) return std::nullopt;
     size_t stale = 0;
     size_t prohibited = 0;
     for (const auto& [home_agent, exchange] : entry.exchanges) {

@@ -60,7 +60,7 @@ public:
     // Registers a home address of a local sliver (call for its own address with binding id 0, and for the slice's with
     // the sliver's index), and keeps it registered. A higher generation replaces, other terms are told to the home
     // agents; their priority is the node's. Returns at once.
-    virtual void bind(const BindingKey& key, uint64_t generation, const BindingTerms& terms = {}) = 0;
+    virtual void bind(const BindingKey& key, const Grant& grant, const BindingTerms& terms = {}) = 0;
     // Deregisters. Returns at once.
     virtual void unbind(const BindingKey& key) = 0;
 

@@ -97,7 +97,7 @@ protected:
 };
 
 TEST_F(AccessGatewayTest, RegistersAndWaits) {
-    gateway_->bind(kKey, 3);
+    gateway_->bind(kKey, {3});
     const BindingUpdate update = wire().waitForUpdate(1);
     EXPECT_EQ(update.key, kKey);
     EXPECT_EQ(update.care_of_address, kNode);
@@ -111,7 +111,7 @@ TEST_F(AccessGatewayTest, RegistersAndWaits) {
 }
 
 TEST_F(AccessGatewayTest, RetransmitsAndRefreshes) {
-    gateway_->bind(kKey, 1);
+    gateway_->bind(kKey, {1});
     const BindingUpdate first = wire().waitForUpdate(1);
     const BindingUpdate again = wire().waitForUpdate(2);
     EXPECT_EQ(again.sequence, first.sequence + 1);
@@ -120,19 +120,19 @@ TEST_F(AccessGatewayTest, RetransmitsAndRefreshes) {
 }
 
 TEST_F(AccessGatewayTest, OtherTermsAreToldAtOnce) {
-    gateway_->bind(kKey, 1);
+    gateway_->bind(kKey, {1});
     wire().answer(wire().waitForUpdate(1), BindingStatus::accepted);
-    gateway_->bind(kKey, 1, {.weight = 5, .draining = true});
+    gateway_->bind(kKey, {1}, {.weight = 5, .draining = true});
     const BindingUpdate update = wire().waitForUpdate(2);
     EXPECT_EQ(update.terms, (BindingTerms{.priority = 10, .weight = 5, .draining = true}));
     EXPECT_EQ(update.generation, 1u);
-    gateway_->bind(kKey, 1, {.weight = 5, .draining = true});
+    gateway_->bind(kKey, {1}, {.weight = 5, .draining = true});
     EXPECT_EQ(wire().count(), 2u);
 }
 
 TEST_F(AccessGatewayTest, FreshConnectionSendsAllAgain) {
-    gateway_->bind(kKey, 1);
-    gateway_->bind({.home_address = kSlice, .binding_id = 1}, 1);
+    gateway_->bind(kKey, {1});
+    gateway_->bind({.home_address = kSlice, .binding_id = 1}, {1});
     wire().answer(wire().waitForUpdate(1), BindingStatus::accepted);
     wire().answer(wire().waitForUpdate(2), BindingStatus::accepted);
     wire().callbacks.connected();
@@ -141,19 +141,19 @@ TEST_F(AccessGatewayTest, FreshConnectionSendsAllAgain) {
 }
 
 TEST_F(AccessGatewayTest, StaleGenerationEndsTheMatterUntilAHigherOne) {
-    gateway_->bind(kKey, 1);
+    gateway_->bind(kKey, {1});
     wire().answer(wire().waitForUpdate(1), BindingStatus::generation_stale);
     EXPECT_EQ(gateway_->waitRegistered(kKey, 1, seconds(10)).code(), absl::StatusCode::kAborted);
     EXPECT_EQ(gateway_->refusals().count, 1u);
     EXPECT_THAT(gateway_->refusals().last, HasSubstr("Generation stale"));
     wire().callbacks.connected();
-    gateway_->bind(kKey, 1);
-    gateway_->bind(kKey, 5);
+    gateway_->bind(kKey, {1});
+    gateway_->bind(kKey, {5});
     EXPECT_EQ(wire().waitForUpdate(2).generation, 5u);
 }
 
 TEST_F(AccessGatewayTest, TakesUpASequenceFromBeforeItsRestart) {
-    gateway_->bind(kKey, 1);
+    gateway_->bind(kKey, {1});
     BindingUpdate update = wire().waitForUpdate(1);
     update.sequence = 500;
     wire().answer(update, BindingStatus::sequence_out_of_window);
@@ -161,7 +161,7 @@ TEST_F(AccessGatewayTest, TakesUpASequenceFromBeforeItsRestart) {
 }
 
 TEST_F(AccessGatewayTest, DeregistersAndForgets) {
-    gateway_->bind(kKey, 2);
+    gateway_->bind(kKey, {2});
     wire().answer(wire().waitForUpdate(1), BindingStatus::accepted);
     gateway_->unbind(kKey);
     const BindingUpdate farewell = wire().waitForUpdate(2);
@@ -175,7 +175,7 @@ TEST_F(AccessGatewayTest, DeregistersAndForgets) {
 
 TEST_F(AccessGatewayTest, OneOfTwoHomeAgentsIsEnough) {
     gateway_->setHomeAgents({kAgent, kSecond});
-    gateway_->bind(kKey, 1);
+    gateway_->bind(kKey, {1});
     wire().answer(wire().waitForUpdate(1), BindingStatus::not_home_subnet);
     wires_[kSecond].answer(wires_[kSecond].waitForUpdate(1), BindingStatus::accepted);
     EXPECT_TRUE(gateway_->waitRegistered(kKey, 1, seconds(10)).ok());
@@ -188,7 +188,7 @@ TEST_F(AccessGatewayTest, TheHomeAgentInChargeGetsPacketsAndDecides) {
     EXPECT_EQ(forwarder_.homeAgent(), kAgent.address) << "none has said anything yet";
     wires_[kAgent].tellRole({.in_charge = true, .term = 1});
     wires_[kSecond].tellRole({.in_charge = false, .term = 1});
-    gateway_->bind(kKey, 1);
+    gateway_->bind(kKey, {1});
     wires_[kSecond].answer(wires_[kSecond].waitForUpdate(1), BindingStatus::accepted);
     EXPECT_EQ(gateway_->waitRegistered(kKey, 1, milliseconds(1)).code(), absl::StatusCode::kDeadlineExceeded);
     // The first one has died without a word; the second has the higher term.
@@ -204,7 +204,7 @@ TEST_F(AccessGatewayTest, RouteOptimizationFollowsEventsButForLocalSlivers) {
     using Kind = BindingEvent::Kind;
     wire().tell(Kind::bound, kKey, kOther);
     EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kOther));
-    gateway_->bind(kKey, 2);
+    gateway_->bind(kKey, {2});
     EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
     wire().tell(Kind::bound, kKey, kNode);
     EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
@@ -217,7 +217,7 @@ TEST_F(AccessGatewayTest, RouteOptimizationFollowsEventsButForLocalSlivers) {
 }
 
 TEST_F(AccessGatewayTest, SliceAddressGoesToTheOtherNodesToo) {
-    gateway_->bind({.home_address = kSlice, .binding_id = 1}, 1);
+    gateway_->bind({.home_address = kSlice, .binding_id = 1}, {1});
     wire().tell(BindingEvent::Kind::bound, {.home_address = kSlice, .binding_id = 1}, kNode);
     wire().tell(BindingEvent::Kind::bound, {.home_address = kSlice, .binding_id = 2}, kOther);
     EXPECT_THAT(addressesOf(forwarder_.careOf(kSlice)), ElementsAre(kOther));

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -31,6 +32,12 @@ struct BindingTerms {
     bool operator==(const BindingTerms&) const = default;
 };
 
+// The controller's word that this node has an address.
+struct Grant {
+    uint64_t generation = 0;
+    std::string proof{};  // for home agents, see pki/grant.h
+};
+
 struct BindingUpdate {
     BindingKey key;
     Ipv6Address care_of_address;
@@ -38,6 +45,7 @@ struct BindingUpdate {
     uint16_t sequence = 0;
     uint64_t generation = 0;
     uint32_t lifetime_s = 0;  // 0 deregisters
+    std::string proof{};      // of the grant
 };
 
 // RFC 6275 6.1.8: below 128 accepted. The last is our own, from the end of the space that IANA has left unassigned.

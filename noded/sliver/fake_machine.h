@@ -190,8 +190,9 @@ public:
     explicit FakeGateway(FakeMachine& machine) : machine_(machine) {}
 
     void setHomeAgents(const std::vector<mobility::HomeAgentAddress>&) override {}
-    void bind(const mobility::BindingKey& key, uint64_t generation, const mobility::BindingTerms& /*terms*/) override {
-        machine_.note("bind " + std::to_string(key.binding_id) + " gen " + std::to_string(generation));
+    void bind(const mobility::BindingKey& key, const mobility::Grant& grant,
+              const mobility::BindingTerms& /*terms*/) override {
+        machine_.note("bind " + std::to_string(key.binding_id) + " gen " + std::to_string(grant.generation));
     }
     void unbind(const mobility::BindingKey& key) override { machine_.note("unbind " + std::to_string(key.binding_id)); }
     std::vector<Registration> registrations() override { return {}; }

@@ -99,7 +99,7 @@ void SliceShares::tell(Share& share) {
     mobility::BindingTerms terms{.weight = spec.weight, .draining = spec.draining, .balance = spec.base.balance};
     if (terms.balance == Balance::least_load) terms.load = dependencies_.connections(share.process);
     if (share.told == terms && share.generation == spec.generation) return;
-    dependencies_.gateway.bind(keyOf(spec), spec.generation, terms);
+    dependencies_.gateway.bind(keyOf(spec), {spec.generation, spec.slice_address_grant}, terms);
     share.told = terms;
     share.generation = spec.generation;
 }

@@ -17,9 +17,9 @@ using mobility::BindingTerms;
 class RememberingGateway final : public mobility::AccessGateway {
 public:
     void setHomeAgents(const std::vector<mobility::HomeAgentAddress>&) override {}
-    void bind(const mobility::BindingKey& key, uint64_t generation, const BindingTerms& terms) override {
+    void bind(const mobility::BindingKey& key, const mobility::Grant& grant, const BindingTerms& terms) override {
         const std::lock_guard lock(mutex_);
-        generation_ = generation;
+        generation_ = grant.generation;
         terms_[key] = terms;
         ++calls_;
         changed_.notify_all();

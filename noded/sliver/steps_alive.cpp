@@ -96,7 +96,8 @@ absl::Status Steps::forceEnd(const SliverId& id) {
 }
 
 void Steps::takeUp(const SliverSpec& spec) {
-    dependencies_.gateway.bind({.home_address = spec.home_address, .binding_id = 0}, spec.generation);
+    dependencies_.gateway.bind({.home_address = spec.home_address, .binding_id = 0},
+                               {spec.generation, spec.home_address_grant});
     health_.watch(spec.id, spec.base.health);
     const std::optional<Record> record = slivers_.record(spec.id);
     shares_.take(spec, record ? record->process.pid : 0);

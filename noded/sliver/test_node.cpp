@@ -57,7 +57,7 @@ std::vector<std::string> processesNamed(const std::string& name, const std::stri
 class TestNode::NullGateway : public mobility::AccessGateway {
 public:
     void setHomeAgents(const std::vector<mobility::HomeAgentAddress>&) override {}
-    void bind(const mobility::BindingKey&, uint64_t, const mobility::BindingTerms&) override {}
+    void bind(const mobility::BindingKey&, const mobility::Grant&, const mobility::BindingTerms&) override {}
     void unbind(const mobility::BindingKey&) override {}
     std::vector<Registration> registrations() override { return {}; }
     std::optional<Ipv6Address> homeAgent() override { return std::nullopt; }

@@ -71,6 +71,13 @@ absl::StatusOr<DiskSource> diskSourceOf(const v1::DiskSource& message) {
     return source;
 }
 
+absl::StatusOr<std::string> grantOf(const std::string& grant) {
+    constexpr size_t kMaxGrant = 128;
+    if (grant.size() > kMaxGrant || grant.find_first_not_of("0123456789abcdef") != std::string::npos)
+        return invalidArgument("address grant: malformed");
+    return grant;
+}
+
 absl::Status fillSpec(const v1::DesiredSliver& message, SliverSpec& spec) {
     spec.generation = message.generation();
     HS_ASSIGN_OR_RETURN(spec.run, runOf(message.run()));
@@ -82,6 +89,8 @@ absl::Status fillSpec(const v1::DesiredSliver& message, SliverSpec& spec) {
         HS_ASSIGN_OR_RETURN(spec.weight, weightOf(message.weight()));
     }
     spec.draining = message.draining();
+    HS_ASSIGN_OR_RETURN(spec.home_address_grant, grantOf(message.home_address_grant()));
+    HS_ASSIGN_OR_RETURN(spec.slice_address_grant, grantOf(message.slice_address_grant()));
     if (message.has_disk_source()) {
         HS_ASSIGN_OR_RETURN(spec.disk_source, diskSourceOf(message.disk_source()));
     }
@@ -122,6 +131,8 @@ v1::DesiredSliver toMessage(const SliverSpec& spec) {
     message.set_slice_address(spec.slice_address.toBytes());
     message.set_weight(spec.weight);
     message.set_draining(spec.draining);
+    message.set_home_address_grant(spec.home_address_grant);
+    message.set_slice_address_grant(spec.slice_address_grant);
     if (spec.disk_source) {
         v1::DiskSource& source = *message.mutable_disk_source();
         source.set_address(spec.disk_source->node.toBytes());

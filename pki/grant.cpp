@@ -1,0 +1,50 @@
+#include "pki/grant.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+
+#include "base/status.h"
+#include "pki/openssl.h"
+
+namespace homeslice::pki {
+namespace {
+
+constexpr const char* kKeyPurpose = "homeslice address grants 1";
+
+std::string authenticationCode(const std::string& key, const std::string& text) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> code{};
+    unsigned size = 0;
+    const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
+    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(), code.data(), &size) == nullptr)
+        return "";
+    return hexOf(code.data(), size);
+}
+
+// No field can hold a line's end, so that no two claims have one text.
+std::string textOf(const AddressClaim& claim) {
+    return claim.node + "\n" + claim.home_address.toString() + "\n" + std::to_string(claim.binding_id) + "\n" +
+           std::to_string(claim.generation) + "\n";
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> grantKeyOf(const std::string& authority_key_pem) {
+    const std::string key = authenticationCode(authority_key_pem, kKeyPurpose);
+    if (key.empty()) return internalError("HMAC-SHA256: refused by the system's cryptography");
+    return key;
+}
+
+std::string grantOf(const std::string& key, const AddressClaim& claim) {
+    return authenticationCode(key, textOf(claim));
+}
+
+bool isGrantOf(const std::string& grant, const std::string& key, const AddressClaim& claim) {
+    const std::string expected = grantOf(key, claim);
+    return !expected.empty() && grant.size() == expected.size() &&
+           CRYPTO_memcmp(grant.data(), expected.data(), expected.size()) == 0;
+}
+
+}  // namespace homeslice::pki

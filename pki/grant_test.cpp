@@ -1,0 +1,45 @@
+#include "pki/grant.h"
+
+#include <gtest/gtest.h>
+
+namespace homeslice::pki {
+namespace {
+
+AddressClaim claim() {
+    return {.node = "node1", .home_address = *Ipv6Address::parse("fd51:1ce::1:1"), .binding_id = 0, .generation = 7};
+}
+
+TEST(GrantTest, HoldsForItsClaimAlone) {
+    const std::string key = grantKeyOf("key of an authority").value();
+    const std::string grant = grantOf(key, claim());
+    EXPECT_TRUE(isGrantOf(grant, key, claim()));
+
+    AddressClaim other = claim();
+    other.node = "node2";
+    EXPECT_FALSE(isGrantOf(grant, key, other));
+    other = claim();
+    other.home_address = *Ipv6Address::parse("fd51:1ce::1:2");
+    EXPECT_FALSE(isGrantOf(grant, key, other));
+    other = claim();
+    other.binding_id = 1;
+    EXPECT_FALSE(isGrantOf(grant, key, other));
+    other = claim();
+    other.generation = 8;
+    EXPECT_FALSE(isGrantOf(grant, key, other));
+}
+
+TEST(GrantTest, IsOfOneAuthority) {
+    const std::string grant = grantOf(grantKeyOf("one").value(), claim());
+    EXPECT_FALSE(isGrantOf(grant, grantKeyOf("another").value(), claim()));
+    EXPECT_EQ(grantKeyOf("one").value(), grantKeyOf("one").value());
+}
+
+TEST(GrantTest, WhatIsNoGrantIsRefused) {
+    const std::string key = grantKeyOf("key").value();
+    EXPECT_FALSE(isGrantOf("", key, claim()));
+    EXPECT_FALSE(isGrantOf(grantOf(key, claim()).substr(1), key, claim()));
+    EXPECT_FALSE(isGrantOf(grantOf(key, claim()) + "0", key, claim()));
+}
+
+}  // namespace
+}  // namespace homeslice::pki
