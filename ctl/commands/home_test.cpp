@@ -36,14 +36,14 @@ TEST(HomeShow, FindsByAddressSliceAndSliver) {
 
 TEST(HomeWatch, SaysWhatHappenedButNoRefresh) {
     HomeChanges changes;
-    EXPECT_EQ(changes.since({binding("fd00::1", 1)}).at(0).at("change"), "bound");
+    EXPECT_EQ(changes.since(Value::array({binding("fd00::1", 1)})).at(0).at("change"), "bound");
     Value refreshed = binding("fd00::1", 1);
     refreshed["remaining_s"] = 20;
-    EXPECT_THAT(changes.since({refreshed}), IsEmpty());
-    EXPECT_EQ(changes.since({binding("fd00::2", 2)}).at(0).at("change"), "moved");
+    EXPECT_THAT(changes.since(Value::array({refreshed})), IsEmpty());
+    EXPECT_EQ(changes.since(Value::array({binding("fd00::2", 2)})).at(0).at("change"), "moved");
     Value drained = binding("fd00::2", 2);
     drained["state"] = "draining";
-    EXPECT_EQ(changes.since({drained}).at(0).at("change"), "changed");
+    EXPECT_EQ(changes.since(Value::array({drained})).at(0).at("change"), "changed");
     EXPECT_EQ(changes.since(Value::array()).at(0).at("change"), "gone");
 }
 

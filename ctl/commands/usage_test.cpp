@@ -81,7 +81,8 @@ TEST_F(Usage, MistakesPointToTheHelp) {
         {{"slice", "create", "web", "--image"}, "(see slicectl slice create --help)\n"},
         {{"slice", "create", "web", "--color", "red"}, "(see slicectl slice create --help)\n"},
         {{"slice", "frob"},
-         "slicectl: unknown command 'frob'; there are: create, plan, ls, show, set, renew, rm (see slicectl slice"},
+         "slicectl: unknown command 'frob'; there are: create, plan, ls, show, set, share, renew, rm "
+         "(see slicectl slice"},
         {{"frob"}, "slicectl: unknown command 'frob'; there are: slice,"},
         {{}, "slicectl: a command is missing; there are: slice,"},
         {{"slice", "ls", "extra"}, "extra"},

@@ -123,8 +123,8 @@ TEST_F(BindingCacheTest, NewFlowsGoToTheLowestPriorityThatIsThere) {
     BindingUpdate reserve = updateOf(kNode2, 1, 1, 40, 2);
     reserve.terms.priority = 20;
     apply(reserve);
-    CareOf first{.address = kNode1, .binding_id = 1, .weight = 3};
-    CareOf second{.address = kNode2, .binding_id = 2};
+    CareOf first{.address = kNode1, .binding_id = 1, .weight = 3, .report = 1};
+    CareOf second{.address = kNode2, .binding_id = 2, .report = 1};
     EXPECT_THAT(cache_.careOf(kHome).members, ElementsAre(second));
     apply(preferred);
     second.draining = true;
@@ -132,6 +132,7 @@ TEST_F(BindingCacheTest, NewFlowsGoToTheLowestPriorityThatIsThere) {
     preferred.sequence = 2;
     preferred.terms.draining = true;
     apply(preferred);
+    first.report = 2;
     first.draining = true;
     second.draining = false;
     EXPECT_THAT(cache_.careOf(kHome).members, ElementsAre(first, second));
