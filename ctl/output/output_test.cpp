@@ -118,6 +118,7 @@ TEST(Units, Durations) {
     EXPECT_EQ(humanDuration(seconds(300)), "5m");
     EXPECT_EQ(humanDuration(seconds(3 * 3600)), "3h");
     EXPECT_EQ(humanDuration(seconds(7 * 86400)), "7d");
+    EXPECT_EQ(humanDuration(seconds(7 * 86400 - 1)), "7d") << "a lease of a week, just granted";
     EXPECT_EQ(humanElapsed(milliseconds(412)), "0.41 s");
     EXPECT_EQ(humanElapsed(milliseconds(2310)), "2.3 s");
     EXPECT_EQ(humanElapsed(milliseconds(65000)), "1m 05s");

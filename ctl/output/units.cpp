@@ -33,10 +33,11 @@ std::string humanDuration(std::chrono::seconds duration) {
     constexpr int64_t kMinute = 60;
     constexpr int64_t kHour = 60 * kMinute;
     constexpr int64_t kDay = 24 * kHour;
+    const auto nearest = [seconds](int64_t unit) { return (seconds + unit / 2) / unit; };
     if (seconds < 2 * kMinute) return fmt::format("{}s", seconds);
-    if (seconds < 2 * kHour) return fmt::format("{}m", seconds / kMinute);
-    if (seconds < 2 * kDay) return fmt::format("{}h", seconds / kHour);
-    return fmt::format("{}d", seconds / kDay);
+    if (seconds < 2 * kHour) return fmt::format("{}m", nearest(kMinute));
+    if (seconds < 2 * kDay) return fmt::format("{}h", nearest(kHour));
+    return fmt::format("{}d", nearest(kDay));
 }
 
 std::string humanElapsed(std::chrono::milliseconds elapsed) {

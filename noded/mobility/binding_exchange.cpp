@@ -14,7 +14,7 @@ constexpr std::chrono::milliseconds kLastBackoff{32000};
 }  // namespace
 
 void BindingExchange::restart(Monotonic::time_point now) {
-    answered_ = false;
+    sent_ = answered_ = false;
     backoff_ = registered_ ? kFirstBackoff : kFirstRegistrationBackoff;
     due_ = now;
 }
@@ -22,10 +22,12 @@ void BindingExchange::restart(Monotonic::time_point now) {
 uint16_t BindingExchange::sent(Monotonic::time_point now) {
     due_ = now + backoff_;
     backoff_ = std::min(2 * backoff_, kLastBackoff);
+    sent_ = true;
     return ++sequence_;
 }
 
 bool BindingExchange::acknowledged(const BindingAcknowledgement& acknowledgement, Monotonic::time_point now) {
+    if (!sent_) return false;  // it answers what was said before there was something new to say
     const bool out_of_window = acknowledgement.status == BindingStatus::sequence_out_of_window;
     if (!out_of_window && acknowledgement.sequence != sequence_) return false;
     if (out_of_window) {

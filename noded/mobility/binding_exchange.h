@@ -31,7 +31,8 @@ public:
 
 private:
     uint16_t sequence_ = 0;
-    bool answered_ = false;  // since the last restart
+    bool sent_ = false;      // since the last restart
+    bool answered_ = false;  // the same
     bool registered_ = false;
     BindingStatus status_ = BindingStatus::accepted;
     Monotonic::time_point expires_;

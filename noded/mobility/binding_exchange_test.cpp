@@ -51,6 +51,16 @@ TEST_F(BindingExchangeTest, RefreshesWhenAdvised) {
     EXPECT_FALSE(exchange_.isRegistered(now_ + seconds(40)));
 }
 
+// The registration is answered just when it is given up: the farewell still has to go out.
+TEST_F(BindingExchangeTest, NothingIsAnsweredBeforeItWasSaid) {
+    exchange_.restart(now_);
+    const uint16_t registration = exchange_.sent(now_);
+    exchange_.restart(now_);
+    EXPECT_FALSE(acknowledge(registration, BindingStatus::accepted));
+    EXPECT_FALSE(exchange_.answered());
+    EXPECT_EQ(exchange_.due(), now_);
+}
+
 TEST_F(BindingExchangeTest, IgnoresAnswersToEarlierUpdates) {
     exchange_.restart(now_);
     const uint16_t first = exchange_.sent(now_);
