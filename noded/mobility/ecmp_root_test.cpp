@@ -46,15 +46,6 @@ UniqueFd makeSocket(const TestHost& host) {
     return fd;
 }
 
-bool eventually(const std::function<bool()>& holds) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!holds()) {
-        if (std::chrono::steady_clock::now() > deadline) return false;
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return true;
-}
-
 // Answers each byte on each connection by its own letter.
 class LetterServer {
 public:

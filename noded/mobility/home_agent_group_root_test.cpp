@@ -23,15 +23,6 @@ constexpr uint16_t kPort = 7401;
 const Ipv6Prefix kHomePrefix = prefix("fd51:1ce::/48");
 const Ipv6Address kShared = address("fd00:51ce::a000");
 
-bool eventually(const std::function<bool()>& holds) {
-    const auto deadline = steady_clock::now() + std::chrono::seconds(20);
-    while (!holds()) {
-        if (steady_clock::now() > deadline) return false;
-        std::this_thread::sleep_for(milliseconds(10));
-    }
-    return true;
-}
-
 // A home agent with nothing behind it.
 class Agent {
 public:

@@ -27,15 +27,6 @@ const Ipv6Address kHome = address("fd51:1ce:0:1::1:1");
 const Ipv6Address kTaken = address("fd51:1ce:0:1::1:2");
 const Ipv6Address kNode = address("fd00:51ce::1");
 
-bool eventually(const std::function<bool()>& holds) {
-    const auto deadline = steady_clock::now() + std::chrono::seconds(20);
-    while (!holds()) {
-        if (steady_clock::now() > deadline) return false;
-        std::this_thread::sleep_for(milliseconds(20));
-    }
-    return true;
-}
-
 class HomeNeighboursTest : public ::testing::Test {
 protected:
     void SetUp() override {

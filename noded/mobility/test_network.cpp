@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <thread>
 
@@ -19,6 +20,15 @@ namespace homeslice::mobility {
 
 Ipv6Address address(const std::string& text) { return Ipv6Address::parse(text).value_or(Ipv6Address()); }
 Ipv6Prefix prefix(const std::string& text) { return Ipv6Prefix::parse(text).value_or(Ipv6Prefix()); }
+
+bool eventually(const std::function<bool()>& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!holds()) {
+        if (std::chrono::steady_clock::now() > deadline) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return true;
+}
 
 TestHost::TestHost() {
     std::thread([this] {

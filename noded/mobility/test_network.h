@@ -36,6 +36,9 @@ private:
     std::unique_ptr<sys::Netlink> netlink_;
 };
 
+// Asks again until it holds, for twenty seconds.
+bool eventually(const std::function<bool()>& holds);
+
 // A directory on a bpffs of the calling process alone; gone with the object.
 class TestBpfFs {
 public:
