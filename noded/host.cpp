@@ -18,6 +18,7 @@
 
 #include "base/defer.h"
 #include "base/file.h"
+#include "base/ipv4.h"
 #include "base/status.h"
 #include "noded/sys/process.h"
 
@@ -29,18 +30,40 @@ bool isGlobal(const in6_addr& address) {
            !IN6_IS_ADDR_UNSPECIFIED(&address);
 }
 
+bool isGlobal(const in_addr& address) {
+    const uint32_t bits = ntohl(address.s_addr);
+    const bool is_link_local = bits >> 16 == 0xa9fe;
+    return !is_link_local && bits >> 24 != IN_LOOPBACKNET && !IN_MULTICAST(bits) && bits != INADDR_ANY;
+}
+
+// Unspecified when it is no global address.
+Ipv6Address globalAddressOf(const sockaddr* address) {
+    if (address == nullptr) return {};
+    if (address->sa_family == AF_INET6) {
+        const in6_addr& ipv6 = reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
+        return isGlobal(ipv6) ? Ipv6Address(ipv6) : Ipv6Address();
+    }
+    if (address->sa_family != AF_INET) return {};
+    const in_addr& ipv4 = reinterpret_cast<const sockaddr_in*>(address)->sin_addr;
+    return isGlobal(ipv4) ? mappedAddress(ipv4) : Ipv6Address();
+}
+
 }  // namespace
 
 absl::StatusOr<Ipv6Address> firstGlobalAddress(const std::string& link) {
     ifaddrs* list = nullptr;
     if (getifaddrs(&list) != 0) return errnoStatus(errno, "getifaddrs");
     const Defer release([list] { freeifaddrs(list); });
+    Ipv6Address found;
     for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-        if (link != entry->ifa_name || entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != AF_INET6) continue;
-        const in6_addr& address = reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
-        if (isGlobal(address)) return Ipv6Address(address);
+        if (link != entry->ifa_name) continue;
+        const Ipv6Address address = globalAddressOf(entry->ifa_addr);
+        if (address.isUnspecified()) continue;
+        if (!isIpv4(address)) return address;
+        if (found.isUnspecified()) found = address;
     }
-    return notFound("link " + link + " has no global IPv6 address");
+    if (!found.isUnspecified()) return found;
+    return notFound("link " + link + " has no global address");
 }
 
 absl::StatusOr<UniqueFd> lockDirectory(const std::string& directory) {

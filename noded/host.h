@@ -11,7 +11,8 @@
 
 namespace homeslice {
 
-// The first IPv6 address of the link that is neither link-local, loopback nor multicast. NOT_FOUND when there is none.
+// The first IPv6 address of the link that is neither link-local, loopback nor multicast; else such an IPv4 address
+// (base/ipv4.h). NOT_FOUND when there is none.
 absl::StatusOr<Ipv6Address> firstGlobalAddress(const std::string& link);
 
 // A lock that lasts as long as the descriptor: FAILED_PRECONDITION when another process holds the directory's.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/ipv4.h"
+
 namespace homeslice::controller {
 namespace {
 
@@ -13,7 +15,8 @@ constexpr int kKeepaliveTimeoutMs = 5'000;
 }  // namespace
 
 std::shared_ptr<grpc::Channel> NodeClients::channel(const NodeEndpoint& node) {
-    const std::string target = fmt::format("ipv6:[{}]:{}", node.address.toString(), node.api_port);
+    const std::string target =
+        fmt::format("{}:{}", isIpv4(node.address) ? "ipv4" : "ipv6", endpointText(node.address, node.api_port));
     const std::lock_guard lock(mutex_);
     std::shared_ptr<grpc::Channel>& channel = channels_[target + " " + node.name];
     if (channel != nullptr) return channel;

@@ -1,6 +1,7 @@
 // The nodes' side of the controller: connect, report, disconnect.
 #include <utility>
 
+#include "base/ipv4.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/core/controller.h"
@@ -13,6 +14,21 @@ bool sameMachine(const Node& a, const Node& b) {
     return a.care_of_address == b.care_of_address && a.api_port == b.api_port && a.boot_id == b.boot_id;
 }
 
+const char* versionOf(const Node& node) { return isIpv4(node.care_of_address) ? "IPv4" : "IPv6"; }
+
+// Tunnels lead from one care-of address to another: no way would lead from IPv4 to IPv6. Nodes that are away do not
+// count, so that a system can change its version node by node.
+absl::Status checkVersion(const Node& hello, const Snapshot& snapshot, const NodeTable& table,
+                          Monotonic::time_point now) {
+    for (const auto& [name, node] : snapshot.nodes) {
+        const bool live = table.notReady(name, now).empty();
+        if (!live || name == hello.name || isIpv4(node.care_of_address) == isIpv4(hello.care_of_address)) continue;
+        return failedPrecondition("node " + hello.name + " has an " + versionOf(hello) + " care-of address, node " +
+                                  name + " an " + versionOf(node) + " one: give noded --care-of of one version on all");
+    }
+    return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::shared_ptr<NodeSession> session) {
@@ -22,8 +38,9 @@ absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::share
     const bool live = nodes_.notReady(hello.name, clock_.monotonic()).empty();
     if (live && known != snapshot_.nodes.end() && !sameMachine(known->second, hello)) {
         return alreadyExists("a node '" + hello.name + "' is connected from " +
-                             known->second.care_of_address.toString());
+                             addressText(known->second.care_of_address));
     }
+    HS_RETURN_IF_ERROR(checkVersion(hello, snapshot_, nodes_, clock_.monotonic()));
     Node node = hello;
     if (known != snapshot_.nodes.end()) {
         node.labels = known->second.labels;
@@ -38,7 +55,7 @@ absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::share
     nodes_.connect(handle.name, handle.session, std::move(session), clock_.monotonic());
     tellNodes();
     settleAll();
-    logInfo("node {} connected from {}{}", hello.name, hello.care_of_address.toString(),
+    logInfo("node {} connected from {}{}", hello.name, addressText(hello.care_of_address),
             hello.home_agent ? ", a home agent" : "");
     return handle;
 }

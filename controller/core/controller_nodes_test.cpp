@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/status.h"
 #include "controller/core/test_world.h"
 
 namespace homeslice::controller {
@@ -50,6 +51,18 @@ protected:
 
     TestWorld world_;
 };
+
+TEST_F(NodesTest, CareOfAddressesOfAllAreOfOneVersion) {
+    Node ipv4 = world_.node("node3").hello;
+    ipv4.care_of_address = Ipv6Address::parse("::ffff:192.0.2.3").value();
+    world_.controller().disconnectNode(world_.node("node3").handle);
+    const auto refused = world_.controller().connectNode(ipv4, world_.node("node3").session);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(messageOf(refused.status()), HasSubstr("--care-of"));
+    // When all others are away the first decides.
+    for (const std::string name : {"node1", "node2"}) world_.controller().disconnectNode(world_.node(name).handle);
+    EXPECT_EQ(world_.controller().connectNode(ipv4, world_.node("node3").session).status(), absl::OkStatus());
+}
 
 TEST_F(NodesTest, LabelsAndCordonsOutliveReconnectsAndRestarts) {
     ASSERT_EQ(label("node1", {{"rack", "r1"}}), absl::OkStatus());

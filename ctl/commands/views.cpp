@@ -3,7 +3,7 @@
 #include <map>
 
 #include "base/clock.h"
-#include "base/ipv6.h"
+#include "base/ipv4.h"
 #include "ctl/commands/template_view.h"
 
 namespace homeslice::ctl {
@@ -11,7 +11,7 @@ namespace {
 
 Value addressValue(const std::string& raw) {
     const auto address = Ipv6Address::fromBytes(raw);
-    return address.ok() ? Value(address->toString()) : Value();
+    return address.ok() ? Value(addressText(*address)) : Value();
 }
 
 Value timeValue(int64_t micros) { return micros == 0 ? Value() : Value(formatUtc(fromUnixMicros(micros))); }

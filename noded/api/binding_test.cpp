@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "base/ipv4.h"
+#include "base/status.h"
 #include "homeslice/v1/binding.grpc.pb.h"
 #include "noded/api/binding_convert.h"
 #include "noded/api/binding_service.h"
@@ -261,6 +263,27 @@ TEST_F(BindingTest, RegistrationsOutliveTheirLifetimeWithoutAController) {
     ASSERT_TRUE(watcher.seen.wait([&] { return watcher.events.size() == 3; }));
     watcher.seen.change([&] { EXPECT_EQ(watcher.events[2].kind, mobility::BindingEvent::Kind::unbound); });
     EXPECT_TRUE(home_agent->list().empty());
+}
+
+TEST_F(BindingTest, ServesOverIpv4) {
+    const Ipv6Address loopback = parseAddress("127.0.0.1").value();
+    const auto server =
+        Server::start({.address = loopback, .credentials = pki_.node1}, {.manager = manager_,
+                                                                         .forwarder = forwarder_,
+                                                                         .home_agent = &home_agent_,
+                                                                         .peers = pki_.peers,
+                                                                         .grants = pki_.grants,
+                                                                         .inspect = [] { return "{}"; }});
+    ASSERT_TRUE(server.ok()) << server.status();
+    Gateway gateway;
+    const auto transport =
+        bindingTransports(pki_.node2)({.address = loopback, .api_port = (*server)->port()}, gateway.callbacks());
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.connected == 1; }));
+    transport->send(updateOf(0, 1));
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.acknowledgements.size() == 1; }));
+    home_agent_.seen.change([&] { EXPECT_THAT(home_agent_.senders, testing::ElementsAre(loopback)); });
+    const Server::Config taken{.address = loopback, .port = (*server)->port(), .credentials = pki_.node1};
+    EXPECT_EQ(errnoOf(Server::probe(taken)), EADDRINUSE);
 }
 
 // A service of its own, with a short queue; the watcher reads nothing until it has been given up.

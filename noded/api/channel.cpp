@@ -1,5 +1,6 @@
 #include "noded/api/channel.h"
 
+#include "base/ipv4.h"
 #include "base/status.h"
 
 namespace homeslice::api {
@@ -29,15 +30,19 @@ std::string percentDecoded(const std::string& text) {
 }  // namespace
 
 std::string targetOf(const Ipv6Address& address, uint16_t port) {
-    return "ipv6:[" + address.toString() + "]:" + std::to_string(port);
+    return (isIpv4(address) ? "ipv4:" : "ipv6:") + endpointText(address, port);
 }
 
 absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer) {
     const std::string scheme = "ipv6:[";
+    const std::string ipv4_scheme = "ipv4:";
     const std::string text = percentDecoded(peer);
+    if (text.starts_with(ipv4_scheme)) {
+        return parseAddress(text.substr(ipv4_scheme.size(), text.rfind(':') - ipv4_scheme.size()));
+    }
     const size_t end = text.find(']');
     if (!text.starts_with(scheme) || end == std::string::npos) {
-        return invalidArgument("peer \"" + text + "\" is no IPv6 peer");
+        return invalidArgument("peer \"" + text + "\" is no IP peer");
     }
     std::string address = text.substr(scheme.size(), end - scheme.size());
     address = address.substr(0, address.find('%'));

@@ -13,11 +13,11 @@
 
 namespace homeslice::api {
 
-// "ipv6:[fd00::1]:7401"
+// "ipv6:[fd00::1]:7401", "ipv4:192.0.2.1:7401"
 std::string targetOf(const Ipv6Address& address, uint16_t port);
 
-// The address in what gRPC says of a connection's other end, "ipv6:%5Bfe80::1%25eth0%5D:7400"; INVALID_ARGUMENT for
-// other kinds of peers.
+// The address in what gRPC says of a connection's other end, "ipv6:%5Bfe80::1%25eth0%5D:7400" or
+// "ipv4:192.0.2.1:7400"; INVALID_ARGUMENT for other kinds of peers.
 absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer);
 
 // Connects when first used, and again with back-off from `first_retry` to 2 s; speaks only to a peer whose certificate

@@ -195,7 +195,11 @@ TEST(Convert, PeersOfGrpc) {
     EXPECT_EQ(addressOfPeer("ipv6:%5Bfd00::1%5D:4711")->toString(), "fd00::1");
     EXPECT_EQ(addressOfPeer("ipv6:[fd00::1]:4711")->toString(), "fd00::1");
     EXPECT_EQ(addressOfPeer("ipv6:%5Bfe80::1%25eth0%5D:4711")->toString(), "fe80::1");
-    for (const char* bad : {"", "ipv4:10.0.0.1:4711", "unix:/run/x", "ipv6:[fd00::1", "ipv6:%5", "ipv6:[]:1"}) {
+    EXPECT_EQ(addressOfPeer("ipv4:10.0.0.1:4711")->toString(), "::ffff:10.0.0.1");
+    EXPECT_EQ(targetOf(*addressOfPeer("ipv4:10.0.0.1:4711"), 7401), "ipv4:10.0.0.1:7401");
+    EXPECT_EQ(targetOf(*addressOfPeer("ipv6:[fd00::1]:4711"), 7401), "ipv6:[fd00::1]:7401");
+    for (const char* bad :
+         {"", "ipv4:", "ipv4:10.0.0:4711", "ipv4:10.0.0.1", "unix:/run/x", "ipv6:[fd00::1", "ipv6:%5", "ipv6:[]:1"}) {
         EXPECT_FALSE(addressOfPeer(bad).ok()) << bad;
     }
 }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/ipv4.h"
 #include "base/status.h"
 
 namespace homeslice::api {
@@ -57,7 +58,7 @@ json bindingCacheOf(mobility::HomeAgent& home_agent) {
     for (const auto& [binding, counters] : home_agent.list()) {
         list.push_back({{"home_address", binding.key.home_address.toString()},
                         {"binding_id", binding.key.binding_id},
-                        {"care_of_address", binding.care_of_address.toString()},
+                        {"care_of_address", addressText(binding.care_of_address)},
                         {"sequence", binding.sequence},
                         {"generation", binding.generation},
                         {"lifetime_s", binding.lifetime_s},

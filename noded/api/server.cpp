@@ -9,6 +9,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/ipv4.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "noded/api/binding_service.h"
@@ -23,9 +24,7 @@ namespace {
 constexpr size_t kMaxWorkers = 1024;
 constexpr std::chrono::milliseconds kGrace{200};
 
-std::string textOf(const Server::Config& config) {
-    return "[" + config.address.toString() + "]:" + std::to_string(config.port);
-}
+std::string textOf(const Server::Config& config) { return endpointText(config.address, config.port); }
 
 void setLimits(grpc::ServerBuilder& builder) {
     constexpr int kMaxMessageBytes = 1024 * 1024;
@@ -101,7 +100,9 @@ absl::Status Server::probe(const Config& config) {
     const UniqueFd socket_fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!socket_fd) return errnoStatus(errno, "socket");
     const int on = 1;
+    const int off = 0;
     setsockopt(socket_fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(socket_fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
     address.sin6_port = htons(config.port);

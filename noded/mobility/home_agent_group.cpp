@@ -35,6 +35,8 @@ sockaddr_in6 socketAddress(const Ipv6Address& address, uint16_t port) {
 absl::StatusOr<UniqueFd> openSocket(const HomeAgentGroup::Config& config) {
     UniqueFd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd) return errnoStatus(errno, "socket");
+    const int off = 0;  // an IPv4 address is an IPv4-mapped one
+    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     const sockaddr_in6 here = socketAddress(config.self, config.port);
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0)
         return errnoStatus(errno, "UDP port " + std::to_string(config.port) + " of " + config.self.toString());
