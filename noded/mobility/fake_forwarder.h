@@ -11,6 +11,8 @@ namespace homeslice::mobility {
 class FakeForwarder final : public Forwarder {
 public:
     uint32_t sliverMtu() const override { return 1460; }
+    bool givesIpv4() const override { return gives_ipv4_; }
+    void giveIpv4() { gives_ipv4_ = true; }
     absl::Status closePort(const std::string& /*link_name*/) override { return absl::OkStatus(); }
     absl::Status addPort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
     absl::Status removePort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
@@ -82,6 +84,7 @@ private:
     std::map<Ipv6Address, CareOfSet> care_of_;
     std::map<BindingKey, Binding> saved_;
     Ipv6Address home_agent_;
+    bool gives_ipv4_ = false;
 };
 
 }  // namespace homeslice::mobility

@@ -6,8 +6,10 @@
 #include <set>
 #include <utility>
 
+#include "base/ipv4.h"
 #include "base/status.h"
 #include "noded/mobility/care_of_set.h"
+#include "noded/mobility/outbound.h"
 #include "noded/mobility/port_table.h"
 #include "noded/mobility/programs.h"
 #include "noded/mobility/shared_sets.h"
@@ -18,6 +20,19 @@ namespace {
 
 constexpr __u32 kNode = 0;
 constexpr uint32_t kIpv6MinimumMtu = 1280;
+
+uint32_t overheadOf(const ForwarderConfig& config) {
+    return isIpv4(config.care_of_address) ? HS_TUNNEL_OVERHEAD_IPV4 : HS_TUNNEL_OVERHEAD;
+}
+
+// HS_NODE_* that hang on the configuration alone.
+uint32_t configuredFlags(const ForwarderConfig& config) {
+    uint32_t flags = 0;
+    if (config.home_agent) return flags;
+    if (config.reverse_tunnel || isIpv4(config.care_of_address)) flags |= HS_NODE_REVERSE_TUNNEL;
+    if (config.outbound) flags |= HS_NODE_OUTBOUND;
+    return flags;
+}
 
 hs_address maskOf(uint8_t length) {
     std::array<uint8_t, 16> bytes{};
@@ -57,9 +72,10 @@ public:
           netlink_(std::move(netlink)),
           sets_(programs_),
           ports_(programs_, sets_),
-          sliver_mtu_(uplink.mtu - HS_TUNNEL_OVERHEAD) {}
+          sliver_mtu_(uplink.mtu - overheadOf(config)) {}
 
     uint32_t sliverMtu() const override { return sliver_mtu_; }
+    bool givesIpv4() const override { return config_.outbound; }
     absl::Status closePort(const std::string& link_name) override;
     absl::Status addPort(const SliverPort& port) override;
     absl::Status removePort(const SliverPort& port) override;
@@ -156,7 +172,7 @@ absl::Status BpfForwarder::setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Add
     node.home_prefix = toWire(prefix.address());
     node.home_prefix_mask = maskOf(prefix.length());
     node.home_agent = toWire(home_agent);
-    node.flags = HS_NODE_HAS_PREFIX;
+    node.flags = HS_NODE_HAS_PREFIX | configuredFlags(config_);
     if (config_.home_agent) node.flags |= HS_NODE_HOME_AGENT;
     if (!config_.home_agent && !home_agent.isUnspecified()) node.flags |= HS_NODE_HAS_HOME_AGENT;
 
@@ -164,6 +180,7 @@ absl::Status BpfForwarder::setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Add
     if (moved && (before.flags & HS_NODE_HAS_PREFIX) != 0) HS_RETURN_IF_ERROR(forgetPrefix(before));
     if (config_.home_agent) HS_RETURN_IF_ERROR(refuseUnbound(prefix));
     HS_RETURN_IF_ERROR(steerHomePrefix(netlink_, prefix, sliver_mtu_));
+    if (config_.outbound) HS_RETURN_IF_ERROR(translateOutbound(prefix));
     return programs_.node().put(kNode, node);
 }
 
@@ -236,21 +253,33 @@ absl::StatusOr<BindingCounters> BpfForwarder::countersOf(const Ipv6Address& home
 // Keeps a prefix that an earlier noded was told, so that packets flow before the controller speaks again.
 absl::Status describeNode(const Programs& programs, const ForwarderConfig& config, const sys::Link& uplink) {
     hs_node node = programs.node().get(kNode).value_or(hs_node{});
+    const uint32_t heard = HS_NODE_HOME_AGENT | HS_NODE_HAS_PREFIX | HS_NODE_HAS_HOME_AGENT;
+    node.flags = (node.flags & heard) | configuredFlags(config);
+    node.overhead = overheadOf(config);
     node.care_of = toWire(config.care_of_address);
     node.uplink = static_cast<uint32_t>(uplink.index);
-    node.sliver_mtu = uplink.mtu - HS_TUNNEL_OVERHEAD;
+    node.sliver_mtu = uplink.mtu - node.overhead;
     return programs.node().put(kNode, node);
+}
+
+// Of length 0 when none is known.
+Ipv6Prefix knownPrefix(const Programs& programs) {
+    const hs_node node = programs.node().get(kNode).value_or(hs_node{});
+    return (node.flags & HS_NODE_HAS_PREFIX) == 0
+               ? Ipv6Prefix()
+               : Ipv6Prefix(fromWire(node.home_prefix), lengthOf(node.home_prefix_mask));
 }
 
 absl::StatusOr<std::unique_ptr<Forwarder>> openForwarder(const ForwarderConfig& config) {
     HS_ASSIGN_OR_RETURN(sys::Netlink netlink, sys::Netlink::open());
     HS_ASSIGN_OR_RETURN(const sys::Link uplink, netlink.link(config.uplink));
-    if (uplink.mtu < kIpv6MinimumMtu + HS_TUNNEL_OVERHEAD)
+    if (uplink.mtu < kIpv6MinimumMtu + overheadOf(config))
         return failedPrecondition("the MTU of " + config.uplink + " leaves slivers less than IPv6 needs");
     HS_ASSIGN_OR_RETURN(Programs programs, Programs::load(config.pin_directory, config.home_agent));
     HS_RETURN_IF_ERROR(describeNode(programs, config, uplink));
     HS_RETURN_IF_ERROR(enableForwarding(config.uplink));
-    HS_RETURN_IF_ERROR(installRefusals(netlink, uplink.index, uplink.mtu - HS_TUNNEL_OVERHEAD));
+    HS_RETURN_IF_ERROR(installRefusals(netlink, uplink.index, uplink.mtu - overheadOf(config)));
+    HS_RETURN_IF_ERROR(config.outbound ? translateOutbound(knownPrefix(programs)) : stopTranslating());
     HS_RETURN_IF_ERROR(programs.attachUplink(uplink.index));
     HS_RETURN_IF_ERROR(unpinMaps(config.pin_directory, "v" + std::to_string(HS_LAYOUT_VERSION)));
     return std::make_unique<BpfForwarder>(config, std::move(programs), std::move(netlink), uplink);
@@ -267,8 +296,9 @@ absl::Status removeForwarder(const ForwarderConfig& config) {
     HS_ASSIGN_OR_RETURN(sys::Netlink netlink, sys::Netlink::open());
     if (const auto uplink = netlink.link(config.uplink); uplink.ok()) {
         HS_RETURN_IF_ERROR(detachPrograms(uplink->index));
-        HS_RETURN_IF_ERROR(removeRefusals(netlink, uplink->mtu - HS_TUNNEL_OVERHEAD));
+        HS_RETURN_IF_ERROR(removeRefusals(netlink, uplink->mtu - overheadOf(config)));
     }
+    HS_RETURN_IF_ERROR(stopTranslating());
     return unpinMaps(config.pin_directory, "");
 }
 

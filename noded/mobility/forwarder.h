@@ -1,8 +1,9 @@
 // The data plane of a node: eBPF programs at the tc hooks of the underlay link and of every sliver's port.
 //
-// Wire format: RFC 2473 IPv6-in-IPv6, next header 41, 40 bytes of overhead. Maps are pinned and programs are held by
-// their hooks, so that packets flow on while noded is dead; open() takes the maps over and replaces the programs.
-// Threads: all methods may be called from any that is in the node's network namespace.
+// Wire format: RFC 2473 IPv6-in-IPv6, next header 41, 40 bytes of overhead; or over IPv4 protocol 41 of RFC 4213, 20
+// bytes, when the care-of address is an IPv4 one (base/ipv4.h). Those of all nodes are of one version. Maps are pinned
+// and programs are held by their hooks, so that packets flow on while noded is dead; open() takes the maps over and
+// replaces the programs. Threads: all methods may be called from any that is in the node's network namespace.
 //
 // On a home agent the HomeAgent is the only one to call setCareOf(), elsewhere the AccessGateway: one Forwarder serves
 // one of them.
@@ -28,6 +29,12 @@ struct ForwarderConfig {
     Ipv6Address care_of_address;  // this node's, on the uplink
     std::string pin_directory;    // below a bpffs mount; created
     bool home_agent = false;      // encapsulate what arrives for bound home addresses
+    // What slivers send to other than home addresses goes through the home agent, for networks that drop home addresses
+    // as source. Always so with an IPv4 care-of address.
+    bool reverse_tunnel = false;
+    // What slivers begin with hosts outside goes out under this node's addresses: IPv4, and IPv6 unless the care-of
+    // address is an IPv4 one.
+    bool outbound = false;
 };
 
 // A sliver's port: the host end of its veth pair.
@@ -42,6 +49,7 @@ struct SliverPort {
     bool draining = false;             // takes no new flow to that
     Balance balance = Balance::hash;   // among the slice's slivers on this node
     std::vector<ExposedPort> exposed;  // reachable from outside the slice; ICMPv6 and answers always pass
+    Ipv6Address ipv4_address{};        // IPv4-mapped, for Forwarder::givesIpv4(); unspecified: none
     bool queued = false;               // what it receives goes through the host end's queue, which limits its bandwidth
 };
 
@@ -51,7 +59,7 @@ struct ForwarderCounters {
     uint64_t decapsulated_packets = 0;
     uint64_t decapsulated_bytes = 0;
     uint64_t local_packets = 0;             // sliver to sliver on this node
-    uint64_t dropped_spoofed_source = 0;    // at a sliver's port
+    uint64_t dropped_spoofed_source = 0;    // at a sliver's port; inside a tunnel, a sliver's that is on another node
     uint64_t dropped_untrusted_tunnel = 0;  // outer source is no node of ours
     uint64_t dropped_not_exposed = 0;
     uint64_t dropped_no_sliver = 0;  // inner destination is not (or no longer) here
@@ -75,8 +83,10 @@ public:
     static absl::StatusOr<std::unique_ptr<Forwarder>> open(const ForwarderConfig& config);
     virtual ~Forwarder() = default;
 
-    // The sliver MTU: that of the uplink less 40.
+    // The sliver MTU: that of the uplink less the tunnel's overhead.
     virtual uint32_t sliverMtu() const = 0;
+    // Whether slivers are to have IPv4 addresses (outbound.h), with ForwarderConfig::outbound.
+    virtual bool givesIpv4() const { return false; }
 
     // Attaches the port's programs to a link that is no port yet: they drop everything until addPort().
     virtual absl::Status closePort(const std::string& link_name) = 0;

@@ -138,6 +138,9 @@ public:
                   .pin_directory = bpffs.directory(name),
                   .home_agent = home_agent} {}
 
+    void sendByHomeAgent() { config_.reverse_tunnel = true; }
+    void letOut() { config_.outbound = true; }
+
     void open(const std::vector<Ipv6Address>& peers, const Ipv6Address& home_agent) {
         host.run([&] {
             auto opened = Forwarder::open(config_);
@@ -154,7 +157,7 @@ public:
     std::unique_ptr<Forwarder> forwarder;
 
 private:
-    const ForwarderConfig config_;
+    ForwarderConfig config_;
 };
 
 // A sliver's network namespace, plugged into one node at a time.
@@ -182,6 +185,9 @@ public:
     }
 
     const std::string& portName() const { return port_.link_name; }
+    const sys::MacAddress& mac() const { return port_.sliver_mac; }
+    // From the next plugInto() on.
+    void giveIpv4(const Ipv6Address& ipv4) { port_.ipv4_address = ipv4; }
 
     TestHost host;
     const Ipv6Address home;
@@ -203,15 +209,16 @@ protected:
         bpffs_ = std::make_unique<TestBpfFs>();
         router_ = std::make_unique<TestHost>();
         client_ = std::make_unique<TestHost>();
-        home_agent_ = std::make_unique<Node>(*bpffs_, "ha", address("fd00:51ce:a::2"), true);
-        node1_ = std::make_unique<Node>(*bpffs_, "node1", address("fd00:51ce:1::2"), false);
-        node2_ = std::make_unique<Node>(*bpffs_, "node2", address("fd00:51ce:2::2"), false);
+        home_agent_ = std::make_unique<Node>(*bpffs_, "ha", underlay("a"), true);
+        node1_ = std::make_unique<Node>(*bpffs_, "node1", underlay("1"), false);
+        node2_ = std::make_unique<Node>(*bpffs_, "node2", underlay("2"), false);
         router_->makeRouter();
         plug(*client_, "to-client", "2001:db8:c::");
         plug(home_agent_->host, "to-ha", "fd00:51ce:a::");
         plugFirstNode();
-        plug(node2_->host, "to-node2", "fd00:51ce:2::");
-        router_->addRoute(kHomePrefix, "to-ha", home_agent_->careOf().toString());
+        plugSecondNode();
+        router_->addRoute(kHomePrefix, "to-ha", "fd00:51ce:a::2");
+        prepare();
         const std::vector<Ipv6Address> peers{home_agent_->careOf(), node1_->careOf(), node2_->careOf()};
         home_agent_->open(peers, Ipv6Address());
         node1_->open(peers, home_agent_->careOf());
@@ -219,7 +226,12 @@ protected:
         bindings_ = HomeAgent::create({}, *home_agent_->forwarder);
         bindings_->setHomePrefix(prefix(kHomePrefix));
     }
+    // Care-of address of the home agent ("a") or of a node ("1", "2").
+    virtual Ipv6Address underlay(const std::string& number) { return address("fd00:51ce:" + number + "::2"); }
     virtual void plugFirstNode() { plug(node1_->host, "to-node1", "fd00:51ce:1::"); }
+    virtual void plugSecondNode() { plug(node2_->host, "to-node2", "fd00:51ce:2::"); }
+    // When all are plugged in, before the nodes open their data planes.
+    virtual void prepare() {}
     void plug(TestHost& host, const std::string& name, const std::string& subnet) {
         router_->connect(name, sys::randomMac(), host, "eth0", sys::randomMac(), 1500);
         router_->addAddress(name, subnet + "1", 64);

@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 
+#include "base/ipv4.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "noded/mobility/care_of_set.h"
@@ -24,6 +25,7 @@ hs_port toWire(const SliverPort& port) {
     result.slice_address = mobility::toWire(port.slice_address);
     std::memcpy(result.host_mac, port.host_mac.data(), sizeof(result.host_mac));
     std::memcpy(result.sliver_mac, port.sliver_mac.data(), sizeof(result.sliver_mac));
+    if (isIpv4(port.ipv4_address)) result.ipv4_address = toIn4(port.ipv4_address).s_addr;
     if (port.queued) result.flags |= HS_PORT_QUEUED;
     return result;
 }

@@ -57,16 +57,18 @@ protected:
     // Opens the data plane in a role; two local slivers of one slice on an access gateway.
     void open(bool home_agent) {
         const ForwarderConfig config{.uplink = "up0",
-                                     .care_of_address = kSelf,
+                                     .care_of_address = self_,
                                      .pin_directory = bpffs_->directory("node"),
-                                     .home_agent = home_agent};
+                                     .home_agent = home_agent,
+                                     .reverse_tunnel = reverse_tunnel_,
+                                     .outbound = outbound_};
         host_->run([&] {
             auto forwarder = Forwarder::open(config);
             ASSERT_TRUE(forwarder.ok()) << forwarder.status();
             forwarder_ = std::move(*forwarder);
-            ASSERT_EQ(forwarder_->setHomePrefix(kHomePrefix, home_agent ? Ipv6Address() : kHomeAgent),
+            ASSERT_EQ(forwarder_->setHomePrefix(kHomePrefix, home_agent ? Ipv6Address() : peers_.back()),
                       absl::OkStatus());
-            ASSERT_EQ(forwarder_->setTrustedPeers({kPeer, kPeer3, kHomeAgent}), absl::OkStatus());
+            ASSERT_EQ(forwarder_->setTrustedPeers(peers_), absl::OkStatus());
             if (!home_agent) addPorts();
             auto programs = Programs::load(config.pin_directory, home_agent);
             ASSERT_TRUE(programs.ok()) << programs.status();
@@ -151,6 +153,10 @@ protected:
                                                    packet.begin() + static_cast<ptrdiff_t>(offset) + 16));
     }
 
+    Ipv6Address self_ = kSelf;
+    std::vector<Ipv6Address> peers_{kPeer, kPeer3, kHomeAgent};  // the last is the home agent
+    bool reverse_tunnel_ = false;
+    bool outbound_ = false;
     std::unique_ptr<TestBpfFs> bpffs_;
     TestHost outside_;
     std::unique_ptr<TestHost> host_;

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "tests/support/command.h"
 
 namespace homeslice::mobility {
 
@@ -86,7 +87,17 @@ void TestHost::setMtu(const std::string& link, uint32_t mtu) const {
 }
 
 void TestHost::makeRouter() const {
-    run([] { EXPECT_EQ(writeControlFile("/proc/sys/net/ipv6/conf/all/forwarding", "1"), absl::OkStatus()); });
+    run([] {
+        EXPECT_EQ(writeControlFile("/proc/sys/net/ipv6/conf/all/forwarding", "1"), absl::OkStatus());
+        EXPECT_EQ(writeControlFile("/proc/sys/net/ipv4/ip_forward", "1"), absl::OkStatus());
+    });
+}
+
+std::string TestHost::shell(const std::string& script) const {
+    testing_support::CommandResult result;
+    run([&] { result = testing_support::runCommand({"sh", "-ec", script}); });
+    EXPECT_EQ(result.status, 0) << script << "\n" << result.err;
+    return result.out;
 }
 
 TestBpfFs::TestBpfFs() {

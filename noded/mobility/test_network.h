@@ -28,8 +28,10 @@ public:
     void addAddress(const std::string& link, const std::string& text, uint8_t length, bool deprecated = false);
     void addRoute(const std::string& destination, const std::string& link, const std::string& gateway);
     void setMtu(const std::string& link, uint32_t mtu) const;
-    // Routes between its links.
+    // Routes between its links, IPv4 as well.
     void makeRouter() const;
+    // Runs a shell script inside, which has to succeed; what it said.
+    std::string shell(const std::string& script) const;
 
 private:
     UniqueFd netns_;

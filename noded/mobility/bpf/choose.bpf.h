@@ -147,3 +147,37 @@ __noinline int chooseMember(const struct packet* packet, __u32 scope, struct hs_
     }
     return 1;
 }
+
+struct sought {
+    const struct hs_set* set;
+    struct hs_address care_of;
+    __u32 found;
+};
+
+static long findCareOf(__u32 i, struct sought* sought) {
+    if (i >= HS_MAX_MEMBERS) return 1;
+    const struct hs_address care_of = sought->set->members[i].care_of;
+    if (!sameAddress(&care_of, &sought->care_of)) return 0;
+    sought->found = 1;
+    return 1;
+}
+
+enum place {
+    PLACE_UNKNOWN,  // not bound at all
+    PLACE_THERE,    // bound to that care-of address, others aside
+    PLACE_ELSEWHERE,
+};
+
+// Whether a home address is bound to `care_of`.
+__noinline int placeOf(const struct hs_address* home_address, const struct hs_address* care_of) {
+    if (!home_address || !care_of) return PLACE_UNKNOWN;
+    const struct hs_set_key set_key = {.home_address = *home_address, .scope = HS_SCOPE_CARE_OF};
+    const struct hs_binding* binding = bpf_map_lookup_elem(&bindings, &set_key.home_address);
+    if (!binding) return PLACE_UNKNOWN;
+    if (!binding->shared) return sameAddress(&binding->care_of, care_of) ? PLACE_THERE : PLACE_ELSEWHERE;
+    const __u32 zero = unknown_zero;
+    struct sought sought = {.set = bpf_map_lookup_elem(&sets, &set_key), .care_of = *care_of, .found = zero};
+    if (!sought.set) return PLACE_UNKNOWN;
+    bpf_loop(sought.set->count, findCareOf, &sought, 0);
+    return sought.found ? PLACE_THERE : PLACE_ELSEWHERE;
+}

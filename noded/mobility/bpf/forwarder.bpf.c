@@ -1,6 +1,9 @@
 // The programs at the four hooks. What each does is drawn in docs/design/data-plane.md.
+#include <linux/if_packet.h>
+
 #include "noded/mobility/bpf/deliver.bpf.h"
 #include "noded/mobility/bpf/guard.bpf.h"
+#include "noded/mobility/bpf/outbound.bpf.h"
 
 static __always_inline struct hs_node* thisNode(void) {
     const __u32 index = 0;
@@ -16,46 +19,77 @@ static __always_inline int isHome(const struct hs_node* self, const struct hs_ad
     return differs == 0;
 }
 
-static __always_inline int isTooBig(struct __sk_buff* skb, const struct packet* packet, __u32 mtu) {
-    if (packetLength(skb, packet) <= mtu) return 0;
+// `before` as for packetLength().
+static __always_inline int isTooBig(struct __sk_buff* skb, const struct packet* packet, __u32 mtu, __u32 before) {
+    if (packetLength(skb, packet, before) <= mtu) return 0;
     add(HS_PACKET_TOO_BIG, 1);
     return 1;
 }
 
-// A packet that came by tunnel for a sliver that is not here: `outer` sent it too late, or knows too little.
+// Out of the tunnel, for the kernel to route or to answer.
+static __always_inline int leaveToKernel(struct __sk_buff* skb, const struct packet* packet,
+                                         const struct outer* outer) {
+    return decapsulate(skb, packet, outer, 0) ? drop(HS_DROPPED_MALFORMED) : TC_ACT_OK;
+}
+
+static __always_inline int refuseTunnelled(struct __sk_buff* skb, const struct packet* packet,
+                                           const struct outer* outer, __u32 mtu) {
+    if (leaveToKernel(skb, packet, outer) != TC_ACT_OK) return TC_ACT_SHOT;
+    return letKernelRefuse(skb, mtu);
+}
+
+// A packet that came by tunnel for a sliver that is not here: its sender sent it too late, or knows too little.
 static __always_inline int relay(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
-                                 const struct hs_address* outer, __u32 relayed) {
+                                 const struct outer* outer) {
     struct hs_address care_of;
     const int home_agent = self->flags & HS_NODE_HOME_AGENT;
-    if (!home_agent && relayed) return drop(HS_DROPPED_NO_SLIVER);
+    if (!home_agent && outer->relayed) return drop(HS_DROPPED_NO_SLIVER);
     const int bound = chooseCareOf(packet, &care_of);
-    if (home_agent && !bound) return TC_ACT_OK;  // the kernel's unreachable route answers
-    const int direct = bound && !sameAddress(&care_of, outer) && !sameAddress(&care_of, &self->care_of);
+    if (home_agent && !bound) return leaveToKernel(skb, packet, outer);  // a rule of the packet filter answers
+    const int direct = bound && !sameAddress(&care_of, &outer->source) && !sameAddress(&care_of, &self->care_of);
     if (!direct) {
         if (home_agent || !(self->flags & HS_NODE_HAS_HOME_AGENT)) return drop(HS_DROPPED_NO_SLIVER);
         care_of = self->home_agent;
     }
     const __u32 mtu = tunnelMtu(self, &care_of);
-    if (isTooBig(skb, packet, mtu)) return letKernelRefuse(skb, mtu);
+    if (isTooBig(skb, packet, mtu, outer->length)) return refuseTunnelled(skb, packet, outer, mtu);
+    if (decapsulate(skb, packet, outer, 1)) return drop(HS_DROPPED_MALFORMED);
     setHopLimit(skb, packet->hop_limit - 1);
-    if (direct) return encapsulateToBinding(skb, packet, self, &care_of, home_agent ? relayed : 1);
+    if (direct) return encapsulateToBinding(skb, packet, self, &care_of, home_agent ? outer->relayed : 1);
     return encapsulate(skb, packet, self, &care_of, 1);
 }
 
+// A home agent knows which node a sliver's packets come from. Those that are sent on after a sliver come from others.
+static __always_inline int isForgedInside(const struct packet* packet, const struct hs_node* self,
+                                          const struct outer* outer) {
+    if (!(self->flags & HS_NODE_HOME_AGENT) || outer->relayed || !isHome(self, &packet->source)) return 0;
+    return placeOf(&packet->source, &outer->source) == PLACE_ELSEWHERE;
+}
+
+// The reverse tunnel (RFC 6275 10.4.5): only for home addresses that are bound where the packet comes from.
+static __always_inline int isReverseTunnelled(const struct packet* packet, const struct hs_node* self,
+                                              const struct outer* outer) {
+    return (self->flags & HS_NODE_HOME_AGENT) && isHome(self, &packet->source) && !isLinkScope(packet) &&
+           placeOf(&packet->source, &outer->source) == PLACE_THERE;
+}
+
 static __always_inline int receiveTunnelled(struct __sk_buff* skb, const struct hs_node* self,
-                                            const struct ipv6hdr* outer) {
-    struct hs_address sender;
+                                            const struct outer* outer) {
     struct packet packet;
-    __builtin_memcpy(&sender, &outer->saddr, sizeof(sender));
+    const struct hs_address sender = outer->source;
     if (!bpf_map_lookup_elem(&trusted_peers, &sender)) return drop(HS_DROPPED_UNTRUSTED_TUNNEL);
-    if (readPacket(skb, ETH_HLEN + HS_TUNNEL_OVERHEAD, &packet)) return drop(HS_DROPPED_MALFORMED);
-    if (decapsulate(skb, &packet, trafficClass(outer))) return drop(HS_DROPPED_MALFORMED);
+    if (readPacket(skb, ETH_HLEN + outer->length, &packet)) return drop(HS_DROPPED_MALFORMED);
+    if (isForgedInside(&packet, self, outer)) return drop(HS_DROPPED_SPOOFED_SOURCE);
 
     const __u32 link = chooseLocal(&packet);
-    if (!link && !isHome(self, &packet.destination)) return drop(HS_DROPPED_NO_SLIVER);
-    if (packet.hop_limit <= 1) return letKernelRefuse(skb, self->sliver_mtu);
-    if (link) return deliver(skb, &packet, link);
-    return relay(skb, &packet, self, &sender, outer->flow_lbl[0] & (HS_FLOW_LABEL_RELAYED >> 16));
+    if (!link && !isHome(self, &packet.destination)) {
+        if (isReverseTunnelled(&packet, self, outer)) return leaveToKernel(skb, &packet, outer);
+        return drop(HS_DROPPED_NO_SLIVER);
+    }
+    if (packet.hop_limit <= 1) return refuseTunnelled(skb, &packet, outer, self->sliver_mtu);
+    if (!link) return relay(skb, &packet, self, outer);
+    if (decapsulate(skb, &packet, outer, 0)) return drop(HS_DROPPED_MALFORMED);
+    return deliver(skb, &packet, link);
 }
 
 // A plain packet for a home address at the home agent.
@@ -64,10 +98,37 @@ static __always_inline int forwardHome(struct __sk_buff* skb, const struct packe
     const __u32 link = chooseLocal(packet);
     if (!link && !chooseCareOf(packet, &care_of)) return TC_ACT_OK;  // the kernel's unreachable route answers
     const __u32 mtu = link ? self->sliver_mtu : tunnelMtu(self, &care_of);
-    if (packet->hop_limit <= 1 || isTooBig(skb, packet, mtu)) return letKernelRefuse(skb, mtu);
+    if (packet->hop_limit <= 1 || isTooBig(skb, packet, mtu, 0)) return letKernelRefuse(skb, mtu);
     if (link) return deliver(skb, packet, link);
     setHopLimit(skb, packet->hop_limit - 1);
     return encapsulateToBinding(skb, packet, self, &care_of, 0);
+}
+
+// Over IPv4: a tunnel's packet for this node, or what a router says of one; all else is the kernel's.
+static __always_inline int receiveIpv4(struct __sk_buff* skb, struct hs_node* self) {
+    struct iphdr header;
+    if (!isIpv4(&self->care_of) || bpf_skb_load_bytes(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
+    if (header.daddr != self->care_of.words[3]) return TC_ACT_OK;
+    if (header.protocol == IPPROTO_ICMP) learnPathMtuIpv4(skb, self, ETH_HLEN + header.ihl * 4);
+    if (header.protocol != IPPROTO_IPV6) return TC_ACT_OK;
+    // Nobody of ours sends options, nor lets others fragment.
+    if (header.ihl * 4 != sizeof(header) || (header.frag_off & bpf_htons(IPV4_MORE_OR_OFFSET)))
+        return drop(HS_DROPPED_MALFORMED);
+    const struct outer outer = {.source = mappedAddress(header.saddr),
+                                .length = sizeof(header),
+                                .ipv4 = 1,
+                                .traffic_class = header.tos,
+                                .relayed = (header.id & bpf_htons(HS_IDENTIFICATION_RELAYED)) != 0};
+    return receiveTunnelled(skb, self, &outer);
+}
+
+static __always_inline int receiveIpv6Tunnel(struct __sk_buff* skb, const struct hs_node* self,
+                                             const struct ipv6hdr* header) {
+    struct outer outer = {.length = sizeof(*header),
+                          .traffic_class = trafficClass(header),
+                          .relayed = (header->flow_lbl[0] & (HS_FLOW_LABEL_RELAYED >> 16)) != 0};
+    __builtin_memcpy(&outer.source, &header->saddr, sizeof(outer.source));
+    return receiveTunnelled(skb, self, &outer);
 }
 
 SEC("tc")
@@ -75,10 +136,13 @@ int uplink_ingress(struct __sk_buff* skb) {
     struct hs_node* self = thisNode();
     struct ipv6hdr header;
     struct packet packet;
-    if (!self || skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_OK;
+    // A frame for another host, flooded by a switch or seen in promiscuous mode: that host forwards it.
+    if (!self || skb->pkt_type != PACKET_HOST) return TC_ACT_OK;
+    if (skb->protocol == bpf_htons(ETH_P_IP)) return receiveIpv4(skb, self);
+    if (skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_OK;
     if (bpf_skb_load_bytes(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
-    if (sameAddress((const struct hs_address*)&header.daddr, &self->care_of)) {
-        if (header.nexthdr == IPPROTO_IPV6) return receiveTunnelled(skb, self, &header);
+    if (!isIpv4(&self->care_of) && sameAddress((const struct hs_address*)&header.daddr, &self->care_of)) {
+        if (header.nexthdr == IPPROTO_IPV6) return receiveIpv6Tunnel(skb, self, &header);
         if (header.nexthdr == IPPROTO_ICMPV6) learnPathMtu(skb, self);
     }
 
@@ -90,7 +154,7 @@ int uplink_ingress(struct __sk_buff* skb) {
     return forwardHome(skb, &packet, self);
 }
 
-// What the node itself sends to home addresses, ICMPv6 errors among it. A routing rule leads it here (forwarder.cpp).
+// What the node itself sends to home addresses, ICMPv6 errors among it. A routing rule leads it here (steering.cpp).
 SEC("tc")
 int uplink_egress(struct __sk_buff* skb) {
     const struct hs_node* self = thisNode();
@@ -108,7 +172,7 @@ int uplink_egress(struct __sk_buff* skb) {
         if (!port || setLinkLayer(skb, port)) return drop(HS_DROPPED_NO_SLIVER);
         return bpf_redirect(link, 0);  // port_egress looks at it
     }
-    if (isTooBig(skb, &packet, self->sliver_mtu)) return TC_ACT_SHOT;
+    if (isTooBig(skb, &packet, self->sliver_mtu, 0)) return TC_ACT_SHOT;
     if (chooseCareOf(&packet, &care_of) && !sameAddress(&care_of, &self->care_of))
         return encapsulateToBinding(skb, &packet, self, &care_of, 0);
     if (self->flags & HS_NODE_HAS_HOME_AGENT) return encapsulate(skb, &packet, self, &self->home_agent, 0);
@@ -128,21 +192,9 @@ static __always_inline int isGatewayDiscovery(const struct hs_port* port, const 
            (isLinkLocal(&packet->destination) || isMulticast(&packet->destination));
 }
 
-static __always_inline int isLinkScope(const struct packet* packet) {
-    return isMulticast(&packet->destination) || isLinkLocal(&packet->destination) || isLinkLocal(&packet->source) ||
-           isUnspecified(&packet->source);
-}
-
-static __always_inline int sameMac(const __u8* a, const __u8* b) {
-    __u8 differs = 0;
-#pragma unroll
-    for (int i = 0; i < ETH_ALEN; i++) differs |= a[i] ^ b[i];
-    return differs == 0;
-}
-
 static __always_inline int isOwnSource(const struct hs_port* port, const struct ethhdr* ethernet,
                                        const struct packet* packet) {
-    return sameMac(ethernet->h_source, port->sliver_mac) && hasOwnSource(port, packet);
+    return isOwnMac(port, ethernet) && hasOwnSource(port, packet);
 }
 
 static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
@@ -157,10 +209,22 @@ static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* 
     if (!bound && !(self->flags & HS_NODE_HAS_HOME_AGENT)) return TC_ACT_OK;
     if (!bound) care_of = self->home_agent;
     const __u32 mtu = tunnelMtu(self, &care_of);
-    if (isTooBig(skb, packet, mtu)) return letKernelRefuse(skb, mtu);
+    if (isTooBig(skb, packet, mtu, 0)) return letKernelRefuse(skb, mtu);
     setHopLimit(skb, packet->hop_limit - 1);
     if (bound) return encapsulateToBinding(skb, packet, self, &care_of, 0);
     return encapsulate(skb, packet, self, &care_of, 0);
+}
+
+// To other than home addresses, where networks drop what has them as source: the home agent sends it on. What is for
+// this node itself stays here.
+static __always_inline int sendByHomeAgent(struct __sk_buff* skb, const struct packet* packet,
+                                           const struct hs_node* self) {
+    if (sameAddress(&packet->destination, &self->care_of)) return TC_ACT_OK;
+    if (!(self->flags & HS_NODE_HAS_HOME_AGENT)) return drop(HS_DROPPED_NO_SLIVER);
+    const __u32 mtu = tunnelMtu(self, &self->home_agent);
+    if (packet->hop_limit <= 1 || isTooBig(skb, packet, mtu, 0)) return letKernelRefuse(skb, mtu);
+    setHopLimit(skb, packet->hop_limit - 1);
+    return encapsulate(skb, packet, self, &self->home_agent, 0);
 }
 
 // What a sliver sends.
@@ -171,7 +235,9 @@ int port_ingress(struct __sk_buff* skb) {
     const struct hs_port* port = bpf_map_lookup_elem(&ports, &link);
     struct ethhdr ethernet;
     struct packet packet;
-    if (!self || !port || skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_SHOT;
+    if (!self || !port) return TC_ACT_SHOT;
+    if (skb->protocol == bpf_htons(ETH_P_IP)) return sendIpv4(skb, self, port);
+    if (skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_SHOT;
     if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)) || readPacket(skb, ETH_HLEN, &packet))
         return drop(HS_DROPPED_MALFORMED);
     if (isGatewayDiscovery(port, &packet)) return TC_ACT_OK;
@@ -181,6 +247,8 @@ int port_ingress(struct __sk_buff* skb) {
     rememberUdp(link, &packet);
     if (isHome(self, &packet.destination)) return sendHome(skb, &packet, self);
     if (opensFlow(link, &packet) && isGuarded(skb, self, &packet)) return drop(HS_DROPPED_NOT_EXPOSED);
+    if (translatesIpv6(self) && isOutbound(link, &packet)) return translate(skb);
+    if (self->flags & HS_NODE_REVERSE_TUNNEL) return sendByHomeAgent(skb, &packet, self);
     return TC_ACT_OK;
 }
 
@@ -188,6 +256,7 @@ int port_ingress(struct __sk_buff* skb) {
 SEC("tc")
 int port_egress(struct __sk_buff* skb) {
     struct packet packet;
+    if (skb->protocol == bpf_htons(ETH_P_IP)) return receiveTranslated(skb);
     if (skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_SHOT;
     if (readPacket(skb, ETH_HLEN, &packet)) return drop(HS_DROPPED_MALFORMED);
     if (!mayEnter(skb->ifindex, &packet)) return drop(HS_DROPPED_NOT_EXPOSED);

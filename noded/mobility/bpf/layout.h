@@ -1,15 +1,17 @@
 // What the BPF programs and the Forwarder share: keys and values of the maps, counters, constants. Plain C, because
-// both sides compile it. Addresses are in network byte order; ports too, unless said otherwise.
+// both sides compile it. Addresses are in network byte order; ports too, unless said otherwise. IPv4 addresses of the
+// underlay are IPv4-mapped ones (RFC 4291 2.5.5.2).
 //
 // A change to any of this makes pinned maps of an older noded unusable: raise HS_LAYOUT_VERSION with it.
 #pragma once
 
 #include <linux/types.h>
 
-#define HS_LAYOUT_VERSION 4
+#define HS_LAYOUT_VERSION 5
 
 enum {
-    HS_TUNNEL_OVERHEAD = 40,  // one IPv6 header (RFC 2473)
+    HS_TUNNEL_OVERHEAD = 40,       // one IPv6 header (RFC 2473)
+    HS_TUNNEL_OVERHEAD_IPV4 = 20,  // one IPv4 header (RFC 4213 3)
     HS_TUNNEL_HOP_LIMIT = 64,
     HS_PATH_MTUS = 4096,
     HS_MAX_MEMBERS = 128,  // that share the flows of one home address
@@ -23,17 +25,27 @@ enum {
     HS_FLOWS_HOME_AGENT = 262144,
     HS_FLOWS_ACCESS_GATEWAY = 32768,
     HS_FRAGMENTED = 4096,
-    HS_UDP_FLOWS = 65536,
+    HS_BEGUN_FLOWS = 65536,
 };
 
 // skb->mark of packets that the kernel shall answer with an ICMPv6 error; the low half is the MTU that it shall name.
 #define HS_KERNEL_MARK 0x48530000u
 #define HS_KERNEL_MARK_MASK 0xffff0000u
 
+// skb->mark of what slivers begin with hosts outside under their node's addresses (outbound.cpp).
+#define HS_OUTBOUND_MARK 0x48540000u
+
+// The IPv4 addresses of slivers (of RFC 6598's shared space), which nobody but their node ever sees.
+#define HS_SLIVER_IPV4 0x64400000u  // 100.64.0.0, host byte order
+#define HS_SLIVER_IPV4_LENGTH 16
+
 // Flow label (RFC 6438): the low 19 bits spread flows over paths. The top bit is ours: an access gateway sets it when
 // it sends on what reached it for a sliver that has left; a second such node drops the packet, so it cannot circle.
 #define HS_FLOW_LABEL_SPREAD 0x7ffffu
 #define HS_FLOW_LABEL_RELAYED 0x80000u
+// The same in IPv4, which has no flow label: the top bit of an identification that means nothing, for nobody may
+// fragment the packet.
+#define HS_IDENTIFICATION_RELAYED 0x8000u
 
 struct hs_address {
     __u32 words[4];
@@ -43,6 +55,8 @@ enum {
     HS_NODE_HOME_AGENT = 1,      // this node is the home agent of the home prefix
     HS_NODE_HAS_PREFIX = 2,      // home_prefix and home_prefix_mask are set
     HS_NODE_HAS_HOME_AGENT = 4,  // home_agent is set
+    HS_NODE_REVERSE_TUNNEL = 8,  // what slivers send to other than home addresses goes through the home agent
+    HS_NODE_OUTBOUND = 16,       // what they begin with hosts outside goes out under the node's addresses
 };
 
 // The one element of `node`.
@@ -55,6 +69,7 @@ struct hs_node {
     __u32 sliver_mtu;  // the uplink's less the tunnel's overhead
     __u32 flags;       // HS_NODE_*
     __u32 narrow;      // `path_mtus` has something
+    __u32 overhead;    // of the tunnel: length of its outer header
 };
 
 enum {
@@ -67,7 +82,8 @@ struct hs_port {
     struct hs_address slice_address;
     __u8 host_mac[6];
     __u8 sliver_mac[6];
-    __u32 flags;  // HS_PORT_*
+    __u32 flags;          // HS_PORT_*
+    __be32 ipv4_address;  // the sliver's, known to this node alone; 0: none
 };
 
 // Value of `path_mtus`, key: care-of address.
@@ -215,9 +231,9 @@ enum hs_counter {
 #endif
 
 HS_STATIC_ASSERT(sizeof(struct hs_address) == 16);
-HS_STATIC_ASSERT(sizeof(struct hs_node) == 80);
+HS_STATIC_ASSERT(sizeof(struct hs_node) == 84);
 HS_STATIC_ASSERT(sizeof(struct hs_path_mtu) == 16);
-HS_STATIC_ASSERT(sizeof(struct hs_port) == 48);
+HS_STATIC_ASSERT(sizeof(struct hs_port) == 52);
 HS_STATIC_ASSERT(sizeof(struct hs_exposed) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_local) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_binding) == 20);

@@ -111,13 +111,13 @@ struct {
     __type(value, struct hs_binding_counters);
 } binding_counters SEC(".maps");
 
-// UDP flows that slivers began, as their packets to the sliver carry them.
+// Flows that slivers began, as their packets to the sliver carry them: UDP; with HS_NODE_OUTBOUND TCP as well.
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, HS_UDP_FLOWS);
+    __uint(max_entries, HS_BEGUN_FLOWS);
     __type(key, struct hs_flow);
     __type(value, __u8);
-} udp_flows SEC(".maps");
+} begun_flows SEC(".maps");
 
 // Not read by the programs: the home agent's bindings with generation and sequence, for a restarted noded.
 struct {

@@ -51,6 +51,15 @@ static __always_inline int sameAddress(const struct hs_address* a, const struct 
            a->words[3] == b->words[3];
 }
 
+static __always_inline int isIpv4(const struct hs_address* address) {
+    return !(address->words[0] | address->words[1]) && address->words[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline struct hs_address mappedAddress(__be32 ipv4) {
+    const struct hs_address result = {.words = {0, 0, bpf_htonl(0xffff), ipv4}};
+    return result;
+}
+
 static __always_inline int sameSlice(const struct packet* packet) {
     return packet->source.words[0] == packet->destination.words[0] &&
            packet->source.words[1] == packet->destination.words[1];
@@ -66,6 +75,11 @@ static __always_inline int isMulticast(const struct hs_address* address) {
 
 static __always_inline int isUnspecified(const struct hs_address* address) {
     return !(address->words[0] | address->words[1] | address->words[2] | address->words[3]);
+}
+
+static __always_inline int isLinkScope(const struct packet* packet) {
+    return isMulticast(&packet->destination) || isLinkLocal(&packet->destination) || isLinkLocal(&packet->source) ||
+           isUnspecified(&packet->source);
 }
 
 static __always_inline __u8 trafficClass(const struct ipv6hdr* header) {

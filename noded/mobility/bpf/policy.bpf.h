@@ -18,7 +18,7 @@ static __always_inline void rememberUdp(__u32 link, const struct packet* packet)
                              .source_port = packet->destination_port,
                              .destination_port = packet->source_port,
                              .protocol = IPPROTO_UDP};
-    if (!bpf_map_lookup_elem(&udp_flows, &answer)) bpf_map_update_elem(&udp_flows, &answer, &seen, BPF_ANY);
+    if (!bpf_map_lookup_elem(&begun_flows, &answer)) bpf_map_update_elem(&begun_flows, &answer, &seen, BPF_ANY);
 }
 
 // A slice is open to itself. From outside: new TCP connections and UDP to exposed ports only, answers always. Later
@@ -39,7 +39,7 @@ __noinline int mayEnter(__u32 link, const struct packet* packet) {
                                    .source_port = packet->source_port,
                                    .destination_port = packet->destination_port,
                                    .protocol = IPPROTO_UDP};
-            return bpf_map_lookup_elem(&udp_flows, &flow) != 0;
+            return bpf_map_lookup_elem(&begun_flows, &flow) != 0;
         }
         default:
             return 0;

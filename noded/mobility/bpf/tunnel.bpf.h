@@ -1,4 +1,4 @@
-// Into the tunnel and out of it (RFC 2473), and the hand-over to the kernel.
+// Into the tunnel and out of it (RFC 2473; over IPv4 RFC 4213 3), and the hand-over to the kernel.
 #pragma once
 
 #include <linux/pkt_cls.h>
@@ -11,6 +11,18 @@ enum {
     ECN_NOT_ECT = 0x00,
     ECN_CE = 0x03,
     MINUS_EALREADY = -114,
+
+    IPV4_DONT_FRAGMENT = 0x4000,
+    IPV4_MORE_OR_OFFSET = 0x3fff,
+};
+
+// What the header around a tunnelled packet said.
+struct outer {
+    struct hs_address source;
+    __u32 length;
+    __u8 ipv4;
+    __u8 traffic_class;
+    __u8 relayed;
 };
 
 static __always_inline int drop(enum hs_counter reason) {
@@ -30,51 +42,115 @@ static __always_inline void setHopLimit(struct __sk_buff* skb, __u8 hop_limit) {
                         BPF_F_RECOMPUTE_CSUM);
 }
 
-// Length of the largest IPv6 packet that leaves for this socket buffer once segmented.
-static __always_inline __u32 packetLength(struct __sk_buff* skb, const struct packet* packet) {
-    return skb->gso_size == 0 ? skb->len - ETH_HLEN : skb->gso_size + packet->header_length;
+static __always_inline int setEtherType(struct __sk_buff* skb, __u16 type) {
+    const __be16 wire = bpf_htons(type);
+    return bpf_skb_store_bytes(skb, __builtin_offsetof(struct ethhdr, h_proto), &wire, sizeof(wire), 0) ? -1 : 0;
 }
 
-// Puts an IPv6 header before the packet and sends it to `care_of`. Packets that are left with skb->encapsulation from
-// an earlier tunnel refuse the ENCAP flags; their inner offsets are still right.
-__noinline int encapsulate(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
-                           const struct hs_address* care_of, __u32 relayed) {
-    if (!packet || !self || !care_of) return TC_ACT_SHOT;
+// Length of the largest IPv6 packet that leaves for this socket buffer once segmented; `before` bytes of a tunnel's
+// header, still in front of it, do not count.
+static __always_inline __u32 packetLength(struct __sk_buff* skb, const struct packet* packet, __u32 before) {
+    return skb->gso_size == 0 ? skb->len - ETH_HLEN - before : skb->gso_size + packet->header_length;
+}
+
+static __always_inline __be16 lengthField(__u32 length) {
+    return bpf_htons(length > 0xffff ? 0xffff : length);  // beyond: segmented before it leaves
+}
+
+// Makes room for an outer header. Packets that are left with skb->encapsulation from an earlier tunnel refuse the ENCAP
+// flags; their inner offsets are still right.
+static __always_inline long makeRoom(struct __sk_buff* skb, __u32 length, __u64 version_flag) {
+    const long error = bpf_skb_adjust_room(skb, length, BPF_ADJ_ROOM_MAC, version_flag | BPF_F_ADJ_ROOM_FIXED_GSO);
+    if (error != MINUS_EALREADY) return error;
+    return bpf_skb_adjust_room(skb, length, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+}
+
+static __always_inline long wrapInIpv6(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
+                                       const struct hs_address* care_of, __u32 relayed) {
     const __u32 length = skb->len - ETH_HLEN;
     const __u32 label = (hashFlow(&packet->flow) & HS_FLOW_LABEL_SPREAD) | (relayed ? HS_FLOW_LABEL_RELAYED : 0);
-    long error = bpf_skb_adjust_room(skb, HS_TUNNEL_OVERHEAD, BPF_ADJ_ROOM_MAC,
-                                     BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 | BPF_F_ADJ_ROOM_FIXED_GSO);
-    if (error == MINUS_EALREADY)
-        error = bpf_skb_adjust_room(skb, HS_TUNNEL_OVERHEAD, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
-    if (error) return drop(HS_DROPPED_MALFORMED);
-
+    if (makeRoom(skb, sizeof(struct ipv6hdr), BPF_F_ADJ_ROOM_ENCAP_L3_IPV6)) return -1;
     struct ipv6hdr outer = {};
     const __be32 first = bpf_htonl(6u << 28 | (__u32)packet->traffic_class << 20 | label);
     __builtin_memcpy(&outer, &first, sizeof(first));
-    outer.payload_len = bpf_htons(length > 0xffff ? 0xffff : length);  // beyond: segmented before it leaves
+    outer.payload_len = lengthField(length);
     outer.nexthdr = IPPROTO_IPV6;
     outer.hop_limit = HS_TUNNEL_HOP_LIMIT;
     __builtin_memcpy(&outer.saddr, &self->care_of, sizeof(outer.saddr));
     __builtin_memcpy(&outer.daddr, care_of, sizeof(outer.daddr));
-    if (bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_RECOMPUTE_CSUM))
-        return drop(HS_DROPPED_MALFORMED);
+    return bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_RECOMPUTE_CSUM);
+}
 
+static __always_inline __u16 headerChecksum(const struct iphdr* header) {
+    const __u16* words = (const __u16*)header;
+    __u32 sum = 0;
+#pragma unroll
+    for (int i = 0; i < (int)(sizeof(*header) / sizeof(__u16)); i++) sum += words[i];
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return ~sum;
+}
+
+// Never to be fragmented, so that routers tell what is too big for them.
+static __always_inline long wrapInIpv4(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
+                                       const struct hs_address* care_of, __u32 relayed) {
+    const __u32 length = skb->len - ETH_HLEN;
+    if (makeRoom(skb, sizeof(struct iphdr), BPF_F_ADJ_ROOM_ENCAP_L3_IPV4)) return -1;
+    // Left as it was by the second attempt of makeRoom(): then the packet would leave under the wrong name.
+    if (skb->protocol != bpf_htons(ETH_P_IP)) return -1;
+    struct iphdr outer = {.version = 4,
+                          .ihl = sizeof(outer) / 4,
+                          .tos = packet->traffic_class,
+                          .tot_len = lengthField(length + sizeof(outer)),
+                          .id = relayed ? bpf_htons(HS_IDENTIFICATION_RELAYED) : 0,
+                          .frag_off = bpf_htons(IPV4_DONT_FRAGMENT),
+                          .ttl = HS_TUNNEL_HOP_LIMIT,
+                          .protocol = IPPROTO_IPV6,
+                          .saddr = self->care_of.words[3],
+                          .daddr = care_of->words[3]};
+    outer.check = headerChecksum(&outer);
+    if (setEtherType(skb, ETH_P_IP)) return -1;
+    return bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_RECOMPUTE_CSUM);
+}
+
+// Puts an outer header before the packet and sends it to `care_of`.
+__noinline int encapsulate(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
+                           const struct hs_address* care_of, __u32 relayed) {
+    if (!packet || !self || !care_of) return TC_ACT_SHOT;
+    const __u32 length = skb->len - ETH_HLEN;
+    const int ipv4 = isIpv4(&self->care_of);
+    if (ipv4 != isIpv4(care_of)) return drop(HS_DROPPED_NO_SLIVER);  // nothing leads from here to there
+    const long error =
+        ipv4 ? wrapInIpv4(skb, packet, self, care_of, relayed) : wrapInIpv6(skb, packet, self, care_of, relayed);
+    if (error) return drop(HS_DROPPED_MALFORMED);
     add(HS_ENCAPSULATED_PACKETS, 1);
     add(HS_ENCAPSULATED_BYTES, length);
     return bpf_redirect_neigh(self->uplink, 0, 0, 0);
 }
 
-// Takes the outer header off. Congestion marks of the path survive (RFC 6040): `inner` is what the packet carried
-// inside.
-static __always_inline int decapsulate(struct __sk_buff* skb, const struct packet* inner, __u8 outer_traffic_class) {
-    if (bpf_skb_adjust_room(skb, -HS_TUNNEL_OVERHEAD, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO)) return -1;
-    if ((outer_traffic_class & ECN_MASK) == ECN_CE) {
-        if ((inner->traffic_class & ECN_MASK) == ECN_NOT_ECT) return -1;
-        __u8 second;
-        if (bpf_skb_load_bytes(skb, ETH_HLEN + 1, &second, 1)) return -1;
-        second |= ECN_CE << 4;
-        bpf_skb_store_bytes(skb, ETH_HLEN + 1, &second, 1, BPF_F_RECOMPUTE_CSUM);
+// Congestion marks of the path survive (RFC 6040): `inner` is what the packet carried inside.
+static __always_inline int keepCongestionMark(struct __sk_buff* skb, const struct packet* inner,
+                                              __u8 outer_traffic_class) {
+    __u8 second;
+    if ((outer_traffic_class & ECN_MASK) != ECN_CE) return 0;
+    if ((inner->traffic_class & ECN_MASK) == ECN_NOT_ECT) return -1;
+    if (bpf_skb_load_bytes(skb, ETH_HLEN + 1, &second, 1)) return -1;
+    second |= ECN_CE << 4;
+    return bpf_skb_store_bytes(skb, ETH_HLEN + 1, &second, 1, BPF_F_RECOMPUTE_CSUM) ? -1 : 0;
+}
+
+// Takes the outer header off. `onward`: it goes into another tunnel at once, and skb->protocol stays that of the
+// header, because makeRoom() cannot always change it.
+static __always_inline int decapsulate(struct __sk_buff* skb, const struct packet* inner, const struct outer* outer,
+                                       int onward) {
+    __s32 length = outer->length;
+    if (outer->ipv4 && !onward) {
+        // Of all that Linux 6.1 has, only this changes skb->protocol. It makes the header longer on its way.
+        if (bpf_skb_change_proto(skb, bpf_htons(ETH_P_IPV6), 0) || setEtherType(skb, ETH_P_IPV6)) return -1;
+        length += sizeof(struct ipv6hdr) - sizeof(struct iphdr);
     }
+    if (bpf_skb_adjust_room(skb, -length, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO)) return -1;
+    if (keepCongestionMark(skb, inner, outer->traffic_class)) return -1;
     add(HS_DECAPSULATED_PACKETS, 1);
     add(HS_DECAPSULATED_BYTES, skb->len - ETH_HLEN);
     return 0;
