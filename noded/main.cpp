@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/ipv4.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "noded/api/binding_transport.h"
@@ -194,7 +195,9 @@ absl::Status run(const NodedOptions& options) {
                         mobility::Forwarder::open({.uplink = options.uplink,
                                                    .care_of_address = care_of_address,
                                                    .pin_directory = options.run_directory + "/bpf/homeslice",
-                                                   .home_agent = options.home_agent}));
+                                                   .home_agent = options.home_agent,
+                                                   .reverse_tunnel = options.reverse_tunnel,
+                                                   .outbound = options.outbound}));
     HS_ASSIGN_OR_RETURN(const auto neighbours, openNeighbours(options));
     const auto home_agent = makeHomeAgent(options, *forwarder, neighbours.get());
     const auto gateway = mobility::AccessGateway::create(
@@ -246,7 +249,7 @@ absl::Status run(const NodedOptions& options) {
          .credentials = credentials},
         {.manager = *manager, .network = network, .gateway = *gateway, .peers = peers, .changes = changes});
     auto renewal = api::Renewal::start(options.controller, credentials);
-    logInfo("node {} serves [{}]:{}", options.name, care_of_address.toString(), options.api_port);
+    logInfo("node {} serves {}", options.name, endpointText(care_of_address, options.api_port));
 
     waitForEndSignal();
     boundShutdown();

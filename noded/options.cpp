@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/ipv4.h"
 #include "base/names.h"
 #include "base/status.h"
 
@@ -32,7 +33,9 @@ void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
         ->required();
     app.add_option("--run-dir", options.run_directory, "what does not: sockets, mounts")->required();
     app.add_option("--uplink", options.uplink, "underlay link")->required();
-    app.add_option("--care-of", texts.care_of, "underlay address; default: the uplink's first global one");
+    app.add_option(
+        "--care-of", texts.care_of,
+        "underlay address, IPv6 or IPv4, of one version on all nodes; default: the uplink's first global one");
     app.add_option("--care-of-priority", options.care_of_priority,
                    "1 to 127: slivers that share an address get new flows only on the nodes with the lowest (RFC 6089)")
         ->capture_default_str()
@@ -60,6 +63,13 @@ void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
     app.add_flag("--on-link", options.on_link,
                  "hosts on the uplink's link take the home prefix for on-link: answer neighbour discovery for bound "
                  "addresses, refuse those that another host has");
+    app.add_flag(
+        "--reverse-tunnel", options.reverse_tunnel,
+        "what slivers send to hosts outside goes through the home agent, for networks that drop home addresses "
+        "as source; always so with an IPv4 --care-of");
+    app.add_flag("--outbound", options.outbound,
+                 "what slivers begin with hosts outside, IPv6 or IPv4, goes out under this node's own addresses (NAT); "
+                 "without it, under their home addresses and in IPv6 only");
     app.add_option("--cgroup-parent", options.cgroup_parent, "group of all slivers; default: homeslice/NAME");
     app.add_option("--first-id", options.first_id, "first host user id for slivers")->capture_default_str();
     app.add_option("--id-ranges", options.id_ranges, "how many ranges of 65536 ids from there, one for each sliver")
@@ -124,6 +134,9 @@ absl::Status checkHomeAgent(const NodedOptions& options) {
     if (!options.home_agent && (options.home_agent_address || options.active_active || options.on_link)) {
         return invalidArgument("--home-agent-address, --active-active and --on-link are for nodes with --home-agent");
     }
+    if (options.home_agent && (options.reverse_tunnel || options.outbound)) {
+        return invalidArgument("--reverse-tunnel and --outbound are for nodes with slivers, not with --home-agent");
+    }
     if (options.active_active && (options.home_agent_address || options.on_link)) {
         return invalidArgument(
             "--active-active: all would claim --home-agent-address and what --on-link answers for; leave one out");
@@ -142,7 +155,7 @@ absl::Status complete(NodedOptions& options, const AddressTexts& texts) {
     HS_RETURN_IF_ERROR(checkCgroupParent(options.cgroup_parent));
     HS_RETURN_IF_ERROR(checkIds(options));
     if (!texts.care_of.empty()) {
-        HS_ASSIGN_OR_RETURN_CTX(options.care_of_address, Ipv6Address::parse(texts.care_of), "--care-of");
+        HS_ASSIGN_OR_RETURN_CTX(options.care_of_address, parseAddress(texts.care_of), "--care-of");
     }
     if (!texts.home_agent_address.empty()) {
         HS_ASSIGN_OR_RETURN_CTX(options.home_agent_address, Ipv6Address::parse(texts.home_agent_address),

@@ -18,7 +18,7 @@ struct NodedOptions {
     std::string state_directory;
     std::string run_directory;
     std::string uplink;
-    std::optional<Ipv6Address> care_of_address;  // unset: the uplink's first global address
+    std::optional<Ipv6Address> care_of_address;  // also IPv4 (base/ipv4.h); unset: the uplink's first global address
     uint32_t care_of_priority = 64;
     uint16_t api_port = 7401;
     std::string controller;  // "host:port"
@@ -27,7 +27,9 @@ struct NodedOptions {
     uint32_t home_agent_priority = 100;
     uint32_t advertisement_interval_ms = 150;
     bool active_active = false;
-    bool on_link = false;       // the home prefix is on the uplink's link
+    bool on_link = false;  // the home prefix is on the uplink's link
+    bool reverse_tunnel = false;
+    bool outbound = false;      // slivers reach hosts outside under the node's addresses
     uint32_t pool = 0;          // prepared environments for slivers to come; 0: none
     std::string cgroup_parent;  // relative to the root of each hierarchy
     uint32_t first_id = 1'000'000;

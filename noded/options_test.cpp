@@ -92,6 +92,16 @@ TEST(Options, OneOfSeveralHomeAgents) {
     EXPECT_FALSE(parseCommandLine(with({"--home-agent", "--home-agent-priority", "255"})).ok());
 }
 
+TEST(Options, WaysOutOfSlivers) {
+    const auto line = parseCommandLine(with({"--care-of", "192.0.2.1", "--reverse-tunnel", "--outbound"}));
+    ASSERT_TRUE(line.ok()) << line.status();
+    EXPECT_EQ(line->options.care_of_address->toString(), "::ffff:192.0.2.1");
+    EXPECT_TRUE(line->options.reverse_tunnel);
+    EXPECT_TRUE(line->options.outbound);
+    EXPECT_FALSE(parseCommandLine(with({"--home-agent", "--outbound"})).ok()) << "no slivers";
+    EXPECT_FALSE(parseCommandLine(with({"--home-agent", "--reverse-tunnel"})).ok()) << "no slivers";
+}
+
 TEST(Options, ReadsAFileAndPrefersTheCommandLine) {
     const std::string path = testing::TempDir() + "noded-options-" + std::to_string(getpid());
     ASSERT_TRUE(replaceFile(path,
@@ -110,7 +120,7 @@ TEST(Options, ReadsAFileAndPrefersTheCommandLine) {
 TEST(Options, RefusesInOneLineThatNamesTheOption) {
     const std::vector<std::pair<Arguments, std::string>> cases = {
         {{}, "--"},
-        {with({"--care-of", "10.0.0.1"}), "--care-of"},
+        {with({"--care-of", "10.0.0.256"}), "--care-of"},
         {with({"--api-port", "0"}), "--api-port"},
         {with({"--api-port", "65536"}), "--api-port"},
         {with({"--first-id", "1000"}), "--first-id"},

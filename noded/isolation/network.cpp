@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "noded/isolation/isolators.h"
+#include "noded/mobility/outbound.h"
+#include "noded/sys/netlink_ipv4.h"
 
 namespace homeslice::isolation {
 namespace {
@@ -18,7 +20,11 @@ const Ipv6Address& gatewayAddress() {
     return kAddress;
 }
 
-mobility::SliverPort portOf(const SliverSpec& spec, const SliverRuntime& runtime) {
+Ipv6Address ipv4Of(const SliverRuntime& runtime) {
+    return mobility::sliverIpv4(static_cast<uint16_t>(runtime.ids.first / kIdRangeSize));
+}
+
+mobility::SliverPort portOf(const SliverSpec& spec, const SliverRuntime& runtime, bool with_ipv4) {
     return {.link_name = runtime.link_name,
             .host_mac = runtime.host_mac,
             .sliver_mac = runtime.sliver_mac,
@@ -29,6 +35,7 @@ mobility::SliverPort portOf(const SliverSpec& spec, const SliverRuntime& runtime
             .draining = spec.draining,
             .balance = spec.base.balance,
             .exposed = spec.base.exposed,
+            .ipv4_address = with_ipv4 ? ipv4Of(runtime) : Ipv6Address(),
             .queued = spec.base.resources.network_ingress_bps != 0};
 }
 
@@ -67,6 +74,16 @@ absl::Status addressSliverEnd(sys::Netlink& inside, const SliverSpec& spec) {
     HS_RETURN_IF_ERROR(inside.addAddress(link, spec.home_address, kHostLength));
     // Several slivers have this one: as the source of what a sliver begins, the answers would reach another.
     return inside.addAddress(link, spec.slice_address, kHostLength, /*deprecated=*/true);
+}
+
+// For the way out to IPv4 hosts. IPv6 neighbours are the next hops on both sides.
+absl::Status addressIpv4(sys::Netlink& host, sys::Netlink& inside, const SliverSpec& spec,
+                         const SliverRuntime& runtime) {
+    HS_ASSIGN_OR_RETURN(const int outer_link, host.index(runtime.link_name));
+    HS_RETURN_IF_ERROR(sys::addIpv4Route(host, ipv4Of(runtime), outer_link, spec.home_address));
+    HS_ASSIGN_OR_RETURN(const int link, inside.index(kInnerLink));
+    HS_RETURN_IF_ERROR(sys::addIpv4Address(inside, link, ipv4Of(runtime)));
+    return sys::addIpv4Route(inside, Ipv6Address(), link, gatewayAddress());
 }
 
 class NetworkIsolator : public Isolator {
@@ -112,14 +129,14 @@ public:
     absl::Status recover(const SliverSpec& spec, SliverRuntime& runtime) override {
         HS_ASSIGN_OR_RETURN(sys::Netlink host, sys::Netlink::open());
         HS_RETURN_IF_ERROR(host.link(runtime.link_name).status());
-        return forwarder_.addPort(portOf(spec, runtime));
+        return forwarder_.addPort(port(spec, runtime));
     }
 
     absl::Status update(const SliverSpec& spec, SliverRuntime& runtime) override { return recover(spec, runtime); }
 
     absl::Status cleanup(const SliverSpec& spec, SliverRuntime& runtime) override {
         if (runtime.link_name.empty()) return absl::OkStatus();
-        HS_RETURN_IF_ERROR(forwarder_.removePort(portOf(spec, runtime)));
+        HS_RETURN_IF_ERROR(forwarder_.removePort(port(spec, runtime)));
         HS_ASSIGN_OR_RETURN(sys::Netlink host, sys::Netlink::open());
         return host.deleteLink(runtime.link_name);
     }
@@ -131,7 +148,12 @@ private:
                          const SliverRuntime& runtime) {
         HS_RETURN_IF_ERROR(addressSliverEnd(inside, spec));
         HS_RETURN_IF_ERROR(addressHostEnd(host, spec, runtime));
-        return forwarder_.addPort(portOf(spec, runtime));
+        if (forwarder_.givesIpv4()) HS_RETURN_IF_ERROR(addressIpv4(host, inside, spec, runtime));
+        return forwarder_.addPort(port(spec, runtime));
+    }
+
+    mobility::SliverPort port(const SliverSpec& spec, const SliverRuntime& runtime) const {
+        return portOf(spec, runtime, forwarder_.givesIpv4());
     }
 
     mobility::Forwarder& forwarder_;

@@ -92,6 +92,19 @@ TEST_F(IsolationRootTest, HasItsAddressesAndARoute) {
     EXPECT_THAT(run("ip -6 route").output, HasSubstr("default via fe80::1 dev eth0"));
 }
 
+TEST_F(IsolationRootTest, HasIpv4WhereItsNodeLetsItOut) {
+    ASSERT_TRUE(startSliver()) << node_->manager().inspect();
+    EXPECT_THAT(run("ip -4 addr show dev eth0").output, Not(HasSubstr("inet")));
+    node_->forwarder().giveIpv4();
+    SliverSpec other = node_->sliver(2);
+    node_->desire({spec_, other});
+    ASSERT_TRUE(node_->reaches(other.id, State::running)) << node_->manager().inspect();
+    const std::string addresses = node_->run(other.id, "ip -4 addr show dev eth0").output;
+    EXPECT_THAT(addresses, HasSubstr("inet 100.64."));
+    EXPECT_THAT(addresses, HasSubstr("/32"));
+    EXPECT_THAT(node_->run(other.id, "cat /proc/net/route").output, HasSubstr("eth0\t00000000\t"));
+}
+
 TEST_F(IsolationRootTest, HoldsFewCapabilitiesAndCannotGainAny) {
     ASSERT_TRUE(startSliver()) << node_->manager().inspect();
     const std::string status = run("cat /proc/self/status").output;

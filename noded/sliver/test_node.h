@@ -61,6 +61,7 @@ public:
     std::vector<std::string> footprint() const;
     std::string cgroupOf(const SliverId& id) const { return config_.cgroup_parent + "/" + id.fileName(); }
     sys::Cgroups& cgroups() { return *cgroups_; }
+    mobility::FakeForwarder& forwarder() { return forwarder_; }
     pid_t firstProcess(const SliverId& id) const;
     const std::string& volume() const { return config_.volumes.front(); }  // a directory that slivers may be given
     std::string sliverDirectory(const SliverId& id) const {
