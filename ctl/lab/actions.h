@@ -17,6 +17,7 @@ struct LabWish {
     std::string nodes = "3";
     std::string home_agents = "1";
     std::string home_prefix = kDefaultHomePrefix;
+    Network network;
 };
 // FAILED_PRECONDITION when a lab is up. A failure leaves nothing behind.
 absl::StatusOr<int> up(Context& context, const LabWish& wish);

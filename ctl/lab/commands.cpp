@@ -17,6 +17,9 @@ void declareUp(CLI::App& lab, Context& context) {
     app->add_option("--home-prefix", wish->home_prefix, "Where slices get their addresses from")
         ->type_name("PREFIX")
         ->capture_default_str();
+    app->add_flag("--ipv4", wish->network.ipv4, "Nodes and controller have IPv4 addresses only");
+    app->add_flag("--outbound", wish->network.outbound,
+                  "Nodes let slivers out under their own addresses, to IPv4 hosts too");
     app->footer("Example: slicectl lab up --nodes 3");
     context.setAction(*app, CommandTail::none, [&context, wish] { return lab::up(context, *wish); });
 }

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/ipv4.h"
 #include "base/status.h"
 #include "ctl/client/cancellation.h"
 #include "ctl/commands/child.h"
@@ -70,14 +71,20 @@ absl::Status connectToSwitch(const Host& host) {
     return inNamespace(kSwitchNamespace, {"link", "set", host.name, "master", kBridge, "up"});
 }
 
+absl::Status addAddress(const std::string& name, const Ipv6Address& address) {
+    const std::string length = std::to_string(isIpv4(address) ? kIpv4UnderlayLength : kUnderlayLength);
+    std::vector<std::string> arguments{"addr", "add", addressText(address) + "/" + length, "dev", kLink};
+    if (!isIpv4(address)) arguments.push_back("nodad");
+    return inNamespace(name, arguments);
+}
+
 absl::Status makeHost(const Plan& plan, const Host& host) {
-    const std::string address = host.address.toString() + "/" + std::to_string(kUnderlayLength);
     HS_RETURN_IF_ERROR(ip({"netns", "add", host.netns()}));
     HS_RETURN_IF_ERROR(skipDuplicateAddressDetection(host.netns()));
     HS_RETURN_IF_ERROR(connectToSwitch(host));
     HS_RETURN_IF_ERROR(inNamespace(host.netns(), {"link", "set", "lo", "up"}));
     HS_RETURN_IF_ERROR(inNamespace(host.netns(), {"link", "set", kLink, "up"}));
-    HS_RETURN_IF_ERROR(inNamespace(host.netns(), {"addr", "add", address, "dev", kLink, "nodad"}));
+    for (const Ipv6Address& address : host.addresses) HS_RETURN_IF_ERROR(addAddress(host.netns(), address));
     if (!host.routes_home) return absl::OkStatus();
     return inNamespace(host.netns(), {"route", "add", plan.home_prefix.toString(), "via",
                                       plan.home_agent_address.toString(), "dev", kLink});

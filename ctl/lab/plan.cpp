@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ipv4.h"
 #include "base/status.h"
 
 namespace homeslice::ctl::lab {
@@ -27,23 +28,40 @@ Ipv6Prefix underlay() {
 
 Ipv6Address underlayAddress(uint64_t id) { return underlay().address().withInterfaceId(id); }
 
-std::string endpoint(const Ipv6Address& address, uint16_t port) {
-    return "[" + address.toString() + "]:" + std::to_string(port);
+// Of 10.51.0.0/16, which every host has beside IPv6 or instead of it.
+Ipv6Address ipv4UnderlayAddress(uint64_t id) {
+    constexpr in_addr_t kUnderlay = 10U << 24 | 51U << 16;
+    return mappedAddress({htonl(kUnderlay | static_cast<in_addr_t>(id))});
 }
 
 std::string nodeName(uint32_t number) { return "node" + std::to_string(number); }
 
 std::string homeAgentName(uint32_t number) { return number == 1 ? kHomeAgent : kHomeAgent + std::to_string(number); }
 
-std::vector<Host> makeHosts(uint32_t nodes, uint32_t home_agents) {
-    std::vector<Host> hosts{{.name = kController, .address = underlayAddress(kControllerId)}};
+Host makeHost(const std::string& name, uint64_t id, const Network& network) {
+    const Ipv6Address ipv6 = underlayAddress(id);
+    const Ipv6Address ipv4 = ipv4UnderlayAddress(id);
+    return {.name = name, .address = network.ipv4 ? ipv4 : ipv6, .addresses = {ipv6, ipv4}};
+}
+
+// With IPv4 only those who have to do with hosts outside have IPv6.
+Host makeInnerHost(const std::string& name, uint64_t id, const Network& network) {
+    Host host = makeHost(name, id, network);
+    if (network.ipv4) host.addresses = {host.address};
+    return host;
+}
+
+std::vector<Host> makeHosts(uint32_t nodes, uint32_t home_agents, const Network& network) {
+    std::vector<Host> hosts{makeInnerHost(kController, kControllerId, network)};
     for (uint32_t number = 1; number <= home_agents; ++number) {
-        hosts.push_back({.name = homeAgentName(number), .address = underlayAddress(kHomeAgentId + number - 1)});
+        hosts.push_back(makeHost(homeAgentName(number), kHomeAgentId + number - 1, network));
     }
     for (uint32_t number = 1; number <= nodes; ++number) {
-        hosts.push_back({.name = nodeName(number), .address = underlayAddress(number), .routes_home = true});
+        hosts.push_back(makeInnerHost(nodeName(number), number, network));
+        hosts.back().routes_home = !network.ipv4;
     }
-    hosts.push_back({.name = kClient, .address = underlayAddress(kClientId), .routes_home = true});
+    hosts.push_back(makeHost(kClient, kClientId, network));
+    hosts.back().routes_home = true;
     return hosts;
 }
 
@@ -51,7 +69,7 @@ Program makeController(const Plan& plan, const std::string& programs) {
     return {.name = "sliced",
             .host = kController,
             .argv = {programs + "/sliced", "--state-dir", controllerStateDirectory(), "--listen",
-                     endpoint(plan.host(kController).address, kControllerPort), "--socket",
+                     endpointText(plan.host(kController).address, kControllerPort), "--socket",
                      controllerDirectory() + "/" + kSocketName, "--home-prefix", plan.home_prefix.toString()},
             .unprivileged = true};
 }
@@ -61,8 +79,8 @@ Program makeNode(const Plan& plan, const std::string& programs, const std::strin
             .host = name,
             .argv = {programs + "/noded", "--name", name, "--state-dir", nodeStateDirectory(name), "--run-dir",
                      std::string(kRunDirectory) + "/" + name, "--uplink", kLink, "--care-of",
-                     plan.host(name).address.toString(), "--api-port", std::to_string(kNodePort), "--controller",
-                     endpoint(plan.host(kController).address, kControllerPort), "--cgroup-parent",
+                     addressText(plan.host(name).address), "--api-port", std::to_string(kNodePort), "--controller",
+                     endpointText(plan.host(kController).address, kControllerPort), "--cgroup-parent",
                      std::string(kCgroup) + "/" + name}};
 }
 
@@ -82,6 +100,7 @@ Program makeSliverNode(const Plan& plan, const std::string& programs, uint32_t n
     const uint64_t first_id = kFirstId + (number - 1) * kIdRanges * kIdsPerRange;
     program.argv.insert(program.argv.end(),
                         {"--first-id", std::to_string(first_id), "--id-ranges", std::to_string(kIdRanges)});
+    if (plan.network.outbound) program.argv.push_back("--outbound");
     return program;
 }
 
@@ -91,12 +110,14 @@ const Host& Plan::host(const std::string& name) const {
     return *std::find_if(hosts.begin(), hosts.end(), [&](const Host& host) { return host.name == name; });
 }
 
-Plan makePlan(uint32_t nodes, uint32_t home_agents, const Ipv6Prefix& home_prefix, const std::string& programs) {
+Plan makePlan(uint32_t nodes, uint32_t home_agents, const Ipv6Prefix& home_prefix, const std::string& programs,
+              const Network& network) {
     Plan plan{.nodes = nodes,
               .home_agents = home_agents,
               .home_prefix = home_prefix,
+              .network = network,
               .home_agent_address = underlayAddress(home_agents > 1 ? kSharedHomeAgentId : kHomeAgentId),
-              .hosts = makeHosts(nodes, home_agents),
+              .hosts = makeHosts(nodes, home_agents, network),
               .programs = {}};
     plan.programs.push_back(makeController(plan, programs));
     for (uint32_t number = 1; number <= home_agents; ++number) {

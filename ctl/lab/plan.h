@@ -23,6 +23,7 @@ constexpr const char* kBridge = "br0";  // in the switch's namespace
 constexpr const char* kLink = "eth0";   // in every host's namespace
 constexpr uint32_t kMtu = 1500;
 constexpr uint8_t kUnderlayLength = 64;
+constexpr uint8_t kIpv4UnderlayLength = 16;
 
 // Hosts that every lab has, besides node1 to nodeN.
 constexpr const char* kHomeAgent = "ha";  // the first; then "ha2" and so on
@@ -31,8 +32,9 @@ constexpr const char* kClient = "client";
 
 // A network namespace that stands for a machine.
 struct Host {
-    std::string name;  // also that of its port at the switch
-    Ipv6Address address;
+    std::string name;     // also that of its port at the switch
+    Ipv6Address address;  // by which the others know it; IPv4 ones as base/ipv4.h has them
+    std::vector<Ipv6Address> addresses;
     bool routes_home = false;  // has a route to the home prefix, by way of the home agent in charge
 
     std::string netns() const { return kNamespacePrefix + name; }
@@ -47,10 +49,19 @@ struct Program {
     std::string log() const { return std::string(kRunDirectory) + "/" + name + ".log"; }
 };
 
+// Networks as some have them.
+struct Network {
+    bool ipv4 = false;      // nodes and controller have IPv4 addresses alone, home agents and client both
+    bool outbound = false;  // nodes let slivers out under their own addresses
+
+    bool operator==(const Network&) const = default;
+};
+
 struct Plan {
     uint32_t nodes = 0;
     uint32_t home_agents = 1;
     Ipv6Prefix home_prefix;
+    Network network;
     Ipv6Address home_agent_address;  // where hosts send packets for the home prefix
     std::vector<Host> hosts;
     // The controller first: the others call it.
@@ -61,7 +72,8 @@ struct Plan {
 
 // `nodes` is from 1 to kMostNodes, `home_agents` from 1 to kMostHomeAgents; `programs` is the directory of sliced and
 // noded.
-Plan makePlan(uint32_t nodes, uint32_t home_agents, const Ipv6Prefix& home_prefix, const std::string& programs);
+Plan makePlan(uint32_t nodes, uint32_t home_agents, const Ipv6Prefix& home_prefix, const std::string& programs,
+              const Network& network = {});
 
 // INVALID_ARGUMENT, naming `option`, unless the text is a prefix that holds /64 subnets and does not overlap the
 // underlay.

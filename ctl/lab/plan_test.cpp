@@ -12,6 +12,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
+using ::testing::Not;
 
 Plan planOfNodes(uint32_t nodes) {
     return makePlan(nodes, 1, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
@@ -37,6 +38,20 @@ TEST(PlanTest, AddressesEndInTheNodesNumberInHexadecimal) {
     EXPECT_EQ(plan.host("ha").address.toString(), "fd00:51ce::a0a0");
     EXPECT_EQ(plan.host("ctl").address.toString(), "fd00:51ce::c0c0");
     EXPECT_EQ(plan.host("client").address.toString(), "fd00:51ce::cccc");
+}
+
+TEST(PlanTest, WithIpv4OnlyTheEdgesHaveIpv6) {
+    const Plan plan =
+        makePlan(2, 1, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin", {.ipv4 = true, .outbound = true});
+    EXPECT_EQ(valueOf(plan.programs[0], "--listen"), "10.51.192.192:7400");
+    EXPECT_EQ(valueOf(plan.programs[1], "--care-of"), "10.51.160.160");
+    EXPECT_EQ(valueOf(plan.programs[3], "--care-of"), "10.51.0.2");
+    EXPECT_EQ(valueOf(plan.programs[3], "--controller"), "10.51.192.192:7400");
+    EXPECT_THAT(plan.programs[1].argv, Not(Contains("--outbound")));
+    EXPECT_THAT(plan.programs[3].argv, Contains("--outbound"));
+    for (const char* inner : {"ctl", "node1", "node2"}) EXPECT_EQ(plan.host(inner).addresses.size(), 1u) << inner;
+    for (const char* edge : {"ha", "client"}) EXPECT_EQ(plan.host(edge).addresses.size(), 2u) << edge;
+    EXPECT_EQ(plan.home_agent_address.toString(), "fd00:51ce::a0a0");
 }
 
 TEST(PlanTest, ClientAndNodesRouteTheHomePrefix) {

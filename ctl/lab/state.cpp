@@ -27,6 +27,7 @@ LabState stateOf(const Json& json) {
                    .nodes = json.at("nodes"),
                    .home_agents = json.at("home_agents"),
                    .home_prefix = json.at("home_prefix"),
+                   .network = {.ipv4 = json.value("ipv4", false), .outbound = json.value("outbound", false)},
                    .made_netns_directory = json.at("made_netns_directory"),
                    .programs = {}};
     for (const Json& program : json.at("programs")) {
@@ -67,6 +68,8 @@ std::string toJson(const LabState& state) {
               {"nodes", state.nodes},
               {"home_agents", state.home_agents},
               {"home_prefix", state.home_prefix},
+              {"ipv4", state.network.ipv4},
+              {"outbound", state.network.outbound},
               {"made_netns_directory", state.made_netns_directory},
               {"programs", Json::array()}};
     for (const StartedProgram& program : state.programs) {

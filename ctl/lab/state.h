@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "ctl/lab/plan.h"
+
 namespace homeslice::ctl::lab {
 
 // A pid alone can be reused; with its start time (proc_pid_stat(5), field 22) within one boot it cannot.
@@ -36,6 +38,7 @@ struct LabState {
     uint32_t nodes = 0;
     uint32_t home_agents = 1;
     std::string home_prefix;
+    Network network;
     bool made_netns_directory = false;  // /run/netns became a mount point by this lab
     std::vector<StartedProgram> programs;
 

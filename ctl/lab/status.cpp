@@ -1,4 +1,5 @@
 #include "base/status.h"
+#include "base/ipv4.h"
 #include "ctl/lab/actions.h"
 #include "ctl/lab/processes.h"
 
@@ -18,7 +19,7 @@ const std::vector<Column>& programColumns() {
 Value programValue(const Plan& plan, const Program& program, const LabState& state) {
     const std::optional<ProcessId> process = state.processOf(program.name);
     const Host& host = plan.host(program.host);
-    Value value{{"name", program.name}, {"address", host.address.toString()},    {"netns", host.netns()},
+    Value value{{"name", program.name}, {"address", addressText(host.address)},  {"netns", host.netns()},
                 {"pid", nullptr},       {"alive", process && isAlive(*process)}, {"log", program.log()}};
     if (process) value["pid"] = process->pid;
     return value;
@@ -41,7 +42,7 @@ absl::StatusOr<int> status(Context& context) {
                     {"nodes", state.nodes},
                     {"home_prefix", state.home_prefix},
                     {"controller", controllerAddress()},
-                    {"client", plan.host(kClient).address.toString()},
+                    {"client", addressText(plan.host(kClient).address)},
                     {"programs", std::move(programs)}});
     return 0;
 }

@@ -61,6 +61,7 @@ absl::StatusOr<LabState> announce(const Plan& plan) {
                    .nodes = plan.nodes,
                    .home_agents = plan.home_agents,
                    .home_prefix = plan.home_prefix.toString(),
+                   .network = plan.network,
                    .made_netns_directory = !isNetnsDirectoryMounted(),
                    .programs = {}};
     HS_RETURN_IF_ERROR(makeDirectories(kRunDirectory, kPublicMode));
@@ -90,7 +91,7 @@ absl::StatusOr<Plan> planFor(const LabWish& wish) {
     HS_ASSIGN_OR_RETURN(const uint32_t home_agents, parseCount("--home-agents", wish.home_agents, kMostHomeAgents));
     HS_ASSIGN_OR_RETURN(const Ipv6Prefix prefix, parseHomePrefix("--home-prefix", wish.home_prefix));
     HS_ASSIGN_OR_RETURN(const std::string programs, programDirectory());
-    return makePlan(nodes, home_agents, prefix, programs);
+    return makePlan(nodes, home_agents, prefix, programs, wish.network);
 }
 
 }  // namespace
