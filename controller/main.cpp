@@ -35,6 +35,7 @@ struct Options {
     std::vector<std::string> listen;
     std::string socket;
     std::string home_prefix;
+    std::string domain = Config().domain;
     std::string default_lease = "7d";
     std::string grace = "1d";
     std::string node_timeout = "5s";
@@ -49,6 +50,8 @@ void describe(CLI::App& app, Options& options) {
     app.add_option("--listen", options.listen, "ADDRESS:PORT to serve nodes and clients on, by TLS; may be repeated");
     app.add_option("--socket", options.socket, "Unix socket to serve the local administrator on");
     app.add_option("--home-prefix", options.home_prefix, "IPv6 prefix of all home addresses, like fd51:1ce::/48");
+    app.add_option("--domain", options.domain, "under which slices and slivers have names: INDEX.SLICE.DOMAIN")
+        ->capture_default_str();
     app.add_option("--default-lease", options.default_lease, "of a slice, like 12h or 7d")->capture_default_str();
     app.add_option("--grace", options.grace,
                    "from the end of a lease, when slivers are frozen, to the slice's deletion")
@@ -73,6 +76,8 @@ absl::StatusOr<Config> configOf(const Options& options) {
     Config config;
     if (options.home_prefix.empty()) return invalidArgument("--home-prefix is required");
     HS_ASSIGN_OR_RETURN_CTX(config.home_prefix, Ipv6Prefix::parse(options.home_prefix), "--home-prefix");
+    HS_RETURN_IF_ERROR_CTX(checkNameDomain(options.domain), "--domain");
+    config.domain = options.domain;
     HS_ASSIGN_OR_RETURN_CTX(config.default_lease, parseDuration(options.default_lease), "--default-lease");
     HS_ASSIGN_OR_RETURN_CTX(config.grace, parseDuration(options.grace), "--grace");
     HS_ASSIGN_OR_RETURN_CTX(config.node_timeout, parseDuration(options.node_timeout), "--node-timeout");

@@ -18,6 +18,7 @@
 #include "noded/api/controller_link.h"
 #include "noded/api/fetcher.h"
 #include "noded/api/inspect.h"
+#include "noded/api/name_settings.h"
 #include "noded/api/network_settings.h"
 #include "noded/api/peer_table.h"
 #include "noded/api/renewal.h"
@@ -28,6 +29,7 @@
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
 #include "noded/mobility/home_agent_duty.h"
+#include "noded/names/name_service.h"
 #include "noded/options.h"
 #include "noded/sliver/manager.h"
 #include "noded/store/key_value_store.h"
@@ -172,6 +174,14 @@ absl::StatusOr<std::unique_ptr<mobility::HomeAgentDuty>> startDuty(const NodedOp
                                           forwarder, *home_agent);
 }
 
+absl::StatusOr<std::unique_ptr<names::NameService>> startNames(const NodedOptions& options) {
+    names::NameService::Config config{.slivers = !options.home_agent,
+                                      .forwards = options.forwards_names,
+                                      .name_servers = options.name_servers};
+    if (options.dns) config.outsiders = names::Endpoint{options.dns->address, options.dns->port};
+    return names::NameService::start(std::move(config));
+}
+
 absl::Status run(const NodedOptions& options) {
     HS_RETURN_IF_ERROR(prepareSignals());
     HS_RETURN_IF_ERROR(raiseDescriptorLimit());
@@ -215,6 +225,9 @@ absl::Status run(const NodedOptions& options) {
                                   .grants = grants,
                                   .duty = duty.get()});
     if (const absl::Status restored = network.restore(); !restored.ok()) logError("{}", messageOf(restored));
+    HS_ASSIGN_OR_RETURN_CTX(const auto name_service, startNames(options), "names");
+    api::NameSettings names(*name_service, *store);
+    if (const absl::Status restored = names.restore(); !restored.ok()) logError("{}", messageOf(restored));
 
     const auto fetcher = api::Fetcher::create(options.controller, credentials);
     api::ChangeSignal changes;
@@ -243,11 +256,15 @@ absl::Status run(const NodedOptions& options) {
                                                                              .gateway = *gateway,
                                                                              .home_agent = home_agent.get()});
                                                     }}));
-    auto link = api::ControllerLink::start(
-        {.controller = options.controller,
-         .identity = identityOf(options, facts, care_of_address),
-         .credentials = credentials},
-        {.manager = *manager, .network = network, .gateway = *gateway, .peers = peers, .changes = changes});
+    auto link = api::ControllerLink::start({.controller = options.controller,
+                                            .identity = identityOf(options, facts, care_of_address),
+                                            .credentials = credentials},
+                                           {.manager = *manager,
+                                            .network = network,
+                                            .gateway = *gateway,
+                                            .peers = peers,
+                                            .changes = changes,
+                                            .names = &names});
     auto renewal = api::Renewal::start(options.controller, credentials);
     logInfo("node {} serves {}", options.name, endpointText(care_of_address, options.api_port));
 

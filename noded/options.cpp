@@ -1,5 +1,6 @@
 #include "noded/options.h"
 
+#include <arpa/inet.h>
 #include <net/if.h>
 
 #include <CLI/CLI.hpp>
@@ -21,6 +22,8 @@ constexpr uint64_t kIdsEnd = (uint64_t{1} << 32) - 1;
 struct AddressTexts {
     std::string care_of;
     std::string home_agent_address;
+    std::string dns;
+    std::vector<std::string> name_servers;
 };
 
 void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
@@ -70,6 +73,14 @@ void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
     app.add_flag("--outbound", options.outbound,
                  "what slivers begin with hosts outside, IPv6 or IPv4, goes out under this node's own addresses (NAT); "
                  "without it, under their home addresses and in IPv6 only");
+    app.add_option(
+        "--dns", texts.dns,
+        "ADDRESS:PORT to answer DNS questions about slices and slivers on, UDP and TCP; on a home agent, say");
+    app.add_option(
+           "--name-server", texts.name_servers,
+           "address that slivers' questions about other names go to, may be repeated; \"none\": they are refused; "
+           "default: those of /etc/resolv.conf")
+        ->allow_extra_args(false);
     app.add_option("--cgroup-parent", options.cgroup_parent, "group of all slivers; default: homeslice/NAME");
     app.add_option("--first-id", options.first_id, "first host user id for slivers")->capture_default_str();
     app.add_option("--id-ranges", options.id_ranges, "how many ranges of 65536 ids from there, one for each sliver")
@@ -130,6 +141,39 @@ absl::Status checkIds(const NodedOptions& options) {
     return absl::OkStatus();
 }
 
+// "[fd00::1]:53" or "192.0.2.1:53".
+absl::StatusOr<SocketAddress> parseSocketAddress(const std::string& text) {
+    const absl::Status refused = invalidArgument("\"" + text + "\" is not ADDRESS:PORT, like [fd00::1]:53");
+    const size_t colon = text.rfind(':');
+    if (colon == std::string::npos || colon == 0) return refused;
+    const std::string port = text.substr(colon + 1);
+    const bool numeric = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+    const int number = numeric ? std::stoi(port) : 0;
+    if (number < 1 || number > 65535) return refused;
+    std::string host = text.substr(0, colon);
+    if (in_addr ipv4{}; ::inet_pton(AF_INET, host.c_str(), &ipv4) == 1) {
+        host = "[::ffff:" + host + "]";
+    }
+    if (host.front() != '[' || host.back() != ']') return refused;
+    const auto address = Ipv6Address::parse(host.substr(1, host.size() - 2));
+    if (!address.ok()) return refused;
+    return SocketAddress{.address = *address, .port = static_cast<uint16_t>(number)};
+}
+
+absl::Status checkNameServers(const std::vector<std::string>& texts, NodedOptions& options) {
+    if (texts == std::vector<std::string>{"none"}) {
+        options.forwards_names = false;
+        return absl::OkStatus();
+    }
+    for (const std::string& text : texts) {
+        in_addr ipv4{};
+        if (::inet_pton(AF_INET, text.c_str(), &ipv4) == 1 || Ipv6Address::parse(text).ok()) continue;
+        return invalidArgument("--name-server: \"" + text + "\" is no address");
+    }
+    options.name_servers = texts;
+    return absl::OkStatus();
+}
+
 absl::Status checkHomeAgent(const NodedOptions& options) {
     if (!options.home_agent && (options.home_agent_address || options.active_active || options.on_link)) {
         return invalidArgument("--home-agent-address, --active-active and --on-link are for nodes with --home-agent");
@@ -161,6 +205,10 @@ absl::Status complete(NodedOptions& options, const AddressTexts& texts) {
         HS_ASSIGN_OR_RETURN_CTX(options.home_agent_address, Ipv6Address::parse(texts.home_agent_address),
                                 "--home-agent-address");
     }
+    if (!texts.dns.empty()) {
+        HS_ASSIGN_OR_RETURN_CTX(options.dns, parseSocketAddress(texts.dns), "--dns");
+    }
+    HS_RETURN_IF_ERROR(checkNameServers(texts.name_servers, options));
     return checkHomeAgent(options);
 }
 

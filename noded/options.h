@@ -13,6 +13,11 @@
 
 namespace homeslice {
 
+struct SocketAddress {
+    Ipv6Address address;  // "::": all; ::ffff:a.b.c.d: an IPv4 address
+    uint16_t port = 0;
+};
+
 struct NodedOptions {
     std::string name;
     std::string state_directory;
@@ -29,9 +34,12 @@ struct NodedOptions {
     bool active_active = false;
     bool on_link = false;  // the home prefix is on the uplink's link
     bool reverse_tunnel = false;
-    bool outbound = false;      // slivers reach hosts outside under the node's addresses
-    uint32_t pool = 0;          // prepared environments for slivers to come; 0: none
-    std::string cgroup_parent;  // relative to the root of each hierarchy
+    bool outbound = false;                  // slivers reach hosts outside under the node's addresses
+    std::optional<SocketAddress> dns;       // where to answer outsiders' questions about names
+    bool forwards_names = true;             // what slivers ask about other names
+    std::vector<std::string> name_servers;  // to forward to; empty: those of /etc/resolv.conf
+    uint32_t pool = 0;                      // prepared environments for slivers to come; 0: none
+    std::string cgroup_parent;              // relative to the root of each hierarchy
     uint32_t first_id = 1'000'000;
     uint32_t id_ranges = 4096;
     std::vector<std::string> volumes;  // directories that slivers may be given, with all below them

@@ -49,6 +49,25 @@ TEST(Options, JoinTakesTheNodesOwnFile) {
     EXPECT_FALSE(parseCommandLine(with({}))->join.has_value());
 }
 
+TEST(Options, WhereNamesAreAnsweredAndForwarded) {
+    const auto line = parseCommandLine(
+        with({"--dns", "[fd00::1]:53", "--name-server", "192.0.2.53", "--name-server", "2001:db8::53"}));
+    ASSERT_TRUE(line.ok()) << line.status();
+    EXPECT_EQ(line->options.dns->address.toString(), "fd00::1");
+    EXPECT_EQ(line->options.dns->port, 53);
+    EXPECT_TRUE(line->options.forwards_names);
+    EXPECT_EQ(line->options.name_servers, (std::vector<std::string>{"192.0.2.53", "2001:db8::53"}));
+    const auto ipv4 = parseCommandLine(with({"--dns", "192.0.2.1:5353", "--name-server", "none"}));
+    ASSERT_TRUE(ipv4.ok()) << ipv4.status();
+    EXPECT_EQ(ipv4->options.dns->address, Ipv6Address::parse("::ffff:192.0.2.1").value());
+    EXPECT_FALSE(ipv4->options.forwards_names);
+    for (const char* bad : {"53", ":53", "fd00::1", "fd00::1:53", "[fd00::1]", "[fd00::1]:0", "[fd00::1]:65536",
+                            "[x]:53", "[fd00::1]:53x", "["})
+        EXPECT_FALSE(parseCommandLine(with({"--dns", bad})).ok()) << bad;
+    for (const char* bad : {"ns.example", "", "192.0.2"})
+        EXPECT_FALSE(parseCommandLine(with({"--name-server", bad})).ok()) << bad;
+}
+
 TEST(Options, TakesAll) {
     const auto line =
         parseCommandLine(with({"--care-of", "fd00:51ce::1", "--api-port", "7500", "--home-agent", "--cgroup-parent",

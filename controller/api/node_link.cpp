@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "controller/api/convert.h"
 #include "controller/api/refused.h"
+#include "spec/wire/names.h"
 
 namespace homeslice::controller {
 namespace {
@@ -56,6 +57,12 @@ public:
         grants_.add(name_, is_home_agent_, *next_->mutable_desired());
         writeNext();
     }
+    void sendNames(const NameTable& names) override {
+        const std::lock_guard lock(mutex_);
+        next_names_.emplace();
+        *next_names_->mutable_names() = wire::toMessage(names);
+        writeNext();
+    }
     void close(const absl::Status& why) override { end(toGrpc(why)); }
 
 private:
@@ -85,8 +92,10 @@ private:
 
     // With the lock held.
     void writeNext() {
-        if (writing_ || finished_ || !next_) return;
-        outgoing_ = *std::exchange(next_, std::nullopt);
+        // What is to run goes first.
+        std::optional<v1::ControllerMessage>& next = next_ ? next_ : next_names_;
+        if (writing_ || finished_ || !next) return;
+        outgoing_ = *std::exchange(next, std::nullopt);
         writing_ = true;
         StartWrite(&outgoing_);
     }
@@ -110,6 +119,7 @@ private:
     bool writing_ = false;
     v1::ControllerMessage outgoing_;
     std::optional<v1::ControllerMessage> next_;  // newest picture that waits for the write under way
+    std::optional<v1::ControllerMessage> next_names_;
 };
 
 class ImageSender : public grpc::ServerWriteReactor<v1::Chunk> {

@@ -152,6 +152,7 @@ private:
     void obey() {
         v1::ControllerMessage message;
         while (stream_->Read(&message)) {
+            if (!message.has_desired()) continue;
             v1::NodeMessage answer;
             v1::NodeStatus& status = *answer.mutable_status();
             status.set_desired_revision(message.desired().revision());

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "controller/addresses/addresses.h"
 #include "controller/core/audit.h"
+#include "controller/core/names.h"
 #include "controller/core/picture.h"
 #include "controller/core/settle.h"
 #include "controller/leases/leases.h"
@@ -25,7 +26,9 @@ Controller::Controller(const Config& config, Store& store, ImageFiles& images, C
       image_files_(images),
       clock_(std::move(clock)),
       snapshot_(std::move(snapshot)),
-      nodes_(config.node_timeout, clock_.monotonic()) {}
+      nodes_(config.node_timeout, clock_.monotonic()) {
+    renewNames();
+}
 
 absl::StatusOr<std::unique_ptr<Controller>> Controller::open(const Config& config, Store& store, ImageFiles& images,
                                                              Clock clock) {
@@ -66,6 +69,7 @@ absl::Status Controller::commit(Changes changes) {
     HS_RETURN_IF_ERROR(store_.apply(changes));
     logMoves(changes);
     applyTo(snapshot_, changes);
+    renewNames();
     if (!changes.put_images.empty() || !changes.erase_images.empty() || !changes.erase_slices.empty()) collectImages();
     tellNodes();
     return absl::OkStatus();
@@ -87,8 +91,16 @@ void Controller::settleAll() {
 void Controller::tellNodes() {
     for (const auto& [name, node] : snapshot_.nodes) {
         if (!nodes_.connected(name)) continue;
-        nodes_.tell(name, snapshot_.revision, pictureFor(name, snapshot_, config_.home_prefix));
+        nodes_.tell(name, snapshot_.revision, pictureFor(name, snapshot_, config_.home_prefix, config_.domain));
+        nodes_.tellNames(name, names_);
     }
+}
+
+// Another table only when something but the serial differs, so that nodes hear of changes alone.
+void Controller::renewNames() {
+    NameTable names = namesOf(snapshot_, config_.home_prefix, config_.domain);
+    if (names_ != nullptr && names.slices == names_->slices) return;
+    names_ = std::make_shared<const NameTable>(std::move(names));
 }
 
 void Controller::tellWatchers() {

@@ -32,6 +32,7 @@ namespace homeslice::controller {
 
 struct Config {
     Ipv6Prefix home_prefix;
+    std::string domain = "slivers.internal";  // of slices' names
     std::chrono::seconds default_lease = std::chrono::hours(24 * 7);
     std::chrono::seconds grace = std::chrono::hours(24);  // from the end of a lease to the deletion
     std::chrono::milliseconds node_timeout = std::chrono::seconds(5);
@@ -194,6 +195,7 @@ private:
     absl::Status commit(Changes changes);
     void settleAll();
     void tellNodes();
+    void renewNames();
     void tellWatchers();
     void collectImages();
     void logMoves(const Changes& changes) const;
@@ -229,6 +231,7 @@ private:
     mutable std::mutex mutex_;
     Snapshot snapshot_;
     NodeTable nodes_;
+    std::shared_ptr<const NameTable> names_;
     uint64_t last_session_ = 0;
     std::map<std::string, Watched> watched_;  // by operation id
     std::set<std::string> warned_;            // slices whose lease was said to end soon

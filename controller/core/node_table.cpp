@@ -24,6 +24,7 @@ void NodeTable::connect(const std::string& name, uint64_t id, std::shared_ptr<No
     node.taken_in = 0;
     node.first_revision = 0;
     node.told = Picture();
+    node.told_names.reset();
     node.asked.clear();
 }
 
@@ -50,6 +51,13 @@ void NodeTable::tell(const std::string& name, uint64_t revision, const Picture& 
     noteWhatChanges(node, revision, picture);
     node.told = picture;
     node.session->send(revision, picture);
+}
+
+void NodeTable::tellNames(const std::string& name, const std::shared_ptr<const NameTable>& names) {
+    LiveNode& node = nodes_[name];
+    if (node.session == nullptr || node.told_names == names) return;
+    node.told_names = names;
+    node.session->sendNames(*names);
 }
 
 void NodeTable::noteWhatChanges(LiveNode& node, uint64_t revision, const Picture& picture) {

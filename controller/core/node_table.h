@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "controller/model/model.h"
+#include "spec/slice_names.h"
 
 namespace homeslice::controller {
 
@@ -21,6 +22,8 @@ public:
     virtual ~NodeSession() = default;
     // Only the newest picture matters; earlier unsent ones may be dropped.
     virtual void send(uint64_t revision, const Picture& picture) = 0;
+    // The same of the table of names.
+    virtual void sendNames(const NameTable& /*names*/) {}
     virtual void close(const absl::Status& why) = 0;
 };
 
@@ -43,6 +46,7 @@ public:
     void disconnect(const std::string& name);
     // Tells a connected node, unless it was told the same before on this connection.
     void tell(const std::string& name, uint64_t revision, const Picture& picture);
+    void tellNames(const std::string& name, const std::shared_ptr<const NameTable>& names);
     // Closes and forgets the node's session, if it has one.
     void closeSession(const std::string& name, const absl::Status& why);
     void closeAll(const absl::Status& why);
@@ -73,6 +77,7 @@ private:
         uint64_t taken_in = 0;        // newest revision that the node says it has, on this connection
         uint64_t first_revision = 0;  // first one told on this connection; 0: none yet
         Picture told;
+        std::shared_ptr<const NameTable> told_names;  // null: none on this connection
         // When what it should hold of a sliver last changed, unless the node has taken that in already.
         std::map<SliverId, uint64_t> asked;
     };

@@ -1,6 +1,7 @@
 #include "controller/core/picture.h"
 
 #include "controller/addresses/addresses.h"
+#include "controller/core/names.h"
 #include "controller/moves/move.h"
 
 namespace homeslice::controller {
@@ -13,7 +14,7 @@ std::optional<DiskSource> diskSourceOf(const Sliver& sliver, const Snapshot& sna
 }
 
 SliverSpec specOf(const Sliver& sliver, const Role& role, const Slice& slice, const Snapshot& snapshot,
-                  const Ipv6Prefix& home_prefix) {
+                  const Ipv6Prefix& home_prefix, const std::string& domain) {
     SliverSpec desired;
     desired.id = sliver.id;
     desired.generation = role.generation;
@@ -21,6 +22,7 @@ SliverSpec specOf(const Sliver& sliver, const Role& role, const Slice& slice, co
     // A move goes on: it ends with a sliver that runs, and stands still then.
     if (slice.suspended && !sliver.moving() && role.run == DesiredRun::running) desired.run = DesiredRun::frozen;
     desired.base = slice.base;
+    fillResolver(desired.base.resolver, home_prefix, domain);
     desired.home_address = sliverAddress(home_prefix, slice.number, sliver.id.index);
     desired.slice_address = sliceAddress(home_prefix, slice.number);
     desired.weight = sliver.weight;
@@ -31,7 +33,8 @@ SliverSpec specOf(const Sliver& sliver, const Role& role, const Slice& slice, co
 
 }  // namespace
 
-Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6Prefix& home_prefix) {
+Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6Prefix& home_prefix,
+                   const std::string& domain) {
     Picture picture;
     picture.home_prefix = home_prefix;
     for (const auto& [name, known] : snapshot.nodes) {
@@ -44,7 +47,7 @@ Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6
         const auto slice = snapshot.slices.find(id.slice);
         if (slice == snapshot.slices.end() || slice->second.deleting) continue;
         if (const auto role = roleOn(sliver, node)) {
-            picture.slivers[id] = specOf(sliver, *role, slice->second, snapshot, home_prefix);
+            picture.slivers[id] = specOf(sliver, *role, slice->second, snapshot, home_prefix, domain);
             if (role->run == DesiredRun::stopped && sliver.moving()) picture.disk_readers[id] = sliver.move.target;
         }
     }

@@ -9,6 +9,7 @@
 
 namespace homeslice::controller {
 
-Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6Prefix& home_prefix);
+Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6Prefix& home_prefix,
+                   const std::string& domain);
 
 }  // namespace homeslice::controller

@@ -24,11 +24,13 @@ public:
         last_picture = picture;
         ++sent;
     }
+    void sendNames(const NameTable& names) override { last_names = names; }
     void close(const absl::Status& why) override { closed = why; }
 
     uint64_t last_revision = 0;
     Picture last_picture;
     int sent = 0;
+    NameTable last_names;
     absl::Status closed;
 };
 

@@ -15,6 +15,7 @@ constexpr uint64_t kControllerId = 0xc0c0;
 constexpr uint64_t kClientId = 0xcccc;
 constexpr uint16_t kControllerPort = 7400;
 constexpr uint16_t kNodePort = 7401;
+constexpr uint16_t kDnsPort = 53;  // of each home agent
 constexpr const char* kSocketName = "sliced.sock";
 // Host user ids for the slivers of a node: a thousand ranges of 65536, none shared with another node's.
 constexpr uint64_t kFirstId = 100'000'000;
@@ -87,7 +88,8 @@ Program makeNode(const Plan& plan, const std::string& programs, const std::strin
 Program makeHomeAgent(const Plan& plan, const std::string& programs, uint32_t number) {
     constexpr uint32_t kFirstPriority = 200;
     Program program = makeNode(plan, programs, homeAgentName(number));
-    program.argv.push_back("--home-agent");
+    program.argv.insert(program.argv.end(),
+                        {"--home-agent", "--dns", endpoint(plan.host(program.host).address, kDnsPort)});
     if (plan.home_agents > 1) {
         program.argv.insert(program.argv.end(), {"--home-agent-address", plan.home_agent_address.toString(),
                                                  "--home-agent-priority", std::to_string(kFirstPriority - number)});

@@ -136,6 +136,7 @@ private:
             if (stop_.waitFor(told - end - kBurst)) return;
             dependencies_.changes.waitBeyond(seen, end + kHeartbeat);
             reportNetwork(dependencies_.network.settle());
+            if (dependencies_.names != nullptr) reportNetwork(dependencies_.names->settle());
             dependencies_.peers.review();
         }
     }
@@ -143,6 +144,9 @@ private:
     void receive(Stream& stream, const grpc::ClientContext& context) {
         v1::ControllerMessage message;
         while (stream.Read(&message)) {
+            if (message.has_names() && dependencies_.names != nullptr) {
+                reportNetwork(dependencies_.names->set(message.names()));
+            }
             if (!message.has_desired()) continue;
             // Before there can be a sliver.
             if (const auto controller = addressOfPeer(context.peer()); controller.ok()) {

@@ -9,6 +9,7 @@
 
 #include "base/ipv6.h"
 #include "noded/api/change_signal.h"
+#include "noded/api/name_settings.h"
 #include "noded/api/network_settings.h"
 #include "noded/api/peer_table.h"
 #include "noded/mobility/access_gateway.h"
@@ -43,7 +44,8 @@ public:
         NetworkSettings& network;
         mobility::AccessGateway& gateway;
         PeerTable& peers;
-        ChangeSignal& changes;  // raised when a report may have changed
+        ChangeSignal& changes;          // raised when a report may have changed
+        NameSettings* names = nullptr;  // null: the table of names is for others
     };
     static std::unique_ptr<ControllerLink> start(const Config& config, const Dependencies& dependencies);
     // Ends the stream and waits for the link's threads.

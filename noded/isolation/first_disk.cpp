@@ -51,7 +51,6 @@ std::vector<File> firstFiles(const SliverSpec& spec, bool ahead) {
     if (ahead) {
         for (File& file : files) file.content.clear();
     }
-    files.push_back({.path = "/etc/resolv.conf", .content = resolverFile(spec.base.resolver)});
     files.insert(files.end(), spec.base.files.begin(), spec.base.files.end());
     return files;
 }
@@ -165,7 +164,8 @@ std::string hostnameOf(const SliverSpec& spec) {
 
 std::vector<File> nameFiles(const SliverSpec& spec) {
     return {{.path = "/etc/hostname", .content = hostnameOf(spec) + "\n"},
-            {.path = "/etc/hosts", .content = hostsFile(spec)}};
+            {.path = "/etc/hosts", .content = hostsFile(spec)},
+            {.path = "/etc/resolv.conf", .content = resolverFile(spec.base.resolver)}};
 }
 
 absl::Status makeFirstDisk(const SliverSpec& spec, const SliverRuntime& runtime, const std::string& image_rootfs,

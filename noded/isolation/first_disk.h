@@ -12,7 +12,7 @@ namespace homeslice::isolation {
 
 std::string hostnameOf(const SliverSpec& spec);
 
-// /etc/hostname and /etc/hosts.
+// /etc/hostname, /etc/hosts and /etc/resolv.conf.
 std::vector<File> nameFiles(const SliverSpec& spec);
 
 // Makes the upper and work directories of a mounted disk. What is put into a new upper directory stands where the

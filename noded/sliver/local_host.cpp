@@ -19,8 +19,8 @@ constexpr std::chrono::seconds kExitReport{1};
 
 // What one that was made ahead cannot take in any more: its mounts are made, and its files have their names.
 bool needsOwnEnvironment(const SliverTemplate& wanted) {
-    return !wanted.volumes.empty() || !wanted.files.empty() || wanted.resolver != Resolver() ||
-           wanted.resources.disk_bytes != 0 || wanted.resources.disk_medium != Resources().disk_medium;
+    return !wanted.volumes.empty() || !wanted.files.empty() || wanted.resources.disk_bytes != 0 ||
+           wanted.resources.disk_medium != Resources().disk_medium;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "noded/mobility/bpf/deliver.bpf.h"
 #include "noded/mobility/bpf/guard.bpf.h"
 #include "noded/mobility/bpf/outbound.bpf.h"
+#include "noded/mobility/bpf/names.bpf.h"
 
 static __always_inline struct hs_node* thisNode(void) {
     const __u32 index = 0;
@@ -245,6 +246,7 @@ int port_ingress(struct __sk_buff* skb) {
     if (!isOwnSource(port, &ethernet, &packet)) return drop(HS_DROPPED_SPOOFED_SOURCE);
 
     rememberUdp(link, &packet);
+    if (isForResolver(self, &packet)) return TC_ACT_OK;
     if (isHome(self, &packet.destination)) return sendHome(skb, &packet, self);
     if (opensFlow(link, &packet) && isGuarded(skb, self, &packet)) return drop(HS_DROPPED_NOT_EXPOSED);
     if (translatesIpv6(self) && isOutbound(link, &packet)) return translate(skb);

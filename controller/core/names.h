@@ -1,0 +1,18 @@
+// The names that every node's resolver answers for, from what is stored. Pure.
+#pragma once
+
+#include <string>
+
+#include "controller/store/store.h"
+#include "spec/slice_names.h"
+
+namespace homeslice::controller {
+
+// A slice has its names from its creation to the request to delete it, whatever its slivers do. The serial is the
+// snapshot's revision.
+NameTable namesOf(const Snapshot& snapshot, const Ipv6Prefix& home_prefix, const std::string& domain);
+
+// What a slice's slivers ask when their template names no servers of its own: their node's resolver.
+void fillResolver(Resolver& resolver, const Ipv6Prefix& home_prefix, const std::string& domain);
+
+}  // namespace homeslice::controller
