@@ -26,6 +26,7 @@
 #include "noded/host.h"
 #include "noded/image/store.h"
 #include "noded/mobility/access_gateway.h"
+#include "noded/mobility/binding_errors.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
 #include "noded/mobility/home_agent_duty.h"
@@ -106,6 +107,7 @@ api::NodeIdentity identityOf(const NodedOptions& options, const HostFacts& facts
             .api_port = options.api_port,
             .version = HOMESLICE_VERSION,
             .home_agent = options.home_agent,
+            .correspondent = options.correspondent,
             .cpus = facts.cpus,
             .memory_bytes = facts.memory_bytes,
             .kernel = facts.kernel,
@@ -175,7 +177,7 @@ absl::StatusOr<std::unique_ptr<mobility::HomeAgentDuty>> startDuty(const NodedOp
 }
 
 absl::StatusOr<std::unique_ptr<names::NameService>> startNames(const NodedOptions& options) {
-    names::NameService::Config config{.slivers = !options.home_agent,
+    names::NameService::Config config{.slivers = !options.home_agent && !options.correspondent,
                                       .forwards = options.forwards_names,
                                       .name_servers = options.name_servers};
     if (options.dns) config.outsiders = names::Endpoint{options.dns->address, options.dns->port};
@@ -213,6 +215,14 @@ absl::Status run(const NodedOptions& options) {
     const auto gateway = mobility::AccessGateway::create(
         {.care_of_address = care_of_address, .priority = static_cast<uint8_t>(options.care_of_priority)}, *forwarder,
         api::bindingTransports(credentials));
+
+    HS_ASSIGN_OR_RETURN_CTX(
+        const auto binding_errors,
+        mobility::BindingErrors::start(*forwarder, care_of_address,
+                                       [&](const Ipv6Address& home_address, const Ipv6Address& there) {
+                                           gateway->pathIsGone(home_address, there);
+                                       }),
+        "Binding Errors");
 
     HS_ASSIGN_OR_RETURN(const auto duty, startDuty(options, care_of_address, *forwarder, home_agent.get()));
     api::PeerTable peers;

@@ -73,6 +73,8 @@ void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
     app.add_flag("--outbound", options.outbound,
                  "what slivers begin with hosts outside, IPv6 or IPv4, goes out under this node's own addresses (NAT); "
                  "without it, under their home addresses and in IPv6 only");
+    app.add_flag("--correspondent", options.correspondent,
+                 "send to home addresses by direct paths, and take no slivers: for hosts that talk to slivers a lot");
     app.add_option(
         "--dns", texts.dns,
         "ADDRESS:PORT to answer DNS questions about slices and slivers on, UDP and TCP; on a home agent, say");
@@ -209,6 +211,9 @@ absl::Status complete(NodedOptions& options, const AddressTexts& texts) {
         HS_ASSIGN_OR_RETURN_CTX(options.dns, parseSocketAddress(texts.dns), "--dns");
     }
     HS_RETURN_IF_ERROR(checkNameServers(texts.name_servers, options));
+    if (options.correspondent && options.home_agent) {
+        return invalidArgument("--correspondent: a home agent knows all bindings anyway; leave one out");
+    }
     return checkHomeAgent(options);
 }
 

@@ -33,6 +33,7 @@ struct NodedOptions {
     uint32_t advertisement_interval_ms = 150;
     bool active_active = false;
     bool on_link = false;  // the home prefix is on the uplink's link
+    bool correspondent = false;  // no slivers, but direct paths to others'
     bool reverse_tunnel = false;
     bool outbound = false;                  // slivers reach hosts outside under the node's addresses
     std::optional<SocketAddress> dns;       // where to answer outsiders' questions about names

@@ -68,6 +68,11 @@ TEST(Options, WhereNamesAreAnsweredAndForwarded) {
         EXPECT_FALSE(parseCommandLine(with({"--name-server", bad})).ok()) << bad;
 }
 
+TEST(Options, ACorrespondentIsNoHomeAgent) {
+    EXPECT_TRUE(parseCommandLine(with({"--correspondent"}))->options.correspondent);
+    EXPECT_FALSE(parseCommandLine(with({"--correspondent", "--home-agent"})).ok());
+}
+
 TEST(Options, TakesAll) {
     const auto line =
         parseCommandLine(with({"--care-of", "fd00:51ce::1", "--api-port", "7500", "--home-agent", "--cgroup-parent",

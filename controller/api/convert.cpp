@@ -82,6 +82,7 @@ absl::StatusOr<Node> fromHello(const v1::NodeHello& hello) {
     node.name = hello.name();
     node.version = hello.version();
     node.home_agent = hello.home_agent();
+    node.correspondent = hello.correspondent();
     node.cpus = hello.cpus();
     node.memory_bytes = hello.memory_bytes();
     node.kernel = hello.kernel();
@@ -175,6 +176,7 @@ void toProto(const NodeView& view, v1::Node& out) {
     out.set_reason(view.not_ready);
     out.set_care_of_address(view.node.care_of_address.toBytes());
     out.set_home_agent(view.node.home_agent);
+    out.set_correspondent(view.node.correspondent);
     out.set_version(view.node.version);
     out.set_cpus(view.node.cpus);
     out.set_memory_bytes(view.node.memory_bytes);

@@ -56,7 +56,9 @@ absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::share
     tellNodes();
     settleAll();
     logInfo("node {} connected from {}{}", hello.name, addressText(hello.care_of_address),
-            hello.home_agent ? ", a home agent" : "");
+            hello.home_agent      ? ", a home agent"
+            : hello.correspondent ? ", a correspondent"
+                                  : "");
     return handle;
 }
 

@@ -187,6 +187,7 @@ std::vector<Candidate> candidates(const World& world) {
                      .ready = away.empty(),
                      .reason = away,
                      .home_agent = node.home_agent,
+                     .correspondent = node.correspondent,
                      .cordoned = node.cordoned,
                      .cpu_millis = node.cpus * 1000,
                      .labels = node.labels};

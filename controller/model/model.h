@@ -33,6 +33,8 @@ struct Node {
     // By administrators, never by the node itself.
     Labels labels;
     bool cordoned = false;  // no new slivers
+    // By the node itself.
+    bool correspondent = false;  // takes no slivers, sends to home addresses by direct paths
 
     bool operator==(const Node&) const = default;
 };

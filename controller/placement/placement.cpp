@@ -246,6 +246,7 @@ private:
 
 std::string misfitOf(const Candidate& candidate, const PlacementRules& rules, uint32_t cpu_reservation_millis) {
     if (candidate.home_agent) return "a home agent";
+    if (candidate.correspondent) return "a correspondent";
     if (!candidate.ready) return "not ready";
     if (candidate.cordoned) return "cordoned";
     for (const LabelTerm& term : rules.where) {

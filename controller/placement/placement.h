@@ -19,6 +19,7 @@ struct Candidate {
     bool ready = false;
     std::string reason{};  // why it is not ready
     bool home_agent = false;
+    bool correspondent = false;
     bool cordoned = false;
     uint32_t slivers = 0;          // placed on it already
     uint32_t cpu_millis = 0;       // thousandths of a CPU that can be reserved in all

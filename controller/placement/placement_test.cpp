@@ -67,6 +67,11 @@ TEST(Placement, TakesTheEmptiestReadyNodes) {
     EXPECT_THAT(nodesOf({.all_nodes = true}, lab()), UnorderedElementsAre("node1", "node2", "node3"));
 }
 
+TEST(Placement, CorrespondentsTakeNone) {
+    const Candidate correspondent{.name = "cn", .ready = true, .correspondent = true, .cpu_millis = 2000};
+    EXPECT_EQ(misfitOf(correspondent, {}, 0), "a correspondent");
+}
+
 TEST(Placement, WhatIsReservedCountsBeforeTheNumberOfSlivers) {
     std::vector<Candidate> nodes = lab();
     nodes[2].reserved_millis = 500;

@@ -137,6 +137,9 @@ const std::vector<std::string>& steps() {
                                                  R"sql(
         ALTER TABLE slivers ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;
         ALTER TABLE slivers ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;
+    )sql",
+                                                 R"sql(
+        ALTER TABLE nodes ADD COLUMN correspondent INTEGER NOT NULL DEFAULT 0;
     )sql"};
     return kSteps;
 }

@@ -27,6 +27,7 @@ absl::StatusOr<Node> readNode(Statement& row) {
     node.last_seen_us = row.integer();
     HS_ASSIGN_OR_RETURN(node.labels, labelsFromColumn(row.text()));
     node.cordoned = row.integer() != 0;
+    node.correspondent = row.integer() != 0;
     return node;
 }
 
@@ -34,6 +35,7 @@ void bindNode(Statement& row, const Node& node) {
     row.bind(node.name).bind(node.care_of_address.toString()).bind(uint32_t{node.api_port}).bind(node.version);
     row.bind(uint32_t{node.home_agent}).bind(node.cpus).bind(node.memory_bytes).bind(node.kernel).bind(node.boot_id);
     row.bind(node.last_seen_us).bind(toColumn(node.labels)).bind(uint32_t{node.cordoned});
+    row.bind(uint32_t{node.correspondent});
 }
 
 absl::StatusOr<Image> readImage(Statement& row) {
@@ -214,7 +216,7 @@ private:
 
     absl::Status write(const Changes& changes) {
         HS_RETURN_IF_ERROR(writeMeta(changes));
-        HS_RETURN_IF_ERROR(put("REPLACE INTO nodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_nodes, bindNode));
+        HS_RETURN_IF_ERROR(put("REPLACE INTO nodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_nodes, bindNode));
         HS_RETURN_IF_ERROR(put("REPLACE INTO images VALUES (?,?,?,?)", changes.put_images, bindImage));
         // Not REPLACE: that would throw out another slice with the same number instead of failing.
         HS_RETURN_IF_ERROR(erase("slices WHERE name=?", namesOf(changes.put_slices)));

@@ -58,7 +58,7 @@ Changes everything() {
     changes.home_prefix = "fd51:1ce::/48";
     changes.last_slice_number = 7;
     changes.put_nodes = {{"node1", Ipv6Address::parse("fd00::1").value(), 7401, "0.1", true, 8, uint64_t{1} << 36,
-                          "6.1", "boot", 99, Labels{{"rack", "r1"}}, true}};
+                          "6.1", "boot", 99, Labels{{"rack", "r1"}}, true, true}};
     changes.put_images = {{"busybox", "sha256:00", 4711, 5}};
     changes.put_slices = {slice("web", 7)};
     Sliver sliver;

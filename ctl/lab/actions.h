@@ -16,6 +16,7 @@ namespace homeslice::ctl::lab {
 struct LabWish {
     std::string nodes = "3";
     std::string home_agents = "1";
+    std::string correspondents = "0";
     std::string home_prefix = kDefaultHomePrefix;
     Network network;
 };

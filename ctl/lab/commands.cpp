@@ -14,6 +14,10 @@ void declareUp(CLI::App& lab, Context& context) {
     app->add_option("--home-agents", wish->home_agents, "How many, up to 4; one is in charge, the others stand by")
         ->type_name("N")
         ->capture_default_str();
+    app->add_option("--correspondents", wish->correspondents,
+                    "How many hosts without slivers that send straight to where slivers are, up to 9")
+        ->type_name("N")
+        ->capture_default_str();
     app->add_option("--home-prefix", wish->home_prefix, "Where slices get their addresses from")
         ->type_name("PREFIX")
         ->capture_default_str();
@@ -44,7 +48,7 @@ void declareNode(CLI::App& lab, Context& context) {
     CLI::App* const app =
         lab.add_subcommand("node", "Run a command as a node, the home agent (ha) or the controller (ctl)");
     const auto name = std::make_shared<std::string>();
-    app->add_option("NAME", *name, "node1, node2, ..., ha, ha2, ... or ctl")->required();
+    app->add_option("NAME", *name, "node1, node2, ..., ha, ha2, ..., cn1, ... or ctl")->required();
     app->footer("Example: slicectl lab node node1 -- ip -6 route");
     context.setAction(*app, CommandTail::required,
                       [&context, name] { return lab::run(context, *name, context.command()); });

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kHomeAgentId = 0xa0a0;  // interface identifiers on the underlay
 constexpr uint64_t kSharedHomeAgentId = 0xa000;
+constexpr uint64_t kCorrespondentId = 0xb000;
 constexpr uint64_t kControllerId = 0xc0c0;
 constexpr uint64_t kClientId = 0xcccc;
 constexpr uint16_t kControllerPort = 7400;
@@ -52,14 +53,20 @@ Host makeInnerHost(const std::string& name, uint64_t id, const Network& network)
     return host;
 }
 
-std::vector<Host> makeHosts(uint32_t nodes, uint32_t home_agents, const Network& network) {
+std::string correspondentName(uint32_t number) { return kCorrespondent + std::to_string(number); }
+
+std::vector<Host> makeHosts(const Sizes& sizes, const Network& network) {
     std::vector<Host> hosts{makeInnerHost(kController, kControllerId, network)};
-    for (uint32_t number = 1; number <= home_agents; ++number) {
+    for (uint32_t number = 1; number <= sizes.home_agents; ++number) {
         hosts.push_back(makeHost(homeAgentName(number), kHomeAgentId + number - 1, network));
     }
-    for (uint32_t number = 1; number <= nodes; ++number) {
+    for (uint32_t number = 1; number <= sizes.nodes; ++number) {
         hosts.push_back(makeInnerHost(nodeName(number), number, network));
         hosts.back().routes_home = !network.ipv4;
+    }
+    for (uint32_t number = 1; number <= sizes.correspondents; ++number) {
+        hosts.push_back(makeHost(correspondentName(number), kCorrespondentId + number, network));
+        hosts.back().routes_home = true;
     }
     hosts.push_back(makeHost(kClient, kClientId, network));
     hosts.back().routes_home = true;
@@ -112,21 +119,25 @@ const Host& Plan::host(const std::string& name) const {
     return *std::find_if(hosts.begin(), hosts.end(), [&](const Host& host) { return host.name == name; });
 }
 
-Plan makePlan(uint32_t nodes, uint32_t home_agents, const Ipv6Prefix& home_prefix, const std::string& programs,
-              const Network& network) {
-    Plan plan{.nodes = nodes,
-              .home_agents = home_agents,
+Plan makePlan(const Sizes& sizes, const Ipv6Prefix& home_prefix, const std::string& programs, const Network& network) {
+    Plan plan{.nodes = sizes.nodes,
+              .home_agents = sizes.home_agents,
+              .correspondents = sizes.correspondents,
               .home_prefix = home_prefix,
               .network = network,
-              .home_agent_address = underlayAddress(home_agents > 1 ? kSharedHomeAgentId : kHomeAgentId),
-              .hosts = makeHosts(nodes, home_agents, network),
+              .home_agent_address = underlayAddress(sizes.home_agents > 1 ? kSharedHomeAgentId : kHomeAgentId),
+              .hosts = makeHosts(sizes, network),
               .programs = {}};
     plan.programs.push_back(makeController(plan, programs));
-    for (uint32_t number = 1; number <= home_agents; ++number) {
+    for (uint32_t number = 1; number <= sizes.home_agents; ++number) {
         plan.programs.push_back(makeHomeAgent(plan, programs, number));
     }
-    for (uint32_t number = 1; number <= nodes; ++number) {
+    for (uint32_t number = 1; number <= sizes.nodes; ++number) {
         plan.programs.push_back(makeSliverNode(plan, programs, number));
+    }
+    for (uint32_t number = 1; number <= sizes.correspondents; ++number) {
+        plan.programs.push_back(makeNode(plan, programs, correspondentName(number)));
+        plan.programs.back().argv.push_back("--correspondent");
     }
     return plan;
 }

@@ -12,6 +12,7 @@ namespace homeslice::ctl::lab {
 
 constexpr uint32_t kMostNodes = 50;
 constexpr uint32_t kMostHomeAgents = 4;
+constexpr uint32_t kMostCorrespondents = 9;
 constexpr const char* kDefaultHomePrefix = "fd51:1ce::/48";
 
 constexpr const char* kRunDirectory = "/run/homeslice/lab";
@@ -26,7 +27,8 @@ constexpr uint8_t kUnderlayLength = 64;
 constexpr uint8_t kIpv4UnderlayLength = 16;
 
 // Hosts that every lab has, besides node1 to nodeN.
-constexpr const char* kHomeAgent = "ha";  // the first; then "ha2" and so on
+constexpr const char* kHomeAgent = "ha";      // the first; then "ha2" and so on
+constexpr const char* kCorrespondent = "cn";  // then its number
 constexpr const char* kController = "ctl";
 constexpr const char* kClient = "client";
 
@@ -57,9 +59,17 @@ struct Network {
     bool operator==(const Network&) const = default;
 };
 
+// How many there are of each; nodes from 1 to kMostNodes, home agents from 1 to kMostHomeAgents.
+struct Sizes {
+    uint32_t nodes = 0;
+    uint32_t home_agents = 1;
+    uint32_t correspondents = 0;
+};
+
 struct Plan {
     uint32_t nodes = 0;
     uint32_t home_agents = 1;
+    uint32_t correspondents = 0;
     Ipv6Prefix home_prefix;
     Network network;
     Ipv6Address home_agent_address;  // where hosts send packets for the home prefix
@@ -70,9 +80,8 @@ struct Plan {
     const Host& host(const std::string& name) const;  // one that is there
 };
 
-// `nodes` is from 1 to kMostNodes, `home_agents` from 1 to kMostHomeAgents; `programs` is the directory of sliced and
-// noded.
-Plan makePlan(uint32_t nodes, uint32_t home_agents, const Ipv6Prefix& home_prefix, const std::string& programs,
+// `programs` is the directory of sliced and noded.
+Plan makePlan(const Sizes& sizes, const Ipv6Prefix& home_prefix, const std::string& programs,
               const Network& network = {});
 
 // INVALID_ARGUMENT, naming `option`, unless the text is a prefix that holds /64 subnets and does not overlap the

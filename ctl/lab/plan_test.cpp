@@ -15,7 +15,7 @@ using ::testing::IsSupersetOf;
 using ::testing::Not;
 
 Plan planOfNodes(uint32_t nodes) {
-    return makePlan(nodes, 1, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
+    return makePlan({.nodes = nodes}, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
 }
 
 std::string valueOf(const Program& program, const std::string& option) {
@@ -63,7 +63,8 @@ TEST(PlanTest, ClientAndNodesRouteTheHomePrefix) {
 }
 
 TEST(PlanTest, SeveralHomeAgentsShareAnAddress) {
-    const Plan plan = makePlan(1, 2, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
+    const Plan plan =
+        makePlan({.nodes = 1, .home_agents = 2}, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
     EXPECT_EQ(plan.host("ha2").address.toString(), "fd00:51ce::a0a1");
     EXPECT_EQ(plan.home_agent_address.toString(), "fd00:51ce::a000");
     EXPECT_EQ(valueOf(plan.programs[1], "--home-agent-address"), "fd00:51ce::a000");
@@ -98,6 +99,16 @@ TEST(PlanTest, ANodeHasItsOwnPlaces) {
                               "fd00:51ce::2", "[fd00:51ce::c0c0]:7400", "homeslice-lab/node2", "eth0"}));
     EXPECT_EQ(node2.log(), "/run/homeslice/lab/node2.log");
     EXPECT_EQ(plan.host(node2.host).netns(), "hs-lab-node2");
+}
+
+TEST(PlanTest, CorrespondentsAreHostsOfTheirOwn) {
+    const Plan plan =
+        makePlan({.nodes = 1, .correspondents = 2}, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin");
+    EXPECT_EQ(plan.host("cn2").address.toString(), "fd00:51ce::b002");
+    EXPECT_TRUE(plan.host("cn2").routes_home);
+    EXPECT_EQ(plan.programs.back().name, "cn2");
+    EXPECT_THAT(plan.programs.back().argv, Contains("--correspondent"));
+    EXPECT_THAT(plan.programs[2].argv, Not(Contains("--correspondent")));
 }
 
 TEST(PlanTest, NodesShareNoUserIds) {

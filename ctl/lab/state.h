@@ -37,6 +37,7 @@ struct LabState {
     std::string boot_id;  // the lab is gone when the kernel's is another
     uint32_t nodes = 0;
     uint32_t home_agents = 1;
+    uint32_t correspondents = 0;
     std::string home_prefix;
     Network network;
     bool made_netns_directory = false;  // /run/netns became a mount point by this lab

@@ -60,6 +60,7 @@ absl::StatusOr<LabState> announce(const Plan& plan) {
                    .boot_id = boot_id,
                    .nodes = plan.nodes,
                    .home_agents = plan.home_agents,
+                   .correspondents = plan.correspondents,
                    .home_prefix = plan.home_prefix.toString(),
                    .network = plan.network,
                    .made_netns_directory = !isNetnsDirectoryMounted(),
@@ -86,12 +87,18 @@ absl::Status checkPrograms(const Plan& plan) {
     return absl::OkStatus();
 }
 
+absl::StatusOr<uint32_t> correspondentsOf(const std::string& wish) {
+    if (wish == "0") return 0U;
+    return parseCount("--correspondents", wish, kMostCorrespondents);
+}
+
 absl::StatusOr<Plan> planFor(const LabWish& wish) {
     HS_ASSIGN_OR_RETURN(const uint32_t nodes, parseCount("--nodes", wish.nodes, kMostNodes));
     HS_ASSIGN_OR_RETURN(const uint32_t home_agents, parseCount("--home-agents", wish.home_agents, kMostHomeAgents));
+    HS_ASSIGN_OR_RETURN(const uint32_t correspondents, correspondentsOf(wish.correspondents));
     HS_ASSIGN_OR_RETURN(const Ipv6Prefix prefix, parseHomePrefix("--home-prefix", wish.home_prefix));
     HS_ASSIGN_OR_RETURN(const std::string programs, programDirectory());
-    return makePlan(nodes, home_agents, prefix, programs, wish.network);
+    return makePlan({nodes, home_agents, correspondents}, prefix, programs, wish.network);
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ v1::NodeMessage helloOf(const NodeIdentity& identity) {
     hello.set_api_port(identity.api_port);
     hello.set_version(identity.version);
     hello.set_home_agent(identity.home_agent);
+    hello.set_correspondent(identity.correspondent);
     hello.set_cpus(identity.cpus);
     hello.set_memory_bytes(identity.memory_bytes);
     hello.set_kernel(identity.kernel);

@@ -25,6 +25,7 @@ struct NodeIdentity {
     uint16_t api_port = 0;
     std::string version;
     bool home_agent = false;
+    bool correspondent = false;
     uint32_t cpus = 0;
     uint64_t memory_bytes = 0;
     std::string kernel;

@@ -16,6 +16,9 @@
 namespace homeslice::mobility {
 namespace {
 
+// How long a node's word that a sliver is not there counts against what the home agents said before.
+constexpr std::chrono::seconds kGoneFor{10};
+
 class RegisteringGateway final : public AccessGateway {
 public:
     RegisteringGateway(const Config& config, Forwarder& forwarder, TransportFactory factory)
@@ -25,6 +28,7 @@ public:
     ~RegisteringGateway() override;
 
     void setHomeAgents(const std::vector<HomeAgentAddress>& home_agents) override;
+    void pathIsGone(const Ipv6Address& home_address, const Ipv6Address& care_of_address) override;
     void bind(const BindingKey& key, const Grant& grant, const BindingTerms& terms) override;
     void unbind(const BindingKey& key) override;
     std::vector<Registration> registrations() override;
@@ -70,6 +74,8 @@ private:
 
     void chooseHomeAgent();
     void optimize(const Ipv6Address& home_address);
+    void forgive(const Ipv6Address& home_address);
+    Monotonic::time_point forgiveDue(Monotonic::time_point now);
     void dropLeftovers();
 
     const Config config_;
@@ -83,6 +89,8 @@ private:
     std::map<HomeAgentAddress, Session> sessions_;
     std::map<BindingKey, Entry> entries_;
     std::map<Ipv6Address, CareOfSet> optimized_;  // what the forwarder was told
+    // (home address, care-of address) that no packet is sent to until then, by pathIsGone().
+    std::map<std::pair<Ipv6Address, Ipv6Address>, Monotonic::time_point> gone_;
     Refusals refusals_;
     std::optional<HomeAgentAddress> in_charge_;   // says so of itself
     std::optional<Ipv6Address> told_home_agent_;  // the forwarder was
@@ -217,8 +225,52 @@ void RegisteringGateway::hear(const HomeAgentAddress& home_agent, const BindingE
         chooseHomeAgent();
         return;
     }
-    for (const Ipv6Address& home_address : session.view.apply(event)) optimize(home_address);
+    for (const Ipv6Address& home_address : session.view.apply(event)) {
+        forgive(home_address);
+        optimize(home_address);
+    }
     if (event.kind == BindingEvent::Kind::snapshot_end) dropLeftovers();
+}
+
+void RegisteringGateway::pathIsGone(const Ipv6Address& home_address, const Ipv6Address& care_of_address) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto told = optimized_.find(home_address);
+        if (told == optimized_.end()) return;
+        const auto& members = told->second.members;
+        const auto isThere = [&](const CareOf& member) { return member.address == care_of_address; };
+        if (std::none_of(members.begin(), members.end(), isThere)) return;
+        logInfo("no direct path to {}: {} says that it is not there", home_address.toString(),
+                care_of_address.toString());
+        gone_[{home_address, care_of_address}] = Monotonic::now() + kGoneFor;
+        optimize(home_address);
+    }
+    wake_.notify_all();
+}
+
+// With the lock held, as the next.
+void RegisteringGateway::forgive(const Ipv6Address& home_address) {
+    const auto begin = gone_.lower_bound({home_address, Ipv6Address()});
+    auto end = begin;
+    while (end != gone_.end() && end->first.first == home_address) ++end;
+    gone_.erase(begin, end);
+}
+
+// Tries those again whose time is over; returns when the next one's is.
+Monotonic::time_point RegisteringGateway::forgiveDue(Monotonic::time_point now) {
+    auto next = Monotonic::time_point::max();
+    std::set<Ipv6Address> again;
+    for (auto entry = gone_.begin(); entry != gone_.end();) {
+        if (entry->second > now) {
+            next = std::min(next, entry->second);
+            ++entry;
+            continue;
+        }
+        again.insert(entry->first.first);
+        entry = gone_.erase(entry);
+    }
+    for (const Ipv6Address& home_address : again) optimize(home_address);
+    return next;
 }
 
 void RegisteringGateway::bind(const BindingKey& key, const Grant& grant, const BindingTerms& terms) {
@@ -265,7 +317,7 @@ void RegisteringGateway::sendUntilStopped() {
 
 // Sends what is due, forgets who has left; returns when to look again.
 Monotonic::time_point RegisteringGateway::sendDue(Monotonic::time_point now) {
-    auto next = Monotonic::time_point::max();
+    auto next = forgiveDue(now);
     for (auto item = entries_.begin(); item != entries_.end();) {
         Entry& entry = item->second;
         if (entry.leaving && hasLeft(entry, now)) {
@@ -386,7 +438,8 @@ void RegisteringGateway::optimize(const Ipv6Address& home_address) {
     for (const Binding& binding : mergedBindings(views, home_address)) {
         const auto local = entries_.find(binding.key);
         const bool is_local = local != entries_.end() && !local->second.leaving;
-        if (!is_local && binding.care_of_address != config_.care_of_address) elsewhere.push_back(binding);
+        const bool is_gone = gone_.contains({home_address, binding.care_of_address});
+        if (!is_local && !is_gone && binding.care_of_address != config_.care_of_address) elsewhere.push_back(binding);
     }
     CareOfSet wanted = careOfAddresses(elsewhere);
     const auto told = optimized_.find(home_address);

@@ -57,6 +57,10 @@ public:
     // The one that the forwarder was told; nothing before the first.
     virtual std::optional<Ipv6Address> homeAgent() = 0;
 
+    // `care_of_address` says that `home_address` is not there. If packets go there, they go by way of the home agent
+    // until a home agent tells of another binding of it, or for ten seconds: then the direct path is tried again.
+    virtual void pathIsGone(const Ipv6Address& /*home_address*/, const Ipv6Address& /*care_of_address*/) {}
+
     // Registers a home address of a local sliver (call for its own address with binding id 0, and for the slice's with
     // the sliver's index), and keeps it registered. A higher generation replaces, other terms are told to the home
     // agents; their priority is the node's. Returns at once.

@@ -223,6 +223,17 @@ TEST_F(AccessGatewayTest, SliceAddressGoesToTheOtherNodesToo) {
     EXPECT_THAT(addressesOf(forwarder_.careOf(kSlice)), ElementsAre(kOther));
 }
 
+TEST_F(AccessGatewayTest, APathThatIsGoneIsLeftUntilAHomeAgentSpeaksOfTheAddress) {
+    wire().tell(BindingEvent::Kind::bound, kKey, kOther);
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kOther));
+    gateway_->pathIsGone(kHome, kNode);
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kOther)) << "nothing goes to whom that says";
+    gateway_->pathIsGone(kHome, kOther);
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), IsEmpty());
+    wire().tell(BindingEvent::Kind::bound, kKey, kOther);
+    EXPECT_THAT(addressesOf(forwarder_.careOf(kHome)), ElementsAre(kOther));
+}
+
 TEST_F(AccessGatewayTest, LeftoversOfAnEarlierLifeGoWithTheFirstSnapshot) {
     ASSERT_TRUE(forwarder_.setCareOf(kHome, careOf({kOther})).ok());
     wire().callbacks.watching();

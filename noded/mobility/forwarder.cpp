@@ -89,6 +89,7 @@ public:
     absl::Status saveBinding(const Binding& binding) override;
     absl::Status forgetBinding(const BindingKey& key) override;
     absl::StatusOr<std::vector<Binding>> savedBindings() override;
+    int strays() const override { return programs_.straysFd(); }
     absl::StatusOr<ForwarderCounters> counters() override { return programs_.counters(); }
     absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& home_address) override;
 

@@ -122,6 +122,9 @@ public:
     virtual absl::Status forgetBinding(const BindingKey& /*key*/) { return absl::OkStatus(); }
     virtual absl::StatusOr<std::vector<Binding>> savedBindings() { return std::vector<Binding>(); }
 
+    // The BPF ring buffer of packets that came for slivers that are not here (bpf/stray.h); the forwarder's own.
+    virtual int strays() const { return -1; }
+
     virtual absl::StatusOr<ForwarderCounters> counters() = 0;
     virtual absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& home_address) = 0;
 };

@@ -181,6 +181,8 @@ absl::StatusOr<ForwarderCounters> Programs::counters() const {
                              .path_mtu_changes = sums[HS_PATH_MTU_CHANGES]};
 }
 
+int Programs::straysFd() const { return bpf_map__fd(skeleton_->maps.strays); }
+
 int Programs::programFd(const std::string& name) const {
     const bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, name.c_str());
     return program == nullptr ? -1 : bpf_program__fd(program);

@@ -40,6 +40,9 @@ public:
     // The sum over the processors.
     absl::StatusOr<ForwarderCounters> counters() const;
 
+    // The ring buffer of bpf/stray.h.
+    int straysFd() const;
+
     // For tests that run a program on a packet.
     int programFd(const std::string& name) const;
 

@@ -5,6 +5,7 @@
 #include "noded/mobility/bpf/guard.bpf.h"
 #include "noded/mobility/bpf/outbound.bpf.h"
 #include "noded/mobility/bpf/names.bpf.h"
+#include "noded/mobility/bpf/stray.bpf.h"
 
 static __always_inline struct hs_node* thisNode(void) {
     const __u32 index = 0;
@@ -44,6 +45,7 @@ static __always_inline int relay(struct __sk_buff* skb, const struct packet* pac
                                  const struct outer* outer) {
     struct hs_address care_of;
     const int home_agent = self->flags & HS_NODE_HOME_AGENT;
+    if (!home_agent) reportStray(&outer->source, packet);
     if (!home_agent && outer->relayed) return drop(HS_DROPPED_NO_SLIVER);
     const int bound = chooseCareOf(packet, &care_of);
     if (home_agent && !bound) return leaveToKernel(skb, packet, outer);  // a rule of the packet filter answers
