@@ -23,6 +23,7 @@
 #include "noded/api/peer_table.h"
 #include "noded/api/renewal.h"
 #include "noded/api/server.h"
+#include "noded/audit/flow_recorder.h"
 #include "noded/host.h"
 #include "noded/image/store.h"
 #include "noded/mobility/access_gateway.h"
@@ -236,7 +237,11 @@ absl::Status run(const NodedOptions& options) {
                                   .duty = duty.get()});
     if (const absl::Status restored = network.restore(); !restored.ok()) logError("{}", messageOf(restored));
     HS_ASSIGN_OR_RETURN_CTX(const auto name_service, startNames(options), "names");
-    api::NameSettings names(*name_service, *store);
+    HS_ASSIGN_OR_RETURN(const auto flows, audit::FlowRecorder::start({.path = options.state_directory + "/flows.db",
+                                                                      .keep = options.keep_flows,
+                                                                      .care_of_address = care_of_address},
+                                                                     *forwarder));
+    api::NameSettings names(*name_service, *store, [&](const NameTable& table) { flows->setNames(table); });
     if (const absl::Status restored = names.restore(); !restored.ok()) logError("{}", messageOf(restored));
 
     const auto fetcher = api::Fetcher::create(options.controller, credentials);
@@ -260,6 +265,7 @@ absl::Status run(const NodedOptions& options) {
                                                     .home_agent = home_agent.get(),
                                                     .peers = peers,
                                                     .grants = grants,
+                                                    .flows = flows.get(),
                                                     .inspect = [&] {
                                                         return api::inspect({.manager = *manager,
                                                                              .forwarder = *forwarder,

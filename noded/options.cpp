@@ -24,6 +24,7 @@ struct AddressTexts {
     std::string home_agent_address;
     std::string dns;
     std::vector<std::string> name_servers;
+    std::string keep_flows = "7d";
 };
 
 void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
@@ -83,6 +84,9 @@ void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
            "address that slivers' questions about other names go to, may be repeated; \"none\": they are refused; "
            "default: those of /etc/resolv.conf")
         ->allow_extra_args(false);
+    app.add_option("--keep-flows", texts.keep_flows,
+                   "how long to keep the record of slivers' flows that `slicectl audit flow` asks for, like 12h or 7d")
+        ->capture_default_str();
     app.add_option("--cgroup-parent", options.cgroup_parent, "group of all slivers; default: homeslice/NAME");
     app.add_option("--first-id", options.first_id, "first host user id for slivers")->capture_default_str();
     app.add_option("--id-ranges", options.id_ranges, "how many ranges of 65536 ids from there, one for each sliver")
@@ -162,6 +166,19 @@ absl::StatusOr<SocketAddress> parseSocketAddress(const std::string& text) {
     return SocketAddress{.address = *address, .port = static_cast<uint16_t>(number)};
 }
 
+// "12h": a number and s, m, h or d.
+absl::StatusOr<std::chrono::seconds> parseKeepFlows(const std::string& text) {
+    constexpr std::chrono::seconds kLongest = std::chrono::hours(24 * 3650);
+    const std::map<char, int64_t> units{{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    const auto unit = text.empty() ? units.end() : units.find(text.back());
+    const std::string number = text.substr(0, text.empty() ? 0 : text.size() - 1);
+    const bool numeric =
+        !number.empty() && number.size() <= 9 && number.find_first_not_of("0123456789") == std::string::npos;
+    const std::chrono::seconds keep(numeric && unit != units.end() ? std::stoll(number) * unit->second : 0);
+    if (keep > std::chrono::seconds(0) && keep <= kLongest) return keep;
+    return invalidArgument("--keep-flows: \"" + text + "\" is not a time like 12h or 7d");
+}
+
 absl::Status checkNameServers(const std::vector<std::string>& texts, NodedOptions& options) {
     if (texts == std::vector<std::string>{"none"}) {
         options.forwards_names = false;
@@ -210,6 +227,7 @@ absl::Status complete(NodedOptions& options, const AddressTexts& texts) {
     if (!texts.dns.empty()) {
         HS_ASSIGN_OR_RETURN_CTX(options.dns, parseSocketAddress(texts.dns), "--dns");
     }
+    HS_ASSIGN_OR_RETURN(options.keep_flows, parseKeepFlows(texts.keep_flows));
     HS_RETURN_IF_ERROR(checkNameServers(texts.name_servers, options));
     if (options.correspondent && options.home_agent) {
         return invalidArgument("--correspondent: a home agent knows all bindings anyway; leave one out");

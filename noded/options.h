@@ -3,6 +3,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,15 +33,16 @@ struct NodedOptions {
     uint32_t home_agent_priority = 100;
     uint32_t advertisement_interval_ms = 150;
     bool active_active = false;
-    bool on_link = false;  // the home prefix is on the uplink's link
+    bool on_link = false;        // the home prefix is on the uplink's link
     bool correspondent = false;  // no slivers, but direct paths to others'
     bool reverse_tunnel = false;
     bool outbound = false;                  // slivers reach hosts outside under the node's addresses
     std::optional<SocketAddress> dns;       // where to answer outsiders' questions about names
     bool forwards_names = true;             // what slivers ask about other names
     std::vector<std::string> name_servers;  // to forward to; empty: those of /etc/resolv.conf
-    uint32_t pool = 0;                      // prepared environments for slivers to come; 0: none
-    std::string cgroup_parent;              // relative to the root of each hierarchy
+    std::chrono::seconds keep_flows = std::chrono::hours(24 * 7);  // who sent what
+    uint32_t pool = 0;                                             // prepared environments for slivers to come; 0: none
+    std::string cgroup_parent;                                     // relative to the root of each hierarchy
     uint32_t first_id = 1'000'000;
     uint32_t id_ranges = 4096;
     std::vector<std::string> volumes;  // directories that slivers may be given, with all below them

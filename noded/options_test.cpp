@@ -68,6 +68,14 @@ TEST(Options, WhereNamesAreAnsweredAndForwarded) {
         EXPECT_FALSE(parseCommandLine(with({"--name-server", bad})).ok()) << bad;
 }
 
+TEST(Options, HowLongFlowsAreKept) {
+    EXPECT_EQ(parseCommandLine(with({}))->options.keep_flows, std::chrono::hours(168));
+    EXPECT_EQ(parseCommandLine(with({"--keep-flows", "90s"}))->options.keep_flows, std::chrono::seconds(90));
+    EXPECT_EQ(parseCommandLine(with({"--keep-flows", "2d"}))->options.keep_flows, std::chrono::hours(48));
+    for (const char* bad : {"", "7", "d", "0d", "-1d", "7w", "1.5h", "9999999999s", "100000d"})
+        EXPECT_FALSE(parseCommandLine(with({"--keep-flows", bad})).ok()) << bad;
+}
+
 TEST(Options, ACorrespondentIsNoHomeAgent) {
     EXPECT_TRUE(parseCommandLine(with({"--correspondent"}))->options.correspondent);
     EXPECT_FALSE(parseCommandLine(with({"--correspondent", "--home-agent"})).ok());

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "controller/api/answer.h"
 #include "controller/api/convert.h"
+#include "controller/api/flow_question.h"
 #include "controller/api/image_import.h"
 #include "controller/api/node_questions.h"
 #include "controller/api/operation_stream.h"
@@ -182,6 +183,12 @@ Unary* ControllerApi::ListBindings(Context* context, const v1::ListBindingsReque
     const auto caller = gate_.admit(*context, __func__, kNothing);
     if (!caller.ok()) return finish(context, caller.status());
     return listBindings(controller_, clients_, *response);
+}
+
+Unary* ControllerApi::FindFlows(Context* context, const v1::FindFlowsRequest* request, v1::FlowReport* response) {
+    const auto caller = gate_.admit(*context, __func__, kNothing);
+    if (!caller.ok()) return finish(context, caller.status());
+    return findFlows(controller_, clients_, *request, *response);
 }
 
 grpc::ServerWriteReactor<v1::Operation>* ControllerApi::WatchOperation(Context* context,

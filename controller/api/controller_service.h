@@ -85,6 +85,7 @@ public:
     Unary* AddUserKey(Context* context, const v1::UserKeyRequest* request, v1::User* response) override;
     Unary* RemoveUserKey(Context* context, const v1::UserKeyRequest* request, v1::User* response) override;
     Unary* ShareSlice(Context* context, const v1::ShareSliceRequest* request, v1::Slice* response) override;
+    Unary* FindFlows(Context* context, const v1::FindFlowsRequest* request, v1::FlowReport* response) override;
     Unary* ListAudit(Context* context, const v1::ListAuditRequest* request, v1::ListAuditResponse* response) override;
 
 private:

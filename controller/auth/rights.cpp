@@ -77,6 +77,7 @@ const std::vector<Method>& methods() {
         {"AddUserKey", Right::edit_user, kChanges},
         {"RemoveUserKey", Right::edit_user, kChanges},
         {"ListAudit", Right::read_audit, kReads},
+        {"FindFlows", Right::read_audit, kReads},
     };
     return kMethods;
 }

@@ -75,6 +75,7 @@ public:
     absl::StatusOr<v1::Slice> shareSlice(const std::string& name, const std::string& user, bool end);
     // At most so many of the newest entries, oldest first; 0: the controller's default.
     absl::StatusOr<v1::ListAuditResponse> listAudit(uint32_t newest);
+    absl::StatusOr<v1::FlowReport> findFlows(const v1::FindFlowsRequest& request);
     // A certificate for the token's owner, over this connection.
     absl::StatusOr<pki::Credentials> redeem(const pki::Token& token);
 

@@ -72,6 +72,10 @@ absl::StatusOr<v1::ListAuditResponse> Client::listAudit(uint32_t newest) {
     return impl_->call(&Stub::ListAudit, request);
 }
 
+absl::StatusOr<v1::FlowReport> Client::findFlows(const v1::FindFlowsRequest& request) {
+    return impl_->call(&Stub::FindFlows, request);
+}
+
 absl::StatusOr<pki::Credentials> Client::redeem(const pki::Token& token) { return enrol::join(impl_->channel, token); }
 
 }  // namespace homeslice::ctl

@@ -303,6 +303,13 @@ grpc::Status FakeController::ShareSlice(grpc::ServerContext*, const v1::ShareSli
     return refusal;
 }
 
+grpc::Status FakeController::FindFlows(grpc::ServerContext*, const v1::FindFlowsRequest* request,
+                                       v1::FlowReport* response) {
+    flows = *request;
+    *response = flow_report;
+    return refusal;
+}
+
 grpc::Status FakeController::ListAudit(grpc::ServerContext*, const v1::ListAuditRequest* request,
                                        v1::ListAuditResponse* response) {
     audit = *request;

@@ -51,6 +51,8 @@ public:
     v1::ShareSliceRequest shared;
     v1::MakeNodeTokenRequest node_token;
     v1::ListAuditRequest audit;
+    v1::FindFlowsRequest flows;
+    v1::FlowReport flow_report;  // what it answers
     std::string imported_name;
     std::string imported_data;
 
@@ -88,6 +90,7 @@ private:
     grpc::Status AddUser(grpc::ServerContext*, const v1::AddUserRequest*, v1::JoinToken*) override;
     grpc::Status AddUserKey(grpc::ServerContext*, const v1::UserKeyRequest*, v1::User*) override;
     grpc::Status ShareSlice(grpc::ServerContext*, const v1::ShareSliceRequest*, v1::Slice*) override;
+    grpc::Status FindFlows(grpc::ServerContext*, const v1::FindFlowsRequest*, v1::FlowReport*) override;
     grpc::Status ListAudit(grpc::ServerContext*, const v1::ListAuditRequest*, v1::ListAuditResponse*) override;
     grpc::Status WatchOperation(grpc::ServerContext*, const v1::WatchOperationRequest*,
                                 grpc::ServerWriter<v1::Operation>*) override;

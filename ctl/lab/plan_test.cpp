@@ -41,8 +41,8 @@ TEST(PlanTest, AddressesEndInTheNodesNumberInHexadecimal) {
 }
 
 TEST(PlanTest, WithIpv4OnlyTheEdgesHaveIpv6) {
-    const Plan plan =
-        makePlan(2, 1, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin", {.ipv4 = true, .outbound = true});
+    const Plan plan = makePlan({.nodes = 2}, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin",
+                               {.ipv4 = true, .outbound = true});
     EXPECT_EQ(valueOf(plan.programs[0], "--listen"), "10.51.192.192:7400");
     EXPECT_EQ(valueOf(plan.programs[1], "--care-of"), "10.51.160.160");
     EXPECT_EQ(valueOf(plan.programs[3], "--care-of"), "10.51.0.2");

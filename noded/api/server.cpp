@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "noded/api/binding_service.h"
+#include "noded/api/flow_service.h"
 #include "noded/api/io_loop.h"
 #include "noded/api/node_service.h"
 #include "noded/api/workers.h"
@@ -52,6 +53,9 @@ public:
           workers_(kMaxWorkers),
           peers_(dependencies.peers),
           node_service_(dependencies.manager, dependencies.inspect, dependencies.peers, *loop_, workers_) {
+        if (dependencies.flows != nullptr) {
+            flow_service_ = std::make_unique<FlowService>(*dependencies.flows, workers_);
+        }
         if (dependencies.home_agent == nullptr) return;
         const auto counters = [&forwarder = dependencies.forwarder](const Ipv6Address& home_address) {
             return forwarder.countersOf(home_address).value_or(mobility::BindingCounters{});
@@ -72,6 +76,7 @@ public:
         peers_.guard(builder, *credentials);
         builder.AddListeningPort(textOf(config), credentials, &port_);
         builder.RegisterService(&node_service_);
+        if (flow_service_) builder.RegisterService(flow_service_.get());
         if (binding_service_) builder.RegisterService(binding_service_.get());
         server_ = builder.BuildAndStart();
         if (!server_ || port_ == 0) {
@@ -89,6 +94,7 @@ private:
     Workers workers_;
     PeerTable& peers_;
     NodeService node_service_;
+    std::unique_ptr<FlowService> flow_service_;
     std::unique_ptr<BindingService> binding_service_;
     int port_ = 0;
     std::unique_ptr<grpc::Server> server_;

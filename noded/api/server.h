@@ -12,6 +12,7 @@
 #include "base/ipv6.h"
 #include "noded/api/grant_check.h"
 #include "noded/api/peer_table.h"
+#include "noded/audit/flow_recorder.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
 #include "noded/sliver/manager.h"
@@ -33,6 +34,7 @@ public:
         mobility::HomeAgent* home_agent;       // null: no BindingService
         PeerTable& peers;                      // who may call
         const GrantCheck& grants;              // who may register what
+        audit::FlowRecorder* flows = nullptr;  // null: no FlowService
         std::function<std::string()> inspect;  // may block
     };
     // Whether start() could listen there now; the error says why not (EADDRINUSE, EADDRNOTAVAIL, ...). For callers that

@@ -58,6 +58,15 @@ public:
         for (const auto& [key, binding] : saved_) result.push_back(binding);
         return result;
     }
+    absl::StatusOr<std::vector<FlowRecord>> takeFlows(Monotonic::time_point since, Monotonic::time_point /*before*/,
+                                                      std::chrono::seconds /*longest*/) override {
+        std::vector<FlowRecord> taken;
+        for (const FlowRecord& flow : flows)
+            if (flow.last >= since) taken.push_back(flow);
+        return taken;
+    }
+    std::vector<FlowRecord> flows;  // that slivers have sent
+
     absl::StatusOr<ForwarderCounters> counters() override { return ForwarderCounters{}; }
     absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& /*home_address*/) override {
         return BindingCounters{};

@@ -9,6 +9,7 @@
 #include "base/ipv4.h"
 #include "base/status.h"
 #include "noded/mobility/care_of_set.h"
+#include "noded/mobility/flow_records_map.h"
 #include "noded/mobility/outbound.h"
 #include "noded/mobility/port_table.h"
 #include "noded/mobility/programs.h"
@@ -89,6 +90,8 @@ public:
     absl::Status saveBinding(const Binding& binding) override;
     absl::Status forgetBinding(const BindingKey& key) override;
     absl::StatusOr<std::vector<Binding>> savedBindings() override;
+    absl::StatusOr<std::vector<FlowRecord>> takeFlows(Monotonic::time_point since, Monotonic::time_point ended_before,
+                                                      std::chrono::seconds longest) override;
     int strays() const override { return programs_.straysFd(); }
     absl::StatusOr<ForwarderCounters> counters() override { return programs_.counters(); }
     absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& home_address) override;
@@ -243,6 +246,16 @@ absl::StatusOr<std::vector<Binding>> BpfForwarder::savedBindings() {
     for (const hs_saved_key& key : map.keys())
         if (const auto saved = map.get(key)) result.push_back(fromSaved(key, *saved));
     return result;
+}
+
+absl::StatusOr<std::vector<FlowRecord>> BpfForwarder::takeFlows(Monotonic::time_point since,
+                                                                Monotonic::time_point ended_before,
+                                                                std::chrono::seconds longest) {
+    // Without the lock: nobody else writes to these maps, and there may be much to read.
+    HS_ASSIGN_OR_RETURN(auto records, takeFlowRecords(programs_.auditedFlows(), since, ended_before, longest));
+    HS_ASSIGN_OR_RETURN(const auto rest, takeFlowRecords(programs_.auditedRest(), since, ended_before, longest));
+    records.insert(records.end(), rest.begin(), rest.end());
+    return records;
 }
 
 absl::StatusOr<BindingCounters> BpfForwarder::countersOf(const Ipv6Address& home_address) {

@@ -19,6 +19,7 @@
 #include "base/ipv6.h"
 #include "noded/mobility/binding.h"
 #include "noded/mobility/care_of.h"
+#include "noded/mobility/flow_records.h"
 #include "noded/sys/netlink.h"
 #include "spec/sliver_spec.h"
 
@@ -124,6 +125,14 @@ public:
 
     // The BPF ring buffer of packets that came for slivers that are not here (bpf/stray.h); the forwarder's own.
     virtual int strays() const { return -1; }
+
+    // What slivers have sent since `since`, flow by flow. The data plane forgets flows without a packet since
+    // `ended_before`; one that has lasted `longest` goes on as another. The default has seen nothing.
+    virtual absl::StatusOr<std::vector<FlowRecord>> takeFlows(Monotonic::time_point /*since*/,
+                                                              Monotonic::time_point /*ended_before*/,
+                                                              std::chrono::seconds /*longest*/) {
+        return std::vector<FlowRecord>();
+    }
 
     virtual absl::StatusOr<ForwarderCounters> counters() = 0;
     virtual absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& home_address) = 0;

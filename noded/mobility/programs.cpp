@@ -157,6 +157,13 @@ BpfMap<hs_saved_key, hs_saved_binding> Programs::savedBindings() const {
     return viewOf<hs_saved_key, hs_saved_binding>(skeleton_->maps.saved_bindings);
 }
 
+BpfMap<hs_audited_key, hs_audited> Programs::auditedFlows() const {
+    return viewOf<hs_audited_key, hs_audited>(skeleton_->maps.audited_flows);
+}
+BpfMap<hs_audited_key, hs_audited> Programs::auditedRest() const {
+    return viewOf<hs_audited_key, hs_audited>(skeleton_->maps.audited_rest);
+}
+
 absl::StatusOr<ForwarderCounters> Programs::counters() const {
     const int cpus = libbpf_num_possible_cpus();
     if (cpus <= 0) return errnoStatus(-cpus, "count the processors");

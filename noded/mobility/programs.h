@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "noded/mobility/bpf/audit.h"
 #include "noded/mobility/bpf/layout.h"
 #include "noded/mobility/bpf_map.h"
 #include "noded/mobility/forwarder.h"
@@ -37,6 +38,8 @@ public:
     BpfMap<hs_set_key, hs_set_state> setStates() const;
     BpfMap<hs_address, hs_binding_counters> bindingCounters() const;
     BpfMap<hs_saved_key, hs_saved_binding> savedBindings() const;
+    BpfMap<hs_audited_key, hs_audited> auditedFlows() const;
+    BpfMap<hs_audited_key, hs_audited> auditedRest() const;
     // The sum over the processors.
     absl::StatusOr<ForwarderCounters> counters() const;
 

@@ -1,4 +1,4 @@
-// Hosts that run no slivers.
+// Hosts that run no slivers, and what is known of flows afterwards.
 #include <gmock/gmock.h>
 
 #include "tests/support/lab.h"
@@ -58,6 +58,31 @@ TEST_F(CorrespondentTest, TakesNoSlivers) {
     EXPECT_TRUE(slicectlJson({"node", "show", "cn1"}).value("correspondent", false));
     HS_EXPECT_DONE(createSlice("all", {"--all-nodes"}));
     EXPECT_EQ(slicectlJson({"sliver", "ls", "all"}).size(), 2U);
+}
+
+// An outsider complains; the administrator learns who it was.
+TEST_F(CorrespondentTest, TheAuditNamesWhoSentWhat) {
+    HS_EXPECT_DONE(createSlice("noisy", {"--nodes", "2"}));
+    const std::string client = "fd00:51ce::cccc";
+    HS_EXPECT_DONE(slicectl({"exec", "noisy/2", "--", "ping", "-c", "2", client}));
+    const std::string address = homeAddress("noisy/2");
+    const auto flows = slicectlJson({"audit", "--address", address, "--at", "1s", "--within", "20s", "--peer", client});
+    ASSERT_EQ(flows.size(), 1U) << flows;
+    EXPECT_EQ(flows[0].value("sliver", ""), "noisy/2");
+    EXPECT_EQ(flows[0].value("slice", ""), "noisy");
+    EXPECT_EQ(flows[0].value("user", ""), slicectlJson({"slice", "show", "noisy"}).value("owner", ""));
+    EXPECT_EQ(flows[0].value("protocol", ""), "icmpv6");
+    EXPECT_EQ(flows[0].value("packets", 0), 2);
+
+    // By the node's address, and after the slice has gone.
+    const std::string node = sliver("noisy/2").value("node", "");
+    const std::string care_of = slicectlJson({"node", "show", node}).value("care_of_address", "");
+    HS_EXPECT_DONE(slicectl({"slice", "rm", "noisy"}));
+    const auto later =
+        slicectlJson({"audit", "flow", "--address", care_of, "--at", "1s", "--within", "1m", "--peer", client});
+    ASSERT_EQ(later.size(), 1U) << later;
+    EXPECT_EQ(later[0].value("sliver", ""), "noisy/2");
+    EXPECT_EQ(slicectl({"audit", "--address", address, "--at", "1h"}).status, 3);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The programs at the four hooks. What each does is drawn in docs/design/data-plane.md.
 #include <linux/if_packet.h>
 
+#include "noded/mobility/bpf/audit.bpf.h"
 #include "noded/mobility/bpf/deliver.bpf.h"
 #include "noded/mobility/bpf/guard.bpf.h"
 #include "noded/mobility/bpf/outbound.bpf.h"
@@ -249,8 +250,10 @@ int port_ingress(struct __sk_buff* skb) {
 
     rememberUdp(link, &packet);
     if (isForResolver(self, &packet)) return TC_ACT_OK;
-    if (isHome(self, &packet.destination)) return sendHome(skb, &packet, self);
-    if (opensFlow(link, &packet) && isGuarded(skb, self, &packet)) return drop(HS_DROPPED_NOT_EXPOSED);
+    const int home = isHome(self, &packet.destination);
+    if (!home && opensFlow(link, &packet) && isGuarded(skb, self, &packet)) return drop(HS_DROPPED_NOT_EXPOSED);
+    auditPacket(skb, link, port, &packet);
+    if (home) return sendHome(skb, &packet, self);
     if (translatesIpv6(self) && isOutbound(link, &packet)) return translate(skb);
     if (self->flags & HS_NODE_REVERSE_TUNNEL) return sendByHomeAgent(skb, &packet, self);
     return TC_ACT_OK;
