@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kMinReconnectMs = 100;
 constexpr int kMaxReconnectMs = 1000;
+constexpr int kConnectTimeoutMs = 5000;  // two lost SYNs, or a slow handshake
 constexpr int kKeepaliveMs = 10'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 
@@ -22,7 +23,7 @@ std::shared_ptr<grpc::Channel> NodeClients::channel(const NodeEndpoint& node) {
     if (channel != nullptr) return channel;
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMs);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);

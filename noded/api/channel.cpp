@@ -52,13 +52,14 @@ absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer) {
 std::shared_ptr<grpc::Channel> makeChannel(const tls::Credentials& credentials, const std::string& target,
                                            const std::string& server_name, std::chrono::milliseconds first_retry) {
     constexpr int kLastRetryMs = 2000;
-    constexpr int kConnectTimeoutMs = 1000;
+    constexpr int kConnectTimeoutMs = 5000;
     constexpr int kKeepaliveMs = 2500;
     constexpr int kKeepaliveTimeoutMs = 2500;
     constexpr int kMaxMessageBytes = 64 * 1024 * 1024;  // a desired picture of 65535 slivers
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(first_retry.count()));
-    // Despite its name the time that one attempt to connect may take. The default, 20 s, outlasts a lost SYN by far.
+    // Despite its name the time that one attempt to connect may take: two lost SYNs, or a handshake of TLS on a machine
+    // that is slow or busy. The default is 20 s.
     arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastRetryMs);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);

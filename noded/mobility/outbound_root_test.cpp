@@ -1,4 +1,6 @@
 // Slivers' way out under their node's addresses, to hosts of IPv6 and IPv4 that know nothing of home addresses.
+#include <algorithm>
+
 #include "base/ipv4.h"
 #include "noded/mobility/forwarder_fixture.h"
 #include "noded/mobility/outbound.h"
@@ -102,6 +104,21 @@ TEST_F(OutboundTest, HostsOutsideSeeTheNode) {
         EXPECT_EQ(::recv(datagrams.get(), heard.data(), heard.size(), 0), 4);
         sliver1_.host.shell("ping -c 1 -W 5 " + addressText(to));
     }
+}
+
+// What leaves under the node's address is what somebody may ask about.
+TEST_F(OutboundTest, Ipv4FlowsAreRecordedAsTheSlivers) {
+    Witness witness(*client_);
+    const UniqueFd fd = makeSocket(sliver1_.host, SOCK_STREAM);
+    ASSERT_EQ(connectError(fd.get(), kClientIpv4, kEchoPort), 0);
+    const auto flows = node1_->forwarder->takeFlows({}, {}, std::chrono::hours(1)).value();
+    const auto recorded = std::find_if(flows.begin(), flows.end(),
+                                       [](const FlowRecord& flow) { return flow.destination == kClientIpv4; });
+    ASSERT_NE(recorded, flows.end());
+    EXPECT_EQ(recorded->home_address, sliver1_.home);
+    EXPECT_EQ(recorded->source, sliverIpv4(1));
+    EXPECT_EQ(recorded->destination_port, kEchoPort);
+    EXPECT_EQ(recorded->protocol, IPPROTO_TCP);
 }
 
 TEST_F(OutboundTest, FragmentsAndErrorsFindTheSliver) {

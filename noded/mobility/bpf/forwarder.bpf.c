@@ -240,7 +240,7 @@ int port_ingress(struct __sk_buff* skb) {
     struct ethhdr ethernet;
     struct packet packet;
     if (!self || !port) return TC_ACT_SHOT;
-    if (skb->protocol == bpf_htons(ETH_P_IP)) return sendIpv4(skb, self, port);
+    if (skb->protocol == bpf_htons(ETH_P_IP)) return sendIpv4(skb, self, port, &packet);
     if (skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_SHOT;
     if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)) || readPacket(skb, ETH_HLEN, &packet))
         return drop(HS_DROPPED_MALFORMED);

@@ -5,6 +5,7 @@
 
 #include <linux/ip.h>
 
+#include "noded/mobility/bpf/audit.bpf.h"
 #include "noded/mobility/bpf/guard.bpf.h"
 #include "noded/mobility/bpf/tunnel.bpf.h"
 
@@ -90,7 +91,23 @@ static __always_inline int isGuardedIpv4(const struct hs_node* self, __be32 ipv4
            bpf_map_lookup_elem(&guarded, &address);
 }
 
-static __always_inline int sendIpv4(struct __sk_buff* skb, const struct hs_node* self, const struct hs_port* port) {
+// As far as the record of flows needs it, with mapped addresses; what is a later fragment has no ports.
+static __always_inline void describeIpv4(struct __sk_buff* skb, const struct iphdr* header, struct packet* packet) {
+    const __u32 transport = ETH_HLEN + header->ihl * 4;
+    __builtin_memset(packet, 0, sizeof(*packet));
+    packet->source = mappedAddress(header->saddr);
+    packet->destination = mappedAddress(header->daddr);
+    packet->protocol = header->protocol;
+    if (header->protocol != IPPROTO_TCP && header->protocol != IPPROTO_UDP) return;
+    if (header->frag_off & bpf_htons(0x1fff)) return;
+    if (bpf_skb_load_bytes(skb, transport, &packet->source_port, sizeof(packet->source_port)) ||
+        bpf_skb_load_bytes(skb, transport + 2, &packet->destination_port, sizeof(packet->destination_port)))
+        packet->source_port = packet->destination_port = 0;
+}
+
+// `packet` is filled in.
+static __always_inline int sendIpv4(struct __sk_buff* skb, const struct hs_node* self, const struct hs_port* port,
+                                    struct packet* packet) {
     struct ethhdr ethernet;
     struct iphdr header;
     if (!(self->flags & HS_NODE_OUTBOUND) || !port->ipv4_address) return TC_ACT_SHOT;
@@ -99,6 +116,8 @@ static __always_inline int sendIpv4(struct __sk_buff* skb, const struct hs_node*
         return drop(HS_DROPPED_MALFORMED);
     if (!isOwnMac(port, &ethernet) || header.saddr != port->ipv4_address) return drop(HS_DROPPED_SPOOFED_SOURCE);
     if (!isOutsideIpv4(header.daddr) || isGuardedIpv4(self, header.daddr)) return drop(HS_DROPPED_NOT_EXPOSED);
+    describeIpv4(skb, &header, packet);
+    auditPacket(skb, skb->ifindex, port, packet);
     return translate(skb);
 }
 
