@@ -8,7 +8,7 @@ namespace homeslice::mobility {
 namespace {
 
 constexpr uint8_t kSyn = 0x02;
-constexpr size_t kUdpBytes = 40 + 8;
+constexpr size_t kUdpBytes = 40 + 8 + 8;  // headers and what test_packet.h's datagrams carry
 
 class AuditTest : public ProgramsTest {
 protected:

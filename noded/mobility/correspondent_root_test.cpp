@@ -79,9 +79,10 @@ TEST_F(CorrespondentTest, SendsStraightAndTheHomeAgentsCountersStay) {
     EXPECT_GT(by_home_agent, 0U) << "before it knows, all goes by way of the home agent";
 
     tellCorrespondent(sliver1_.home, *node1_);
-    const UniqueFd fd = makeSocket(correspondent_->host, SOCK_STREAM);
+    UniqueFd fd = makeSocket(correspondent_->host, SOCK_STREAM);
     ASSERT_EQ(connectError(fd.get(), sliver1_.home, kEchoPort), 0);
     EXPECT_TRUE(echoBulk(fd.get(), 4U << 20));
+    fd.reset();  // the server has one connection at a time
     EXPECT_EQ(encapsulatedByHomeAgent(), by_home_agent);
     EXPECT_EQ(tryEcho(*client_, sliver1_.home), 0);
     EXPECT_GT(encapsulatedByHomeAgent(), by_home_agent) << "others' packets are counted";

@@ -111,7 +111,8 @@ TEST_F(NamesTest, AreAnsweredWithoutAControllerAndByANodedThatHasJustBegun) {
     const auto pid =
         slicectlJson({"node", "inspect", "node1"}).at("slivers").at(0).at("record").at("process").at("pid");
     for (const auto& program : labPrograms()) {
-        if (program.value("name", "") == "sliced") EXPECT_EQ(::kill(program.value("pid", 0), SIGKILL), 0);
+        if (program.value("name", "") != "sliced") continue;
+        EXPECT_EQ(::kill(program.value("pid", 0), SIGKILL), 0);
     }
     EXPECT_EQ(addressByDig("2.web.slivers.internal"), address);
     const auto inSliver = [&] {
