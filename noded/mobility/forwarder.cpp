@@ -290,10 +290,12 @@ absl::StatusOr<std::unique_ptr<Forwarder>> openForwarder(const ForwarderConfig& 
     if (uplink.mtu < kIpv6MinimumMtu + overheadOf(config))
         return failedPrecondition("the MTU of " + config.uplink + " leaves slivers less than IPv6 needs");
     HS_ASSIGN_OR_RETURN(Programs programs, Programs::load(config.pin_directory, config.home_agent));
+    const bool translated = (programs.node().get(kNode).value_or(hs_node{}).flags & HS_NODE_OUTBOUND) != 0;
     HS_RETURN_IF_ERROR(describeNode(programs, config, uplink));
     HS_RETURN_IF_ERROR(enableForwarding(config.uplink));
     HS_RETURN_IF_ERROR(installRefusals(netlink, uplink.index, uplink.mtu - overheadOf(config)));
-    HS_RETURN_IF_ERROR(config.outbound ? translateOutbound(knownPrefix(programs)) : stopTranslating());
+    if (config.outbound) HS_RETURN_IF_ERROR(translateOutbound(knownPrefix(programs)));
+    if (translated && !config.outbound) HS_RETURN_IF_ERROR(stopTranslating());
     HS_RETURN_IF_ERROR(programs.attachUplink(uplink.index));
     HS_RETURN_IF_ERROR(unpinMaps(config.pin_directory, "v" + std::to_string(HS_LAYOUT_VERSION)));
     return std::make_unique<BpfForwarder>(config, std::move(programs), std::move(netlink), uplink);

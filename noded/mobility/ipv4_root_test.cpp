@@ -65,6 +65,19 @@ TEST_F(Ipv4UnderlayTest, SliversReachEachOtherByTheHomeAgentAndStraight) {
         EXPECT_EQ(node->forwarder->counters()->dropped_malformed, 0u);
 }
 
+// As with cards that know nothing of tunnels: the kernel segments, and sums up.
+TEST_F(Ipv4UnderlayTest, BulkPassesLinksWithoutOffload) {
+    for (const TestHost* host : {&home_agent_->host, &node1_->host, &node2_->host})
+        host->shell("ethtool -K eth0 tx off tso off tx-ipxip4-segmentation off");
+    start(sliver1_, *node1_);
+    start(sliver2_, *node2_);
+    const EchoServer server(sliver1_.host);
+    expectBulk(*client_, sliver1_.home);
+    expectBulk(sliver2_.host, sliver1_.home);
+    optimize();
+    expectBulk(sliver2_.host, sliver1_.home);
+}
+
 TEST_F(Ipv4UnderlayTest, ConnectionSurvivesAMove) {
     start(sliver1_, *node1_);
     const EchoServer server(sliver1_.host);

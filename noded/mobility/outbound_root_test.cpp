@@ -216,6 +216,12 @@ TEST_F(OutboundTest, WhatASliverReceivesIsLimited) {
 TEST_F(OutboundTest, NothingIsLeftWithoutIt) {
     const auto tables = [this] { return node1_->host.shell("nft list tables"); };
     EXPECT_NE(tables().find("homeslice_outbound"), std::string::npos);
+    ForwarderConfig closed = node1_->config();
+    closed.outbound = false;
+    node1_->host.run([&] { EXPECT_EQ(Forwarder::open(closed).status(), absl::OkStatus()); });
+    EXPECT_EQ(tables(), "");
+    node1_->open({node1_->careOf()}, home_agent_->careOf());
+    EXPECT_NE(tables().find("homeslice_outbound"), std::string::npos);
     node1_->host.run([&] { EXPECT_EQ(removeForwarder(node1_->config()), absl::OkStatus()); });
     EXPECT_EQ(tables().find("homeslice_outbound"), std::string::npos);
     EXPECT_EQ(node2_->host.shell("nft list tables"), "");
