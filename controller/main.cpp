@@ -39,6 +39,8 @@ struct Options {
     std::string default_lease = "7d";
     std::string grace = "1d";
     std::string node_timeout = "5s";
+    std::string replace_after = "10m";
+    uint32_t rebalance = 0;
     std::string certificate_lifetime = "90d";
     bool init = false;
     LogLevel log_level = LogLevel::info;
@@ -57,6 +59,13 @@ void describe(CLI::App& app, Options& options) {
                    "from the end of a lease, when slivers are frozen, to the slice's deletion")
         ->capture_default_str();
     app.add_option("--node-timeout", options.node_timeout, "silence after which a node is not ready")
+        ->capture_default_str();
+    app.add_option("--replace-after", options.replace_after,
+                   "silence after which a node is lost, and its slivers are placed anew")
+        ->capture_default_str();
+    app.add_option("--rebalance", options.rebalance,
+                   "difference of load between nodes, in percent, above which slivers are moved; 0: never")
+        ->check(CLI::Range(0, 1000))
         ->capture_default_str();
     app.add_option("--certificate-lifetime", options.certificate_lifetime,
                    "of nodes, users and sliced itself; renewed when a third is left")
@@ -81,6 +90,11 @@ absl::StatusOr<Config> configOf(const Options& options) {
     HS_ASSIGN_OR_RETURN_CTX(config.default_lease, parseDuration(options.default_lease), "--default-lease");
     HS_ASSIGN_OR_RETURN_CTX(config.grace, parseDuration(options.grace), "--grace");
     HS_ASSIGN_OR_RETURN_CTX(config.node_timeout, parseDuration(options.node_timeout), "--node-timeout");
+    HS_ASSIGN_OR_RETURN_CTX(config.replace_after, parseDuration(options.replace_after), "--replace-after");
+    if (config.replace_after < config.node_timeout) {
+        return invalidArgument("--replace-after: not less than --node-timeout");
+    }
+    config.rebalance_above = options.rebalance;
     if (config.default_lease > kMaxLease) return invalidArgument("--default-lease: at most 30d");
     return config;
 }

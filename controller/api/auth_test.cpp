@@ -70,9 +70,9 @@ protected:
         google::protobuf::DynamicMessageFactory factory;
         const std::unique_ptr<google::protobuf::Message> request(factory.GetPrototype(method.input_type())->New());
         nameEverything(*request);
-        if (method.name() == "WatchOperation") {
-            request->GetReflection()->SetString(request.get(), method.input_type()->FindFieldByName("id"), operation_);
-        }
+        const google::protobuf::FieldDescriptor* const id = method.input_type()->FindFieldByName("id");
+        const bool is_text = id != nullptr && id->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING;
+        if (is_text) request->GetReflection()->SetString(request.get(), id, operation_);
         const grpc::Slice slice(request->SerializeAsString());
         grpc::ByteBuffer bytes(&slice, 1);
         grpc::ByteBuffer answer;

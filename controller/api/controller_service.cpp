@@ -89,8 +89,9 @@ Unary* ControllerApi::CreateSlice(Context* context, const v1::CreateSliceRequest
 }
 
 Unary* ControllerApi::PlanSlice(Context* context, const v1::CreateSliceRequest* request, v1::SlicePlan* response) {
-    return answer(gate_, context, __func__, request->name(), [&](const Caller&) -> absl::Status {
-        HS_ASSIGN_OR_RETURN(const CreateSliceRequest converted, fromCreateSlice(*request));
+    return answer(gate_, context, __func__, request->name(), [&](const Caller& caller) -> absl::Status {
+        HS_ASSIGN_OR_RETURN(CreateSliceRequest converted, fromCreateSlice(*request));
+        converted.owner = caller.name;
         return filled(controller_.planSlice(converted), response);
     });
 }

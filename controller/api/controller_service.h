@@ -73,10 +73,33 @@ public:
     grpc::ServerWriteReactor<v1::Operation>* WatchOperation(Context* context,
                                                             const v1::WatchOperationRequest* request) override;
 
+    // operations_service.cpp
+    Unary* ListOperations(Context* context, const v1::ListOperationsRequest* request,
+                          v1::ListOperationsResponse* response) override;
+    Unary* GetOperation(Context* context, const v1::GetOperationRequest* request, v1::Operation* response) override;
+    Unary* CancelOperation(Context* context, const v1::CancelOperationRequest* request,
+                           v1::Operation* response) override;
+    Unary* RebalanceNodes(Context* context, const v1::RebalanceNodesRequest* request, v1::Operation* response) override;
+    Unary* PlanRebalance(Context* context, const v1::RebalanceNodesRequest* request,
+                         v1::RebalancePlan* response) override;
+
+    // capacity_service.cpp
+    Unary* CreateReservation(Context* context, const v1::CreateReservationRequest* request,
+                             v1::Reservation* response) override;
+    Unary* ListReservations(Context* context, const v1::ListReservationsRequest* request,
+                            v1::ListReservationsResponse* response) override;
+    Unary* RemoveReservation(Context* context, const v1::RemoveReservationRequest* request,
+                             v1::RemoveReservationResponse* response) override;
+    Unary* LendGuarantee(Context* context, const v1::LendGuaranteeRequest* request, v1::Loan* response) override;
+    Unary* ListLoans(Context* context, const v1::ListLoansRequest* request, v1::ListLoansResponse* response) override;
+    Unary* EndLoan(Context* context, const v1::EndLoanRequest* request, v1::EndLoanResponse* response) override;
+    Unary* SetUserQuota(Context* context, const v1::SetUserQuotaRequest* request, v1::User* response) override;
+
     // People and certificates: people_service.cpp.
     Unary* MakeNodeToken(Context* context, const v1::MakeNodeTokenRequest* request, v1::JoinToken* response) override;
     Unary* RevokeNode(Context* context, const v1::RevokeNodeRequest* request,
                       v1::RevokeNodeResponse* response) override;
+    Unary* GetUser(Context* context, const v1::GetUserRequest* request, v1::User* response) override;
     Unary* ListUsers(Context* context, const v1::ListUsersRequest* request, v1::ListUsersResponse* response) override;
     Unary* AddUser(Context* context, const v1::AddUserRequest* request, v1::JoinToken* response) override;
     Unary* MakeUserToken(Context* context, const v1::MakeUserTokenRequest* request, v1::JoinToken* response) override;

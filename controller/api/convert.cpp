@@ -21,6 +21,8 @@ v1::OperationState toState(OperationState state) {
             return v1::OPERATION_STATE_PARTIAL;
         case OperationState::failed:
             return v1::OPERATION_STATE_FAILED;
+        case OperationState::cancelled:
+            return v1::OPERATION_STATE_CANCELLED;
     }
     return v1::OPERATION_STATE_UNSPECIFIED;
 }
@@ -33,6 +35,20 @@ std::string printable(const std::string& text) {
     return result;
 }
 
+// Absent when nothing is said; INVALID_ARGUMENT for a value of a later version.
+absl::StatusOr<std::optional<OnNodeLoss>> fromOnNodeLoss(v1::OnNodeLoss on_node_loss) {
+    switch (on_node_loss) {
+        case v1::ON_NODE_LOSS_UNSPECIFIED:
+            return std::nullopt;
+        case v1::ON_NODE_LOSS_REPLACE:
+            return OnNodeLoss::replace;
+        case v1::ON_NODE_LOSS_STAY:
+            return OnNodeLoss::stay;
+        default:
+            return invalidArgument("what is to happen when a node is lost is unknown");
+    }
+}
+
 absl::StatusOr<PlacementRules> fromRules(const v1::PlacementRules& rules) {
     PlacementRules result;
     for (const std::string& text : rules.where()) {
@@ -42,6 +58,8 @@ absl::StatusOr<PlacementRules> fromRules(const v1::PlacementRules& rules) {
     result.spread_over = rules.spread_over();
     result.pack = rules.pack();
     result.apart_from.assign(rules.apart_from().begin(), rules.apart_from().end());
+    HS_ASSIGN_OR_RETURN(const std::optional<OnNodeLoss> on_node_loss, fromOnNodeLoss(rules.on_node_loss()));
+    result.on_node_loss = on_node_loss.value_or(OnNodeLoss::replace);
     return result;
 }
 
@@ -50,6 +68,8 @@ void toProto(const PlacementRules& rules, v1::PlacementRules& out) {
     out.set_spread_over(rules.spread_over);
     out.set_pack(rules.pack);
     for (const std::string& slice : rules.apart_from) out.add_apart_from(slice);
+    const bool stays = rules.on_node_loss == OnNodeLoss::stay;
+    out.set_on_node_loss(stays ? v1::ON_NODE_LOSS_STAY : v1::ON_NODE_LOSS_REPLACE);
 }
 
 SliverReport fromSliverStatus(const v1::SliverStatus& status) {
@@ -122,6 +142,7 @@ absl::StatusOr<CreateSliceRequest> fromCreateSlice(const v1::CreateSliceRequest&
     HS_ASSIGN_OR_RETURN(result.where.rules, fromRules(request.rules()));
     result.lease_s = request.lease_s();
     result.request_id = request.request_id();
+    result.reservation = request.reservation();
     return result;
 }
 
@@ -133,6 +154,7 @@ absl::StatusOr<SliceChange> fromSetSlice(const v1::SetSliceRequest& request) {
     if (request.has_balance()) {
         HS_ASSIGN_OR_RETURN(change.balance, wire::balanceOf(request.balance()));
     }
+    HS_ASSIGN_OR_RETURN(change.on_node_loss, fromOnNodeLoss(request.on_node_loss()));
     for (const v1::ShareChange& share : request.shares()) {
         ShareChange& added = change.shares.emplace_back();
         added.index = share.index();
@@ -141,7 +163,7 @@ absl::StatusOr<SliceChange> fromSetSlice(const v1::SetSliceRequest& request) {
         }
         if (share.has_draining()) added.draining = share.draining();
     }
-    if (!limits && !change.balance && change.shares.empty())
+    if (!limits && !change.balance && change.shares.empty() && !change.on_node_loss)
         return invalidArgument("the request says nothing that is to change");
     return change;
 }
@@ -229,6 +251,12 @@ void toProto(const SliceView& view, v1::Slice& out) {
     toProto(view.slice.rules, *out.mutable_rules());
     out.set_owner(view.slice.owner);
     out.mutable_members()->Assign(view.slice.members.begin(), view.slice.members.end());
+    out.set_reservation(view.slice.reservation);
+}
+
+void toProto(const RenewedSlice& renewed, v1::Slice& out) {
+    toProto(renewed.view, out);
+    out.set_lease_note(renewed.note);
 }
 
 void toProto(const SliverView& view, v1::Sliver& out) {
@@ -265,6 +293,28 @@ void toProto(const Operation& operation, v1::Operation& out) {
     }
     out.set_started_us(operation.started_us);
     out.set_ended_us(operation.ended_us);
+}
+
+void toProto(const User& user, v1::User& out) {
+    out.set_name(user.name);
+    out.set_role(user.role == UserRole::admin ? v1::ROLE_ADMIN : v1::ROLE_USER);
+    out.set_created_us(user.created_us);
+    out.mutable_ssh_keys()->Assign(user.ssh_keys.begin(), user.ssh_keys.end());
+    out.set_enrolled(!user.enrolment.empty());
+    v1::Quota& quota = *out.mutable_quota();
+    if (user.quota.slivers) quota.set_slivers(static_cast<uint32_t>(*user.quota.slivers));
+    if (user.quota.cpu_millis) quota.set_cpu_millis(*user.quota.cpu_millis);
+    if (user.quota.memory_bytes) quota.set_memory_bytes(*user.quota.memory_bytes);
+    if (user.quota.disk_bytes) quota.set_disk_bytes(*user.quota.disk_bytes);
+}
+
+void toProto(const UserView& view, v1::User& out) {
+    toProto(view.user, out);
+    v1::Usage& usage = *out.mutable_usage();
+    usage.set_slivers(static_cast<uint32_t>(view.usage.slivers));
+    usage.set_cpu_millis(view.usage.cpu_millis);
+    usage.set_memory_bytes(view.usage.memory_bytes);
+    usage.set_disk_bytes(view.usage.disk_bytes);
 }
 
 }  // namespace homeslice::controller

@@ -29,6 +29,9 @@ void toProto(const Plan& plan, v1::SlicePlan& out);
 void toProto(const ImageView& view, v1::Image& out);
 void toProto(const SliceView& view, v1::Slice& out);
 void toProto(const SliverView& view, v1::Sliver& out);
+void toProto(const RenewedSlice& renewed, v1::Slice& out);
 void toProto(const Operation& operation, v1::Operation& out);
+void toProto(const User& user, v1::User& out);
+void toProto(const UserView& view, v1::User& out);
 
 }  // namespace homeslice::controller

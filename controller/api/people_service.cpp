@@ -12,14 +12,6 @@ absl::StatusOr<UserRole> roleOf(v1::Role role) {
     return invalidArgument("the role is unknown");
 }
 
-void toProto(const User& user, v1::User& out) {
-    out.set_name(user.name);
-    out.set_role(user.role == UserRole::admin ? v1::ROLE_ADMIN : v1::ROLE_USER);
-    out.set_created_us(user.created_us);
-    out.mutable_ssh_keys()->Assign(user.ssh_keys.begin(), user.ssh_keys.end());
-    out.set_enrolled(!user.enrolment.empty());
-}
-
 void toProto(const AuditEntry& entry, v1::AuditEntry& out) {
     out.set_time_us(entry.time_us);
     out.set_who(entry.who);
@@ -48,9 +40,18 @@ Unary* ControllerApi::RevokeNode(Context* context, const v1::RevokeNodeRequest* 
 Unary* ControllerApi::ListUsers(Context* context, const v1::ListUsersRequest* /*request*/,
                                 v1::ListUsersResponse* response) {
     return answer(gate_, context, __func__, "", [&](const Caller&) {
-        for (const User& user : controller_.users()) toProto(user, *response->add_users());
+        for (const UserView& view : controller_.users()) toProto(view, *response->add_users());
         return absl::OkStatus();
     });
+}
+
+// For this one and the two about keys the caller has to be known before it can be said whom the request is about.
+Unary* ControllerApi::GetUser(Context* context, const v1::GetUserRequest* request, v1::User* response) {
+    const auto caller = gate_.callerOf(*context);
+    if (!caller.ok()) return finish(context, caller.status());
+    const std::string user = request->name().empty() ? caller->name : request->name();
+    return answer(gate_, context, __func__, user,
+                  [&](const Caller&) { return filled(controller_.user(user), response); });
 }
 
 Unary* ControllerApi::AddUser(Context* context, const v1::AddUserRequest* request, v1::JoinToken* response) {
@@ -73,7 +74,6 @@ Unary* ControllerApi::RemoveUser(Context* context, const v1::RemoveUserRequest* 
                   [&](const Caller&) { return controller_.removeUser(request->name()); });
 }
 
-// For these two the caller has to be known before it can be said whom the request is about.
 Unary* ControllerApi::AddUserKey(Context* context, const v1::UserKeyRequest* request, v1::User* response) {
     const auto caller = gate_.callerOf(*context);
     if (!caller.ok()) return finish(context, caller.status());

@@ -50,12 +50,20 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::open(const Config& confi
         changes.home_prefix = prefix;
         HS_RETURN_IF_ERROR(controller->commit(std::move(changes)));
     }
+    HS_RETURN_IF_ERROR(controller->endInterruptedImports());
     controller->collectImages();
     return controller;
 }
 
 World Controller::world() const {
-    return {snapshot_, nodes_, config_.home_prefix, config_.grace, clock_.monotonic(), clock_.utc_us()};
+    return {.snapshot = snapshot_,
+            .nodes = nodes_,
+            .home_prefix = config_.home_prefix,
+            .grace = config_.grace,
+            .now = clock_.monotonic(),
+            .now_us = clock_.utc_us(),
+            .replace_after = config_.replace_after,
+            .import_bytes = import_bytes_};
 }
 
 absl::Status Controller::commit(Changes changes) {
@@ -142,6 +150,9 @@ void Controller::logMoves(const Changes& changes) const {
 void Controller::tick() {
     const std::lock_guard lock(mutex_);
     endLeases();
+    endPromises();
+    placeLostAnew();
+    rebalanceByPolicy();
     settleAll();
 }
 
@@ -162,7 +173,10 @@ void Controller::endLease(const Slice& slice) {
         case LeaseState::active:
             return;
         case LeaseState::ending:
-            if (warned_.insert(slice.name).second) logWarning("slice {}: the lease ends at {}", slice.name, end);
+            if (warned_.insert(slice.name).second) {
+                logWarning("slice {}: the lease ends at {}", slice.name, end);
+                recordEvent("LeaseEnding", slice.name, "the lease ends at " + end);
+            }
             return;
         case LeaseState::over: {
             if (slice.suspended) return;

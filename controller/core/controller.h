@@ -21,6 +21,8 @@
 #include "base/ipv6.h"
 #include "controller/auth/rights.h"
 #include "controller/core/node_table.h"
+#include "controller/core/quota.h"
+#include "controller/core/rebalance.h"
 #include "controller/core/requests.h"
 #include "controller/core/views.h"
 #include "controller/images/image_files.h"
@@ -36,6 +38,8 @@ struct Config {
     std::chrono::seconds default_lease = std::chrono::hours(24 * 7);
     std::chrono::seconds grace = std::chrono::hours(24);  // from the end of a lease to the deletion
     std::chrono::milliseconds node_timeout = std::chrono::seconds(5);
+    std::chrono::milliseconds replace_after = std::chrono::minutes(10);  // of silence: a node's slivers are placed anew
+    uint32_t rebalance_above = 0;  // difference of load, hundredths, above which nodes are evened out unasked; 0: never
 };
 
 struct Clock {
@@ -86,6 +90,7 @@ struct ShareChange {
 struct SliceChange {
     ResourcesChange resources{};  // null: none
     std::optional<Balance> balance{};
+    std::optional<OnNodeLoss> on_node_loss{};
     std::vector<ShareChange> shares{};
 };
 
@@ -94,6 +99,40 @@ public:
     virtual ~OperationWatcher() = default;
     // Must not block nor call back.
     virtual void changed(const Operation& operation) = 0;
+};
+
+struct UserView {
+    User user;
+    Usage usage;
+};
+
+// What is present in `limits` is set, what is named in `unlimited` has no limit any more.
+struct QuotaChange {
+    Quota limits;
+    std::vector<std::string> unlimited;  // "slivers", "cpus", "memory", "disk"
+};
+
+struct ReservationRequest {
+    Reservation wanted;              // without nodes; start_us 0: now
+    uint32_t duration_s = 0;         // from its start
+    uint32_t node_count = 0;         // any so many nodes, or
+    std::vector<std::string> nodes;  // exactly these
+    std::vector<LabelTerm> where;
+};
+
+struct ReservationView {
+    Reservation reservation;
+    std::vector<std::string> slices;  // that are on it
+};
+
+struct LoanView {
+    Loan loan;
+    std::vector<std::string> uncovered_nodes;  // where slivers of the borrower get nothing
+};
+
+struct RenewedSlice {
+    SliceView view;
+    std::string note;  // why the lease is shorter than what was asked for
 };
 
 // A node's connection, as given by connectNode().
@@ -116,12 +155,20 @@ public:
     // What an administrator says of a node.
     absl::StatusOr<NodeView> setNode(const SetNodeRequest& request);
     absl::StatusOr<Operation> drainNode(const std::string& name, const std::string& request_id);
+    absl::StatusOr<Operation> rebalanceNodes(const std::string& request_id);
+    // The moves that it would begin with.
+    std::vector<RebalanceStep> planRebalance() const;
     // Lets time pass: leases end, silent nodes stop being ready. Call about twice a second.
     void tick();
     void closeNodes(const absl::Status& why);
 
-    // Images. The receiver must be finished.
-    absl::StatusOr<ImageView> addImage(const std::string& name, const std::string& digest, Receiver& receiver);
+    // Images. An import is an operation: begun, then either its image is added, with the receiver finished, or it ends
+    // without one. CANCELLED when somebody has ended it meanwhile.
+    absl::StatusOr<Operation> beginImport(const std::string& name);
+    void noteImported(const std::string& operation, uint64_t bytes);
+    absl::StatusOr<ImageView> addImage(const std::string& name, const std::string& digest, Receiver& receiver,
+                                       const std::string& operation);
+    void endImport(const std::string& operation, const absl::Status& why);
     absl::Status removeImage(const std::string& name);
 
     // Slices and slivers. Codes as in controller.proto.
@@ -129,13 +176,22 @@ public:
     // Where createSlice() would place the slivers now.
     absl::StatusOr<Plan> planSlice(const CreateSliceRequest& request) const;
     absl::StatusOr<Operation> deleteSlice(const std::string& name, const std::string& request_id);
-    absl::StatusOr<SliceView> renewSlice(const std::string& name, uint32_t lease_s);
+    absl::StatusOr<RenewedSlice> renewSlice(const std::string& name, uint32_t lease_s);
     absl::StatusOr<Operation> moveSliver(const SliverId& id, const std::string& to_node, const std::string& request_id);
     // New limits for a slice's slivers, while they run.
     absl::StatusOr<Operation> setSlice(const std::string& name, const SliceChange& change,
                                        const std::string& request_id);
     // Of one sliver, or of all of the slice when the index is 0.
     absl::StatusOr<Operation> setFrozen(const SliverId& subject, bool frozen, const std::string& request_id);
+
+    // Guarantees ahead of time, and lent ones.
+    absl::StatusOr<ReservationView> createReservation(const ReservationRequest& request);
+    std::vector<ReservationView> reservations() const;
+    absl::Status removeReservation(const std::string& name);
+    absl::StatusOr<LoanView> lend(const std::string& lender, const std::string& borrower, uint32_t cpu_millis,
+                                  uint32_t duration_s);
+    std::vector<LoanView> loans() const;
+    absl::Status endLoan(const std::string& lender, const std::string& borrower);
 
     // People and certificates. Tokens come without the authority's fingerprint, which is the issuer's knowledge.
     absl::StatusOr<NewToken> makeNodeToken(const std::string& name, uint32_t lifetime_s);
@@ -152,7 +208,9 @@ public:
     absl::Status checkSliceRight(const Caller& caller, Right right, const std::string& slice) const;
     // Empty when there is no such operation.
     std::string sliceOfOperation(const std::string& id) const;
-    std::vector<User> users() const;
+    std::vector<UserView> users() const;
+    absl::StatusOr<UserView> user(const std::string& name) const;
+    absl::StatusOr<UserView> setQuota(const std::string& name, const QuotaChange& change);
     absl::StatusOr<User> addUserKey(const std::string& name, const std::string& text);
     absl::StatusOr<User> removeUserKey(const std::string& name, const std::string& key);
     // Slivers that run without the ssh keys of those who may use them, as far as is known.
@@ -181,6 +239,11 @@ public:
 
     // Tells the watcher of the operation's present state and of each change, until it has ended or the watcher is gone.
     absl::Status watchOperation(const std::string& id, const std::weak_ptr<OperationWatcher>& watcher);
+    // With their present progress, the oldest first.
+    std::vector<Operation> operations() const;
+    absl::StatusOr<Operation> operation(const std::string& id) const;
+    // Ends it at once and undoes what can be undone, without waiting for any node. See docs/design/operations.md.
+    absl::StatusOr<Operation> cancelOperation(const std::string& id);
 
 private:
     struct Watched {
@@ -219,7 +282,20 @@ private:
     absl::StatusOr<Changes> newSlice(const CreateSliceRequest& request) const;
     absl::Status checkReservations(const Slice& slice, uint32_t cpu_reservation_millis) const;
     absl::Status checkMove(const Sliver& sliver, const std::string& to_node) const;
+    Changes planDeletion(const Slice& slice, const std::string& request_id) const;
     absl::StatusOr<Operation> beginDeletion(const Slice& slice, const std::string& request_id);
+    absl::StatusOr<const Operation*> findOperation(const std::string& id) const;
+    Changes planCancel(const Operation& operation) const;
+    ReservationView viewReservation(const Reservation& reservation) const;
+    UserView viewUser(const User& user) const;
+    absl::Status checkReservationOf(const CreateSliceRequest& request) const;
+    void placeLostAnew();
+    void rebalanceByPolicy();
+    void endPromises();
+    // Something that nobody asked for, in the audit log.
+    void recordEvent(const std::string& what, const std::string& subject, const std::string& text);
+    void record(AuditEntry entry);
+    absl::Status endInterruptedImports();
     void endLeases();
     void endLease(const Slice& slice);
 
@@ -233,9 +309,11 @@ private:
     NodeTable nodes_;
     std::shared_ptr<const NameTable> names_;
     uint64_t last_session_ = 0;
-    std::map<std::string, Watched> watched_;  // by operation id
-    std::set<std::string> warned_;            // slices whose lease was said to end soon
-    bool keys_were_delivered_ = false;        // ever, to any sliver
+    std::map<std::string, Watched> watched_;        // by operation id
+    std::set<std::string> warned_;                  // slices whose lease was said to end soon
+    bool keys_were_delivered_ = false;              // ever, to any sliver
+    std::map<std::string, uint64_t> import_bytes_;  // of imports under way, by operation
+    Monotonic::time_point balance_looked_at_{};     // when the policy of rebalancing last looked
 };
 
 }  // namespace homeslice::controller

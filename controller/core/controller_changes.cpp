@@ -3,7 +3,9 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "controller/core/capacity.h"
 #include "controller/core/controller.h"
+#include "controller/core/loans.h"
 #include "controller/operations/operations.h"
 
 namespace homeslice::controller {
@@ -54,7 +56,10 @@ absl::StatusOr<Operation> Controller::setSlice(const std::string& name, const Sl
     }
     HS_RETURN_IF_ERROR(checkChange(*found, slice.base.resources));
     HS_RETURN_IF_ERROR(checkReservations(*found, slice.base.resources.cpu_reservation_millis));
+    HS_RETURN_IF_ERROR(checkLoansOf(snapshot_, name, slice.base.resources));
+    HS_RETURN_IF_ERROR(checkQuota(snapshot_, *found, slice.base.resources));
     slice.base.balance = change.balance.value_or(slice.base.balance);
+    slice.rules.on_node_loss = change.on_node_loss.value_or(slice.rules.on_node_loss);
     Changes changes;
     HS_ASSIGN_OR_RETURN(changes.put_slivers, reshare(sliversOf(snapshot_, name), name, change.shares));
     const auto slivers = static_cast<uint32_t>(sliversOf(snapshot_, name).size());
@@ -99,11 +104,12 @@ absl::Status Controller::checkReservations(const Slice& slice, uint32_t cpu_rese
     if (cpu_reservation_millis <= now) return absl::OkStatus();
     std::map<std::string, uint64_t> more_on;
     for (const Sliver* sliver : sliversOf(snapshot_, slice.name)) more_on[sliver->node] += cpu_reservation_millis - now;
-    for (const Candidate& node : candidates(world())) {
+    for (const Candidate& node : candidatesFor(world(), candidates(world()), slice)) {
         const auto more = more_on.find(node.name);
         if (more == more_on.end() || node.reserved_millis + more->second <= node.cpu_millis) continue;
-        return resourceExhausted(fmt::format("node '{}' has {}m of {}m CPU reserved, {}m more are too many", node.name,
-                                             node.reserved_millis, node.cpu_millis, more->second));
+        const std::string held = node.held_by.empty() ? "" : " (" + node.held_by + ")";
+        return resourceExhausted(fmt::format("node '{}' has {}m of {}m CPU reserved{}, {}m more are too many",
+                                             node.name, node.reserved_millis, node.cpu_millis, held, more->second));
     }
     return absl::OkStatus();
 }

@@ -200,13 +200,6 @@ std::string Controller::sliceOfOperation(const std::string& id) const {
     return found == snapshot_.operations.end() ? "" : found->second.subject.slice;
 }
 
-std::vector<User> Controller::users() const {
-    const std::lock_guard lock(mutex_);
-    std::vector<User> users;
-    for (const auto& [name, user] : snapshot_.users) users.push_back(user);
-    return users;
-}
-
 absl::StatusOr<User> Controller::addUserKey(const std::string& name, const std::string& text) {
     HS_ASSIGN_OR_RETURN(const std::string key, parseSshKey(text));
     return changeUser(name, [&](User& user) -> absl::Status {
@@ -254,6 +247,14 @@ absl::StatusOr<SliceView> Controller::shareSlice(const std::string& name, const 
 
 void Controller::recordAudit(AuditEntry entry) {
     const std::lock_guard lock(mutex_);
+    record(std::move(entry));
+}
+
+void Controller::recordEvent(const std::string& what, const std::string& subject, const std::string& text) {
+    record({0, "controller", what, subject, text});
+}
+
+void Controller::record(AuditEntry entry) {
     entry.time_us = clock_.utc_us();
     if (const absl::Status stored = store_.record(entry); !stored.ok()) {
         logError("{} by {} ({}) is not in the audit log: {}", entry.what, entry.who, entry.outcome, messageOf(stored));

@@ -1,12 +1,14 @@
 // What clients ask the controller to change.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
 #include "base/names.h"
 #include "base/status.h"
 #include "controller/addresses/addresses.h"
+#include "controller/core/capacity.h"
 #include "controller/core/controller.h"
 #include "controller/leases/leases.h"
 #include "controller/moves/move.h"
@@ -39,31 +41,6 @@ bool concerns(const Operation& operation, const std::string& slice) { return ope
 
 }  // namespace
 
-absl::StatusOr<ImageView> Controller::addImage(const std::string& name, const std::string& digest, Receiver& receiver) {
-    HS_RETURN_IF_ERROR(checkName("image name", name));
-    const std::lock_guard lock(mutex_);
-    // Under the lock: an archive that no row names yet would otherwise be swept up as unused.
-    HS_RETURN_IF_ERROR(receiver.publish());
-    const Image image{name, digest, receiver.size(), clock_.utc_us()};
-    Changes changes;
-    changes.put_images.push_back(image);
-    HS_RETURN_IF_ERROR(commit(std::move(changes)));
-    logInfo("image {} is {}, {} bytes", name, digest, image.size_bytes);
-    return viewImage(world(), image);
-}
-
-absl::Status Controller::removeImage(const std::string& name) {
-    const std::lock_guard lock(mutex_);
-    HS_ASSIGN_OR_RETURN(const Image* image, findImage(name));
-    if (const uint32_t users = slicesUsing(snapshot_, image->digest); users != 0) {
-        return failedPrecondition(
-            fmt::format("image '{}' is in use by {} slice{}", name, users, users == 1 ? "" : "s"));
-    }
-    Changes changes;
-    changes.erase_images.push_back(name);
-    return commit(std::move(changes));
-}
-
 absl::StatusOr<Operation> Controller::createSlice(const CreateSliceRequest& request) {
     HS_RETURN_IF_ERROR(checkRequest(request));
     const std::lock_guard lock(mutex_);
@@ -89,7 +66,15 @@ absl::StatusOr<Plan> Controller::planSlice(const CreateSliceRequest& request) co
 absl::StatusOr<Plan> Controller::placeSlice(const CreateSliceRequest& request) const {
     PlacementRequest where = request.where;
     where.cpu_reservation_millis = request.base.resources.cpu_reservation_millis;
-    return place(where, candidates(world()));
+    HS_ASSIGN_OR_RETURN(const std::chrono::seconds lease, checkLease(request.lease_s, config_.default_lease));
+    HS_RETURN_IF_ERROR(checkReservationOf(request));
+    Slice slice;
+    slice.name = request.name;
+    slice.reservation = request.reservation;
+    slice.lease_end_us = leaseEnd(clock_.utc_us(), lease);
+    HS_ASSIGN_OR_RETURN(Plan plan, place(where, candidatesFor(world(), candidates(world()), slice)));
+    HS_RETURN_IF_ERROR(checkQuota(snapshot_, request.owner, plan.places.size(), request.base.resources));
+    return plan;
 }
 
 absl::StatusOr<Changes> Controller::newSlice(const CreateSliceRequest& request) const {
@@ -107,6 +92,10 @@ absl::StatusOr<Changes> Controller::newSlice(const CreateSliceRequest& request) 
     slice.owner = request.owner;
     slice.created_us = now_us;
     slice.lease_end_us = leaseEnd(now_us, lease);
+    if (!request.reservation.empty()) {
+        slice.lease_end_us = std::min(slice.lease_end_us, snapshot_.reservations.at(request.reservation).end_us);
+    }
+    slice.reservation = request.reservation;
     slice.rules = request.where.rules;
     Changes changes;
     changes.last_slice_number = number;
@@ -133,7 +122,8 @@ absl::StatusOr<Operation> Controller::deleteSlice(const std::string& name, const
     return viewOperation(world(), snapshot_.operations.at(operation.id));
 }
 
-absl::StatusOr<Operation> Controller::beginDeletion(const Slice& slice, const std::string& request_id) {
+// Its last operation is the deletion.
+Changes Controller::planDeletion(const Slice& slice, const std::string& request_id) const {
     const int64_t now_us = clock_.utc_us();
     Changes changes;
     changes.put_slices.push_back(slice);
@@ -142,25 +132,40 @@ absl::StatusOr<Operation> Controller::beginDeletion(const Slice& slice, const st
         if (operation.ended() || !concerns(operation, slice.name)) continue;
         changes.put_operations.push_back(failed(operation, {operation.subject, "", "the slice is deleted"}, now_us));
     }
+    for (const auto& [key, loan] : snapshot_.loans) {
+        if (loan.lender != slice.name && loan.borrower != slice.name) continue;
+        logWarning("slice {} is deleted: the loan of {}m CPU to slice {} ends", loan.lender, loan.cpu_millis,
+                   loan.borrower);
+        changes.erase_loans.push_back(key);
+    }
     const auto slivers = static_cast<uint32_t>(sliversOf(snapshot_, slice.name).size());
-    Operation operation = newOperation(OperationKind::deleteSlice, {slice.name, 0}, slivers, request_id, now_us);
-    changes.put_operations.push_back(operation);
+    changes.put_operations.push_back(
+        newOperation(OperationKind::deleteSlice, {slice.name, 0}, slivers, request_id, now_us));
+    return changes;
+}
+
+absl::StatusOr<Operation> Controller::beginDeletion(const Slice& slice, const std::string& request_id) {
+    Changes changes = planDeletion(slice, request_id);
+    Operation operation = changes.put_operations.back();
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
-    logInfo("slice {}: deleting {} slivers", operation.subject.slice, slivers);
+    logInfo("slice {}: deleting {} slivers", operation.subject.slice, operation.total);
     return operation;
 }
 
-absl::StatusOr<SliceView> Controller::renewSlice(const std::string& name, uint32_t lease_s) {
+absl::StatusOr<RenewedSlice> Controller::renewSlice(const std::string& name, uint32_t lease_s) {
     const std::lock_guard lock(mutex_);
     HS_ASSIGN_OR_RETURN(const Slice* found, findSlice(name));
     if (found->deleting) return failedPrecondition("slice '" + name + "' is being deleted");
     Slice slice = *found;
-    slice.lease_end_us = leaseEnd(clock_.utc_us(), grantRenewal(lease_s, config_.default_lease));
+    const std::chrono::seconds granted_most = grantRenewal(lease_s, config_.default_lease);
+    HS_ASSIGN_OR_RETURN(GrantedLease granted, grantLease(world(), slice, leaseEnd(clock_.utc_us(), granted_most)));
+    if (granted.note.empty() && lease_s > granted_most.count()) granted.note = "a lease is 30 days at most";
+    slice.lease_end_us = granted.end_us;
     slice.suspended = false;
     Changes changes;
     changes.put_slices.push_back(slice);
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
-    return viewSlice(world(), slice);
+    return RenewedSlice{viewSlice(world(), slice), granted.note};
 }
 
 absl::StatusOr<Operation> Controller::moveSliver(const SliverId& id, const std::string& to_node,
@@ -196,7 +201,7 @@ absl::Status Controller::checkMove(const Sliver& sliver, const std::string& to_n
     const PlacementRequest where{.nodes = {to_node},
                                  .rules = slice->rules,
                                  .cpu_reservation_millis = slice->base.resources.cpu_reservation_millis};
-    return place(where, candidates(world())).status();
+    return place(where, candidatesFor(world(), candidates(world()), *slice)).status();
 }
 
 }  // namespace homeslice::controller

@@ -106,7 +106,9 @@ TEST(Controller, RefusesWhatCannotBe) {
     world.pass(std::chrono::seconds(6));
     EXPECT_EQ(code([](Request& r) { r.where = {0, {"node1"}, 0}; }), absl::StatusCode::kFailedPrecondition);
     EXPECT_TRUE(world.store().load()->slices.empty());
-    EXPECT_TRUE(world.store().load()->operations.empty());
+    for (const Operation& operation : world.controller().operations()) {
+        EXPECT_EQ(operation.kind, OperationKind::importImage) << "nothing was begun";
+    }
 }
 
 TEST(Controller, RowsStayUntilTheNodesReportAbsence) {
@@ -187,7 +189,8 @@ TEST(Controller, LeasesEnd) {
     world.report("node1");
     const auto renewed = world.controller().renewSlice("web", 365 * 86400);
     ASSERT_TRUE(renewed.ok());
-    EXPECT_EQ(renewed->slice.lease_end_us - renewed->slice.created_us, 36 * kDay / std::chrono::microseconds(1));
+    EXPECT_EQ(renewed->view.slice.lease_end_us - renewed->view.slice.created_us,
+              36 * kDay / std::chrono::microseconds(1));
     world.pass(30 * kDay - std::chrono::seconds(1));
     world.controller().tick();
     EXPECT_FALSE(world.controller().slice("web")->slice.suspended);
@@ -336,7 +339,8 @@ TEST(Controller, AFailingStoreLeavesNoHalfState) {
     auto receiver = files->receive().value();
     ASSERT_TRUE(receiver->write("archive").ok());
     const std::string digest = receiver->finish().value();
-    ASSERT_TRUE(controller->addImage("busybox", digest, *receiver).ok());
+    const std::string import = controller->beginImport("busybox").value().id;
+    ASSERT_TRUE(controller->addImage("busybox", digest, *receiver, import).ok());
 
     store.failing = true;
     CreateSliceRequest request;

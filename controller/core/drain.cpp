@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "controller/core/capacity.h"
 #include "controller/moves/move.h"
 
 namespace homeslice::controller {
@@ -22,22 +23,14 @@ size_t movesOf(const World& world, const Operation& drain) {
                       [&drain](const auto& entry) { return entry.second.move.operation == drain.id; }));
 }
 
-absl::StatusOr<std::string> targetFor(const Sliver& sliver, const Slice& slice, const std::vector<Candidate>& nodes) {
+absl::StatusOr<std::string> targetFor(const World& world, const Sliver& sliver, const Slice& slice,
+                                      const std::vector<Candidate>& nodes) {
     if (sliver.frozen) return failedPrecondition("it is frozen: thaw it first");
     if (slice.suspended) return failedPrecondition("it stands still, for the lease of its slice has ended");
     const PlacementRequest where{
         .node_count = 1, .rules = slice.rules, .cpu_reservation_millis = slice.base.resources.cpu_reservation_millis};
-    HS_ASSIGN_OR_RETURN(const Plan plan, place(where, nodes));
+    HS_ASSIGN_OR_RETURN(const Plan plan, place(where, candidatesFor(world, nodes, slice)));
     return plan.places.front().node;
-}
-
-void countIn(std::vector<Candidate>& nodes, const std::string& name, const Slice& slice) {
-    for (Candidate& node : nodes) {
-        if (node.name != name) continue;
-        node.slivers += 1;
-        node.reserved_millis += slice.base.resources.cpu_reservation_millis;
-        node.slices.push_back(slice.name);
-    }
 }
 
 void goOnDraining(const World& world, const Operation& drain, std::vector<Candidate>& nodes, Changes& changes) {
@@ -49,7 +42,7 @@ void goOnDraining(const World& world, const Operation& drain, std::vector<Candid
         const auto slice = world.snapshot.slices.find(id.slice);
         const bool stays = slice == world.snapshot.slices.end() || slice->second.deleting;
         if (sliver.node != drain.node || sliver.moving() || stays || hasFailed(next, id)) continue;
-        const auto target = targetFor(sliver, slice->second, nodes);
+        const auto target = targetFor(world, sliver, slice->second, nodes);
         if (!target.ok()) {
             next = withFailure(std::move(next), {id, drain.node, messageOf(target.status())});
             continue;

@@ -106,10 +106,13 @@ std::string NodeTable::notReady(const std::string& name, Monotonic::time_point n
     return "";
 }
 
-bool NodeTable::lost(const std::string& name, Monotonic::time_point now) const {
+Monotonic::duration NodeTable::silence(const std::string& name, Monotonic::time_point now) const {
     const LiveNode* node = find(name);
-    const Monotonic::time_point heard = node == nullptr ? started_ : std::max(node->heard, started_);
-    return now - heard > timeout_ * kLostAfterTimeouts;
+    return now - (node == nullptr ? started_ : std::max(node->heard, started_));
+}
+
+bool NodeTable::lost(const std::string& name, Monotonic::time_point now) const {
+    return silence(name, now) > timeout_ * kLostAfterTimeouts;
 }
 
 bool NodeTable::speaksOf(const LiveNode& node, const SliverId& id) {

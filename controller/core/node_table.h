@@ -54,7 +54,9 @@ public:
     bool connected(const std::string& name) const;
     // Empty when the node is connected and was heard from within the timeout; else why not.
     std::string notReady(const std::string& name, Monotonic::time_point now) const;
-    // Silent for so long that nothing should wait for it: three timeouts.
+    // For how long nothing was heard from it, as far as this controller can know: since its own start at most.
+    Monotonic::duration silence(const std::string& name, Monotonic::time_point now) const;
+    // Silent for so long that no move should wait for it: three timeouts.
     bool lost(const std::string& name, Monotonic::time_point now) const;
 
     // The newest report of a sliver, also of a node that is away now; null if there is none.

@@ -1,6 +1,7 @@
 #include "controller/core/picture.h"
 
 #include "controller/addresses/addresses.h"
+#include "controller/core/loans.h"
 #include "controller/core/names.h"
 #include "controller/moves/move.h"
 
@@ -43,11 +44,15 @@ Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6
         if (known.home_agent) picture.home_agents.push_back({known.care_of_address, known.api_port});
     }
     for (const auto& [name, enrolled] : snapshot.enrolled_nodes) picture.nodes.push_back(enrolled);
+    const std::map<SliverId, uint32_t> lent = guaranteesWithLoans(snapshot, node);
     for (const auto& [id, sliver] : snapshot.slivers) {
         const auto slice = snapshot.slices.find(id.slice);
         if (slice == snapshot.slices.end() || slice->second.deleting) continue;
         if (const auto role = roleOn(sliver, node)) {
-            picture.slivers[id] = specOf(sliver, *role, slice->second, snapshot, home_prefix, domain);
+            SliverSpec& spec = picture.slivers[id];
+            spec = specOf(sliver, *role, slice->second, snapshot, home_prefix, domain);
+            const auto guarantee = lent.find(id);
+            if (guarantee != lent.end()) spec.base.resources.cpu_reservation_millis = guarantee->second;
             if (role->run == DesiredRun::stopped && sliver.moving()) picture.disk_readers[id] = sliver.move.target;
         }
     }

@@ -23,6 +23,7 @@ absl::Status checkRequest(const CreateSliceRequest& request) {
     for (const std::string& node : request.where.nodes) HS_RETURN_IF_ERROR(checkName("node name", node));
     for (const std::string& slice : request.where.rules.apart_from) HS_RETURN_IF_ERROR(checkName("slice name", slice));
     if (!request.where.rules.spread_over.empty()) HS_RETURN_IF_ERROR(checkLabelKey(request.where.rules.spread_over));
+    if (!request.reservation.empty()) HS_RETURN_IF_ERROR(checkName("reservation name", request.reservation));
     HS_RETURN_IF_ERROR(check(request.base));
     return checkRequestId(request.request_id);
 }

@@ -19,7 +19,8 @@ struct CreateSliceRequest {
     PlacementRequest where;
     uint32_t lease_s = 0;  // 0: the default
     std::string request_id;
-    std::string owner;  // user
+    std::string owner;        // user
+    std::string reservation;  // that its guarantees come out of; empty: none
 };
 
 // What an administrator says of a node; what is absent stays.

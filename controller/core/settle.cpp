@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controller/core/drain.h"
+#include "controller/core/rebalance.h"
 #include "controller/moves/move.h"
 #include "controller/operations/operations.h"
 
@@ -43,7 +44,8 @@ void endMoveOperation(const World& world, const Move& move, const SliverId& id, 
                       Changes& changes) {
     const auto found = world.snapshot.operations.find(move.operation);
     if (found == world.snapshot.operations.end() || found->second.ended()) return;
-    if (found->second.kind == OperationKind::drainNode) {
+    // Of many moves: what succeeds is counted from the rows.
+    if (found->second.kind == OperationKind::drainNode || found->second.kind == OperationKind::rebalance) {
         if (!failure.empty()) noteFailure(found->second, {id, move.target, failure}, changes);
         return;
     }
@@ -97,9 +99,14 @@ void settleSlices(const World& world, Changes& changes) {
     }
 }
 
+// A move ends with its sliver's, a rebalancing when there is nothing left to move, an import with its stream.
+bool endsElsewhere(OperationKind kind) {
+    return kind == OperationKind::moveSliver || kind == OperationKind::rebalance || kind == OperationKind::importImage;
+}
+
 void settleOperations(const World& world, Changes& changes) {
     for (const auto& [id, operation] : world.snapshot.operations) {
-        if (operation.ended() || operation.kind == OperationKind::moveSliver) continue;
+        if (operation.ended() || endsElsewhere(operation.kind)) continue;
         Operation now = viewOperation(world, operation);
         if (now.ended()) changes.put_operations.push_back(std::move(now));
     }
@@ -114,6 +121,7 @@ Changes settle(const World& world) {
     settleOperations(world, changes);
     // On what is settled only: a sliver's row is written once a batch.
     if (changes.empty()) settleDrains(world, changes);
+    if (changes.empty()) settleRebalances(world, changes);
     return changes;
 }
 

@@ -92,8 +92,8 @@ public:
     // Kills the controller and starts it again; all nodes must connect anew.
     void start() {
         const Clock clock{[this] { return now_; }, [this] { return now_us_; }};
-        Config config;
         config.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
+        config.replace_after = std::chrono::minutes(2);
         controller_.reset();
         auto opened = Controller::open(config, *store_, *image_files_, clock);
         ASSERT_TRUE(opened.ok()) << opened.status();
@@ -104,9 +104,13 @@ public:
         for (auto& [name, node] : nodes_) connect(name);
     }
 
+    Config config;  // of the next start
+
     Controller& controller() { return *controller_; }
     Store& store() { return *store_; }
     FakeNode& node(const std::string& name) { return nodes_.at(name); }
+
+    int64_t now() const { return now_us_; }
 
     void addNode(const std::string& name, bool home_agent = false) {
         FakeNode& node = nodes_[name];
@@ -132,7 +136,7 @@ public:
         auto receiver = image_files_->receive().value();
         ASSERT_TRUE(receiver->write(content).ok());
         const std::string digest = receiver->finish().value();
-        const auto added = controller_->addImage(name, digest, *receiver);
+        const auto added = controller_->addImage(name, digest, *receiver, controller_->beginImport(name).value().id);
         ASSERT_TRUE(added.ok()) << added.status();
     }
     void addLab(int nodes) {
@@ -150,6 +154,16 @@ public:
         for (int sent = -1; sent != sentInAll();) {
             sent = sentInAll();
             for (auto& [name, node] : nodes_) obey(name);
+        }
+    }
+    // The nodes that are named say nothing for so long, the others go on, a second at a time.
+    void passWithout(const std::set<std::string>& silent, std::chrono::seconds time) {
+        for (int64_t second = 0; second < time.count(); ++second) {
+            pass(std::chrono::seconds(1));
+            for (auto& [name, node] : nodes_) {
+                if (!silent.contains(name)) obey(name);
+            }
+            controller_->tick();
         }
     }
     void pass(std::chrono::seconds time) {

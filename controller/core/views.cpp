@@ -5,6 +5,8 @@
 #include <set>
 
 #include "controller/addresses/addresses.h"
+#include "controller/core/rebalance.h"
+#include "controller/core/replace.h"
 #include "controller/leases/leases.h"
 #include "controller/moves/move.h"
 #include "controller/operations/operations.h"
@@ -91,6 +93,12 @@ Operation viewDrain(const World& world, const Operation& operation) {
     return drainProgress(operation, remaining, world.now_us);
 }
 
+Operation viewImport(const World& world, Operation operation) {
+    const auto bytes = world.import_bytes.find(operation.id);
+    operation.step = std::to_string(bytes == world.import_bytes.end() ? 0 : bytes->second) + " bytes have come";
+    return operation;
+}
+
 }  // namespace
 
 std::vector<const Sliver*> sliversOf(const Snapshot& snapshot, const std::string& slice) {
@@ -175,6 +183,12 @@ Operation viewOperation(const World& world, const Operation& operation) {
             return viewChange(world, operation);
         case OperationKind::drainNode:
             return viewDrain(world, operation);
+        case OperationKind::replaceSlivers:
+            return viewReplacement(world, operation);
+        case OperationKind::rebalance:
+            return viewRebalance(world, operation);
+        case OperationKind::importImage:
+            return viewImport(world, operation);
     }
     return operation;
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,8 @@ struct World {
     std::chrono::seconds grace;
     Monotonic::time_point now;
     int64_t now_us;
+    Monotonic::duration replace_after;                    // silence after which a node's slivers are placed anew
+    const std::map<std::string, uint64_t>& import_bytes;  // of the images that come in now, by operation
 };
 
 NodeView viewNode(const World& world, const Node& node);

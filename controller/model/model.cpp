@@ -18,6 +18,12 @@ const char* toString(OperationKind kind) {
             return "thaw";
         case OperationKind::drainNode:
             return "drain node";
+        case OperationKind::replaceSlivers:
+            return "replace slivers";
+        case OperationKind::rebalance:
+            return "rebalance";
+        case OperationKind::importImage:
+            return "import image";
     }
     return "unknown";
 }
@@ -27,7 +33,7 @@ const char* toString(UserRole role) { return role == UserRole::admin ? "admin" :
 std::string subjectText(const SliverId& subject) { return subject.index == 0 ? subject.slice : subject.toString(); }
 
 std::string subjectText(const Operation& operation) {
-    return operation.kind == OperationKind::drainNode ? operation.node : subjectText(operation.subject);
+    return operation.subject.slice.empty() ? operation.node : subjectText(operation.subject);
 }
 
 }  // namespace homeslice::controller

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/ipv6.h"
+#include "controller/model/capacity.h"
 #include "controller/model/people.h"
 #include "controller/model/placement_rules.h"
 #include "spec/sliver_spec.h"
@@ -60,6 +61,7 @@ struct Slice {
     PlacementRules rules;
     std::string owner;              // user; empty for one of before there were users, which is the administrators'
     std::set<std::string> members;  // users who may use it too
+    std::string reservation;        // that its guarantees come out of; empty: none
 
     bool operator==(const Slice&) const = default;
 };
@@ -89,14 +91,26 @@ struct Sliver {
     std::string keys_mark;             // of the ssh keys that were written into it, see core/controller_keys.cpp
     uint16_t weight = kDefaultWeight;  // its share of the flows to the slice's address
     bool draining = false;             // it takes no new one of them
+    std::string placed_by;             // operation that placed it anew, after the loss of a node
 
     bool moving() const { return move.phase != MovePhase::none; }
     bool operator==(const Sliver&) const = default;
 };
 
 // Stored by number: new ones come last.
-enum class OperationKind { createSlice, deleteSlice, moveSliver, setSlice, freeze, thaw, drainNode };
-enum class OperationState { running, done, partial, failed };
+enum class OperationKind {
+    createSlice,
+    deleteSlice,
+    moveSliver,
+    setSlice,
+    freeze,
+    thaw,
+    drainNode,
+    replaceSlivers,
+    rebalance,
+    importImage
+};
+enum class OperationState { running, done, partial, failed, cancelled };
 
 struct OperationFailure {
     SliverId sliver;
@@ -110,7 +124,7 @@ struct Operation {
     std::string id;
     OperationKind kind = OperationKind::createSlice;
     SliverId subject;  // index 0: the whole slice
-    std::string node;  // with drainNode, which has no other subject
+    std::string node;  // where that is no subject: the node (drainNode, replaceSlivers) or the image (importImage)
     OperationState state = OperationState::running;
     uint32_t done = 0;  // slivers that have got there
     uint32_t total = 0;
@@ -169,7 +183,7 @@ struct Picture {
 const char* toString(OperationKind kind);
 // "web" or "web/2".
 std::string subjectText(const SliverId& subject);
-// "web", "web/2" or "node1".
+// "web", "web/2" or what else it is about: "node1", the image "debian"; empty for a rebalancing of all nodes.
 std::string subjectText(const Operation& operation);
 
 }  // namespace homeslice::controller

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,23 @@ namespace homeslice::controller {
 enum class UserRole { user, admin };
 const char* toString(UserRole role);
 
+// What the slices that a user owns may use together; what is absent is not limited.
+struct Quota {
+    std::optional<uint64_t> slivers{};
+    std::optional<uint64_t> cpu_millis{};    // of the slivers' caps, thousandths of a CPU
+    std::optional<uint64_t> memory_bytes{};  // of the slivers' caps
+    std::optional<uint64_t> disk_bytes{};    // of the slivers' writable layers
+
+    bool operator==(const Quota&) const = default;
+};
+
 struct User {
     std::string name;
     UserRole role = UserRole::user;
     std::string enrolment;  // that its certificates carry; empty before the first one
     int64_t created_us = 0;
     std::vector<std::string> ssh_keys;  // in OpenSSH's form, see core/ssh_keys.h
+    Quota quota{};
 
     bool operator==(const User&) const = default;
 };

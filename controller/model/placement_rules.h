@@ -24,11 +24,15 @@ struct LabelTerm {
     bool operator==(const LabelTerm&) const = default;
 };
 
+// What becomes of a sliver whose node is lost: it is placed anew, or it waits.
+enum class OnNodeLoss { replace, stay };
+
 struct PlacementRules {
     std::vector<LabelTerm> where;         // all of it
     std::string spread_over;              // a label whose values get equal shares; empty: none
     bool pack = false;                    // the fullest node first, else the emptiest
     std::vector<std::string> apart_from;  // slices that a node must have no sliver of
+    OnNodeLoss on_node_loss = OnNodeLoss::replace;
 
     bool operator==(const PlacementRules&) const = default;
 };

@@ -132,6 +132,15 @@ Sliver rollBack(Sliver sliver) {
     return sliver;
 }
 
+Sliver placeAnew(Sliver sliver, const std::string& node, const std::string& operation) {
+    sliver.last_generation += 1;
+    sliver.generation = sliver.last_generation;
+    sliver.node = node;
+    sliver.holders.insert(node);
+    sliver.placed_by = operation;
+    return sliver;
+}
+
 std::string stepText(const Sliver& sliver) {
     const Move& move = sliver.move;
     switch (move.phase) {

@@ -48,6 +48,10 @@ Sliver complete(Sliver sliver);
 // The sliver goes on at the source: untouched if it was never told to stop, else under a generation above the target's.
 Sliver rollBack(Sliver sliver);
 
+// The row with the sliver placed on `node`, which must hold nothing of it, under a new generation: what it left
+// elsewhere is out of reach, and fenced. `sliver` must not be moving.
+Sliver placeAnew(Sliver sliver, const std::string& node, const std::string& operation);
+
 // What happens now, for a person: "node2 fetches the image".
 std::string stepText(const Sliver& sliver);
 

@@ -27,6 +27,7 @@ Arrival arrivalOf(OperationKind kind, const SliverProgress& sliver) {
     using enum SliverState;
     switch (kind) {
         case OperationKind::createSlice:
+        case OperationKind::replaceSlivers:
             return arrivalIn(sliver.state, {running, frozen, exited}, {failed});
         case OperationKind::setSlice:
             if (!sliver.current) return Arrival::waiting;
@@ -43,6 +44,8 @@ Arrival arrivalOf(OperationKind kind, const SliverProgress& sliver) {
         case OperationKind::deleteSlice:
         case OperationKind::moveSliver:
         case OperationKind::drainNode:
+        case OperationKind::rebalance:
+        case OperationKind::importImage:
             return Arrival::waiting;
     }
     return Arrival::waiting;
@@ -84,6 +87,12 @@ const char* successOf(OperationKind kind) {
             return "moved";
         case OperationKind::drainNode:
             return "no sliver is left on the node";
+        case OperationKind::replaceSlivers:
+            return "all of them run elsewhere";
+        case OperationKind::rebalance:
+            return "no move would even out the nodes any more";
+        case OperationKind::importImage:
+            return "stored";
     }
     return "";
 }
@@ -147,6 +156,19 @@ Operation drainProgress(Operation operation, uint32_t remaining, int64_t now_us)
     return operation;
 }
 
+Operation replacementProgress(Operation operation, const std::vector<SliverProgress>& placed, uint32_t unplaced,
+                              int64_t now_us) {
+    operation.total = static_cast<uint32_t>(placed.size()) + unplaced;
+    if (placed.empty() && unplaced == 0) return succeeded(std::move(operation), "nothing is to be replaced", now_us);
+    const std::string waiting_for_room = operation.step;
+    operation = progressOf(std::move(operation), placed, now_us);
+    if (unplaced == 0) return operation;
+    operation.state = OperationState::running;
+    operation.ended_us = 0;
+    operation.step = waiting_for_room;
+    return operation;
+}
+
 Operation succeeded(Operation operation, const std::string& step, int64_t now_us) {
     operation.state = OperationState::done;
     operation.done = operation.total;
@@ -159,6 +181,13 @@ Operation failed(Operation operation, const OperationFailure& failure, int64_t n
     operation.state = OperationState::failed;
     operation.step = failure.reason;
     operation.failures = {failure};
+    operation.ended_us = now_us;
+    return operation;
+}
+
+Operation markCancelled(Operation operation, const std::string& step, int64_t now_us) {
+    operation.state = OperationState::cancelled;
+    operation.step = step;
     operation.ended_us = now_us;
     return operation;
 }

@@ -40,8 +40,14 @@ Operation deletionProgress(Operation operation, uint32_t remaining, const std::s
 // `remaining`: slivers that are still on the node. Ends when none is, but those that failed to leave.
 Operation drainProgress(Operation operation, uint32_t remaining, int64_t now_us);
 
+// `unplaced`: slivers that still wait for another node. Ends when none does and each of `placed` has started or failed.
+Operation replacementProgress(Operation operation, const std::vector<SliverProgress>& placed, uint32_t unplaced,
+                              int64_t now_us);
+
 Operation succeeded(Operation operation, const std::string& step, int64_t now_us);
 Operation failed(Operation operation, const OperationFailure& failure, int64_t now_us);
+// `step` says what became of its subject.
+Operation markCancelled(Operation operation, const std::string& step, int64_t now_us);
 
 // Ids of the oldest ended operations beyond the newest kOperationsKept.
 std::vector<std::string> toForget(const std::map<std::string, Operation>& operations);

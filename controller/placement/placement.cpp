@@ -249,6 +249,7 @@ std::string misfitOf(const Candidate& candidate, const PlacementRules& rules, ui
     if (candidate.correspondent) return "a correspondent";
     if (!candidate.ready) return "not ready";
     if (candidate.cordoned) return "cordoned";
+    if (!candidate.barred.empty()) return candidate.barred;
     for (const LabelTerm& term : rules.where) {
         if (!term.matches(candidate.labels)) return "not " + term.toString();
     }
@@ -260,7 +261,8 @@ std::string misfitOf(const Candidate& candidate, const PlacementRules& rules, ui
         if (std::find(held.begin(), held.end(), slice) != held.end()) return "has slivers of " + slice;
     }
     if (roomFor(cpu_reservation_millis, candidate) == 0) {
-        return fmt::format("less than {}m CPU left", cpu_reservation_millis);
+        const std::string held = candidate.held_by.empty() ? "" : ", " + candidate.held_by;
+        return fmt::format("less than {}m CPU left{}", cpu_reservation_millis, held);
     }
     return "";
 }

@@ -26,6 +26,8 @@ struct Candidate {
     uint32_t reserved_millis = 0;  // and are
     Labels labels{};
     std::vector<std::string> slices{};  // that it has slivers of
+    std::string barred{};               // why it is out of the question for this request, a few words; empty: it is not
+    std::string held_by{};              // what holds part of reserved_millis ahead of time
 };
 
 struct PlacementRequest {

@@ -52,8 +52,36 @@ std::string toColumn(const Labels& labels) { return dump(Json(labels)); }
 std::string toColumn(const PlacementRules& rules) {
     Json where = Json::array();
     for (const LabelTerm& term : rules.where) where.push_back(term.toString());
-    return dump(
-        {{"where", where}, {"spread_over", rules.spread_over}, {"pack", rules.pack}, {"apart_from", rules.apart_from}});
+    return dump({{"where", where},
+                 {"spread_over", rules.spread_over},
+                 {"pack", rules.pack},
+                 {"apart_from", rules.apart_from},
+                 {"stay", rules.on_node_loss == OnNodeLoss::stay}});
+}
+
+std::string toColumn(const Quota& quota) {
+    Json json = Json::object();
+    if (quota.slivers) json["slivers"] = *quota.slivers;
+    if (quota.cpu_millis) json["cpu_millis"] = *quota.cpu_millis;
+    if (quota.memory_bytes) json["memory_bytes"] = *quota.memory_bytes;
+    if (quota.disk_bytes) json["disk_bytes"] = *quota.disk_bytes;
+    return dump(json);
+}
+
+std::string toColumn(const Reservation& reservation) {
+    return dump({{"name", reservation.name},
+                 {"owner", reservation.owner},
+                 {"nodes", reservation.nodes},
+                 {"cpu_millis", reservation.cpu_millis},
+                 {"start_us", reservation.start_us},
+                 {"end_us", reservation.end_us}});
+}
+
+std::string toColumn(const Loan& loan) {
+    return dump({{"lender", loan.lender},
+                 {"borrower", loan.borrower},
+                 {"cpu_millis", loan.cpu_millis},
+                 {"end_us", loan.end_us}});
 }
 
 absl::StatusOr<std::vector<std::string>> stringsFromColumn(const std::string& text) {
@@ -80,6 +108,7 @@ absl::StatusOr<PlacementRules> rulesFromColumn(const std::string& text) {
                             parsed.spread_over = json.value("spread_over", "");
                             parsed.pack = json.value("pack", false);
                             parsed.apart_from = json.value("apart_from", std::vector<std::string>());
+                            if (json.value("stay", false)) parsed.on_node_loss = OnNodeLoss::stay;
                             return parsed;
                         }));
     for (const std::string& term : where) {
@@ -87,6 +116,39 @@ absl::StatusOr<PlacementRules> rulesFromColumn(const std::string& text) {
         rules.where.push_back(std::move(parsed));
     }
     return rules;
+}
+
+absl::StatusOr<Quota> quotaFromColumn(const std::string& text) {
+    return fromColumn(text, [](const Json& json) {
+        const auto limit = [&json](const char* key) -> std::optional<uint64_t> {
+            if (!json.contains(key)) return std::nullopt;
+            return json.at(key).get<uint64_t>();
+        };
+        return Quota{.slivers = limit("slivers"),
+                     .cpu_millis = limit("cpu_millis"),
+                     .memory_bytes = limit("memory_bytes"),
+                     .disk_bytes = limit("disk_bytes")};
+    });
+}
+
+absl::StatusOr<Reservation> reservationFromColumn(const std::string& text) {
+    return fromColumn(text, [](const Json& json) {
+        return Reservation{.name = json.at("name").get<std::string>(),
+                           .owner = json.at("owner").get<std::string>(),
+                           .nodes = json.at("nodes").get<std::set<std::string>>(),
+                           .cpu_millis = json.at("cpu_millis").get<uint32_t>(),
+                           .start_us = json.at("start_us").get<int64_t>(),
+                           .end_us = json.at("end_us").get<int64_t>()};
+    });
+}
+
+absl::StatusOr<Loan> loanFromColumn(const std::string& text) {
+    return fromColumn(text, [](const Json& json) {
+        return Loan{.lender = json.at("lender").get<std::string>(),
+                    .borrower = json.at("borrower").get<std::string>(),
+                    .cpu_millis = json.at("cpu_millis").get<uint32_t>(),
+                    .end_us = json.at("end_us").get<int64_t>()};
+    });
 }
 
 }  // namespace homeslice::controller

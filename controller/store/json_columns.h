@@ -17,10 +17,16 @@ std::string toColumn(const std::vector<std::string>& values);
 std::string toColumn(const std::vector<OperationFailure>& failures);
 std::string toColumn(const Labels& labels);
 std::string toColumn(const PlacementRules& rules);
+std::string toColumn(const Quota& quota);
+std::string toColumn(const Reservation& reservation);
+std::string toColumn(const Loan& loan);
 
 absl::StatusOr<std::vector<std::string>> stringsFromColumn(const std::string& text);
 absl::StatusOr<std::vector<OperationFailure>> failuresFromColumn(const std::string& text);
 absl::StatusOr<Labels> labelsFromColumn(const std::string& text);
 absl::StatusOr<PlacementRules> rulesFromColumn(const std::string& text);
+absl::StatusOr<Quota> quotaFromColumn(const std::string& text);
+absl::StatusOr<Reservation> reservationFromColumn(const std::string& text);
+absl::StatusOr<Loan> loanFromColumn(const std::string& text);
 
 }  // namespace homeslice::controller

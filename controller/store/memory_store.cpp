@@ -45,7 +45,8 @@ bool Changes::empty() const {
     return !last_slice_number && !home_prefix && put_nodes.empty() && put_images.empty() && erase_images.empty() &&
            put_slices.empty() && erase_slices.empty() && put_slivers.empty() && erase_slivers.empty() &&
            put_operations.empty() && erase_operations.empty() && put_users.empty() && erase_users.empty() &&
-           put_enrolled_nodes.empty() && erase_enrolled_nodes.empty() && put_tokens.empty() && erase_tokens.empty();
+           put_enrolled_nodes.empty() && erase_enrolled_nodes.empty() && put_tokens.empty() && erase_tokens.empty() &&
+           put_reservations.empty() && erase_reservations.empty() && put_loans.empty() && erase_loans.empty();
 }
 
 void applyTo(Snapshot& snapshot, const Changes& changes) {
@@ -67,6 +68,12 @@ void applyTo(Snapshot& snapshot, const Changes& changes) {
     for (const std::string& name : changes.erase_enrolled_nodes) snapshot.enrolled_nodes.erase(name);
     for (const JoinToken& token : changes.put_tokens) snapshot.tokens[token.digest] = token;
     for (const std::string& digest : changes.erase_tokens) snapshot.tokens.erase(digest);
+    for (const Reservation& reservation : changes.put_reservations) {
+        snapshot.reservations[reservation.name] = reservation;
+    }
+    for (const std::string& name : changes.erase_reservations) snapshot.reservations.erase(name);
+    for (const Loan& loan : changes.put_loans) snapshot.loans[loan.key()] = loan;
+    for (const std::string& key : changes.erase_loans) snapshot.loans.erase(key);
 }
 
 std::unique_ptr<Store> makeMemoryStore() { return std::make_unique<MemoryStore>(); }

@@ -17,12 +17,13 @@ absl::StatusOr<User> readUser(Statement& row) {
     user.enrolment = row.text();
     user.created_us = row.integer();
     HS_ASSIGN_OR_RETURN(user.ssh_keys, stringsFromColumn(row.text()));
+    HS_ASSIGN_OR_RETURN(user.quota, quotaFromColumn(row.text()));
     return user;
 }
 
 void bindUser(Statement& row, const User& user) {
     row.bind(user.name).bind(static_cast<uint32_t>(user.role)).bind(user.enrolment).bind(user.created_us);
-    row.bind(toColumn(user.ssh_keys));
+    row.bind(toColumn(user.ssh_keys)).bind(toColumn(user.quota));
 }
 
 absl::StatusOr<EnrolledNode> readEnrolledNode(Statement& row) {

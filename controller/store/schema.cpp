@@ -140,6 +140,21 @@ const std::vector<std::string>& steps() {
     )sql",
                                                  R"sql(
         ALTER TABLE nodes ADD COLUMN correspondent INTEGER NOT NULL DEFAULT 0;
+    )sql",
+                                                 // Quotas, reservations and loans (as JSON, see json_columns.h), lost
+                                                 // nodes.
+                                                 R"sql(
+        ALTER TABLE users ADD COLUMN quota TEXT NOT NULL DEFAULT '{}';
+        ALTER TABLE slices ADD COLUMN reservation TEXT NOT NULL DEFAULT '';
+        ALTER TABLE slivers ADD COLUMN placed_by TEXT NOT NULL DEFAULT '';
+        CREATE TABLE reservations (
+            name TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE loans (
+            name TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        ) WITHOUT ROWID;
     )sql"};
     return kSteps;
 }

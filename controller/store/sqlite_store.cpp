@@ -64,6 +64,7 @@ absl::StatusOr<Slice> readSlice(Statement& row) {
     slice.owner = row.text();
     HS_ASSIGN_OR_RETURN(const std::vector<std::string> members, stringsFromColumn(row.text()));
     slice.members.insert(members.begin(), members.end());
+    slice.reservation = row.text();
     return slice;
 }
 
@@ -71,6 +72,7 @@ void bindSlice(Statement& row, const Slice& slice) {
     row.bind(slice.name).bind(slice.number).bind(toJson(slice.base)).bind(slice.created_us);
     row.bind(slice.lease_end_us).bind(uint32_t{slice.deleting}).bind(toColumn(slice.rules));
     row.bind(uint32_t{slice.suspended}).bind(slice.owner).bind(toColumn(slice.members));
+    row.bind(slice.reservation);
 }
 
 absl::StatusOr<Sliver> readSliver(Statement& row) {
@@ -92,6 +94,7 @@ absl::StatusOr<Sliver> readSliver(Statement& row) {
     sliver.keys_mark = row.text();
     sliver.weight = static_cast<uint16_t>(row.small());
     sliver.draining = row.integer() != 0;
+    sliver.placed_by = row.text();
     return sliver;
 }
 
@@ -101,7 +104,7 @@ void bindSliver(Statement& row, const Sliver& sliver) {
     row.bind(sliver.move.source).bind(sliver.move.target).bind(sliver.move.source_generation);
     row.bind(sliver.move.target_generation).bind(sliver.move.operation).bind(uint32_t{sliver.frozen});
     row.bind(sliver.keys_mark);
-    row.bind(uint32_t{sliver.weight}).bind(uint32_t{sliver.draining});
+    row.bind(uint32_t{sliver.weight}).bind(uint32_t{sliver.draining}).bind(sliver.placed_by);
 }
 
 absl::StatusOr<Operation> readOperation(Statement& row) {
@@ -111,8 +114,8 @@ absl::StatusOr<Operation> readOperation(Statement& row) {
     operation.subject.slice = row.text();
     operation.subject.index = row.small();
     const uint32_t state = row.small();
-    if (kind > static_cast<uint32_t>(OperationKind::drainNode) ||
-        state > static_cast<uint32_t>(OperationState::failed)) {
+    if (kind > static_cast<uint32_t>(OperationKind::importImage) ||
+        state > static_cast<uint32_t>(OperationState::cancelled)) {
         return dataLoss("operation " + operation.id + " is of an unknown kind or state");
     }
     operation.kind = static_cast<OperationKind>(kind);
@@ -134,6 +137,23 @@ void bindOperation(Statement& row, const Operation& operation) {
     row.bind(operation.total).bind(operation.step).bind(toColumn(operation.failures)).bind(operation.started_us);
     row.bind(operation.ended_us).bind(operation.request_id).bind(operation.node);
 }
+
+// Of the tables that have a name and a value in JSON.
+absl::StatusOr<Reservation> readReservation(Statement& row) {
+    static_cast<void>(row.text());
+    return reservationFromColumn(row.text());
+}
+
+void bindReservation(Statement& row, const Reservation& reservation) {
+    row.bind(reservation.name).bind(toColumn(reservation));
+}
+
+absl::StatusOr<Loan> readLoan(Statement& row) {
+    static_cast<void>(row.text());
+    return loanFromColumn(row.text());
+}
+
+void bindLoan(Statement& row, const Loan& loan) { row.bind(loan.key()).bind(toColumn(loan)); }
 
 void bindKey(Statement& row, const std::string& key) { row.bind(key); }
 void bindKey(Statement& row, const SliverId& id) { row.bind(id.slice).bind(id.index); }
@@ -169,6 +189,11 @@ public:
         }));
         HS_RETURN_IF_ERROR(each("tokens", readToken,
                                 [&](JoinToken token) { snapshot.tokens.emplace(token.digest, std::move(token)); }));
+        HS_RETURN_IF_ERROR(each("reservations", readReservation, [&](Reservation reservation) {
+            snapshot.reservations.emplace(reservation.name, std::move(reservation));
+        }));
+        HS_RETURN_IF_ERROR(
+            each("loans", readLoan, [&](Loan loan) { snapshot.loans.emplace(loan.key(), std::move(loan)); }));
         return snapshot;
     }
 
@@ -220,9 +245,9 @@ private:
         HS_RETURN_IF_ERROR(put("REPLACE INTO images VALUES (?,?,?,?)", changes.put_images, bindImage));
         // Not REPLACE: that would throw out another slice with the same number instead of failing.
         HS_RETURN_IF_ERROR(erase("slices WHERE name=?", namesOf(changes.put_slices)));
-        HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?,?,?,?,?)", changes.put_slices, bindSlice));
+        HS_RETURN_IF_ERROR(put("INSERT INTO slices VALUES (?,?,?,?,?,?,?,?,?,?,?)", changes.put_slices, bindSlice));
         HS_RETURN_IF_ERROR(
-            put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
+            put("REPLACE INTO slivers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_slivers, bindSliver));
         HS_RETURN_IF_ERROR(
             put("REPLACE INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", changes.put_operations, bindOperation));
         HS_RETURN_IF_ERROR(erase("images WHERE name=?", changes.erase_images));
@@ -230,17 +255,25 @@ private:
         HS_RETURN_IF_ERROR(erase("slivers WHERE slice=? AND number=?", changes.erase_slivers));
         HS_RETURN_IF_ERROR(erase("operations WHERE id=?", changes.erase_operations));
         HS_RETURN_IF_ERROR(writePeople(changes));
+        HS_RETURN_IF_ERROR(writeCapacity(changes));
         return changes.audit ? insertAudit(*database_, *changes.audit) : absl::OkStatus();
     }
 
     absl::Status writePeople(const Changes& changes) {
-        HS_RETURN_IF_ERROR(put("REPLACE INTO users VALUES (?,?,?,?,?)", changes.put_users, bindUser));
+        HS_RETURN_IF_ERROR(put("REPLACE INTO users VALUES (?,?,?,?,?,?)", changes.put_users, bindUser));
         HS_RETURN_IF_ERROR(erase("users WHERE name=?", changes.erase_users));
         HS_RETURN_IF_ERROR(
             put("REPLACE INTO enrolled_nodes VALUES (?,?)", changes.put_enrolled_nodes, bindEnrolledNode));
         HS_RETURN_IF_ERROR(erase("enrolled_nodes WHERE name=?", changes.erase_enrolled_nodes));
         HS_RETURN_IF_ERROR(put("REPLACE INTO tokens VALUES (?,?,?,?)", changes.put_tokens, bindToken));
         return erase("tokens WHERE digest=?", changes.erase_tokens);
+    }
+
+    absl::Status writeCapacity(const Changes& changes) {
+        HS_RETURN_IF_ERROR(put("REPLACE INTO reservations VALUES (?,?)", changes.put_reservations, bindReservation));
+        HS_RETURN_IF_ERROR(erase("reservations WHERE name=?", changes.erase_reservations));
+        HS_RETURN_IF_ERROR(put("REPLACE INTO loans VALUES (?,?)", changes.put_loans, bindLoan));
+        return erase("loans WHERE name=?", changes.erase_loans);
     }
 
     absl::Status writeMeta(const Changes& changes) {

@@ -29,6 +29,8 @@ struct Snapshot {
     std::map<std::string, User> users;
     std::map<std::string, EnrolledNode> enrolled_nodes;
     std::map<std::string, JoinToken> tokens;  // by digest
+    std::map<std::string, Reservation> reservations;
+    std::map<std::string, Loan> loans;  // by Loan::key()
 
     bool operator==(const Snapshot&) const = default;
 };
@@ -52,7 +54,11 @@ struct Changes {
     std::vector<std::string> erase_enrolled_nodes;
     std::vector<JoinToken> put_tokens;
     std::vector<std::string> erase_tokens;  // digests
-    std::optional<AuditEntry> audit;        // who asked for this batch; no part of the snapshot
+    std::vector<Reservation> put_reservations;
+    std::vector<std::string> erase_reservations;
+    std::vector<Loan> put_loans;
+    std::vector<std::string> erase_loans;  // keys
+    std::optional<AuditEntry> audit;       // who asked for this batch; no part of the snapshot
 
     bool empty() const;
 };

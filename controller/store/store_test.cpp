@@ -49,6 +49,8 @@ Slice slice(const std::string& name, uint32_t number) {
     result.rules.apart_from = {"db"};
     result.owner = "alice";
     result.members = {"bob", "carol"};
+    result.rules.on_node_loss = OnNodeLoss::stay;
+    result.reservation = "nightly";
     return result;
 }
 
@@ -72,6 +74,7 @@ Changes everything() {
     sliver.keys_mark = "digest@1";
     sliver.weight = 3;
     sliver.draining = true;
+    sliver.placed_by = "op2";
     changes.put_slivers = {sliver};
     Operation operation;
     operation.id = "op";
@@ -87,9 +90,16 @@ Changes everything() {
     operation.ended_us = 11;
     operation.request_id = "request";
     changes.put_operations = {operation};
-    changes.put_users = {{"alice", UserRole::admin, "enrolment", 12, {"ssh-ed25519 AAAA alice@example"}}};
+    changes.put_users = {{"alice",
+                          UserRole::admin,
+                          "enrolment",
+                          12,
+                          {"ssh-ed25519 AAAA alice@example"},
+                          Quota{.slivers = 0, .cpu_millis = 1500, .memory_bytes = uint64_t{1} << 40}}};
     changes.put_enrolled_nodes = {{"node1", "enrolment"}};
     changes.put_tokens = {{"digest", pki::Kind::user, "bob", 13}};
+    changes.put_reservations = {{"nightly", "alice", {"node1", "node2"}, 1500, 20, 21}};
+    changes.put_loans = {{"web", "db", 500, 22}};
     changes.audit = AuditEntry{14, "alice", "CreateSlice", "web", "ok"};
     return changes;
 }
@@ -123,10 +133,14 @@ TEST_F(StoreTest, ReplacesAndErases) {
     gone.erase_users = {"alice"};
     gone.erase_enrolled_nodes = {"node1"};
     gone.erase_tokens = {"digest"};
+    gone.erase_reservations = {"nightly"};
+    gone.erase_loans = {"web/db"};
     both(gone);
     EXPECT_EQ(*store->load(), expected);
     EXPECT_TRUE(expected.slivers.empty());
     EXPECT_TRUE(expected.users.empty());
+    EXPECT_TRUE(expected.reservations.empty());
+    EXPECT_TRUE(expected.loans.empty());
     EXPECT_EQ(expected.revision, 3U);
 }
 
