@@ -33,6 +33,8 @@ public:
     absl::StatusOr<v1::Node> getNode(const std::string& name);
     absl::StatusOr<v1::Node> setNode(const v1::SetNodeRequest& request);
     absl::StatusOr<v1::Operation> drainNode(const std::string& name);
+    absl::StatusOr<v1::Operation> rebalanceNodes();
+    absl::StatusOr<v1::RebalancePlan> planRebalance();
     // The node's debug dump, JSON text.
     absl::StatusOr<std::string> inspectNode(const std::string& name);
 
@@ -66,6 +68,9 @@ public:
     absl::StatusOr<v1::JoinToken> makeNodeToken(const std::string& name, uint32_t lifetime_s);
     absl::Status revokeNode(const std::string& name);
     absl::StatusOr<v1::ListUsersResponse> listUsers();
+    // `name` empty: the caller.
+    absl::StatusOr<v1::User> getUser(const std::string& name);
+    absl::StatusOr<v1::User> setUserQuota(const v1::SetUserQuotaRequest& request);
     absl::StatusOr<v1::JoinToken> addUser(const std::string& name, v1::Role role, uint32_t lifetime_s);
     absl::StatusOr<v1::JoinToken> makeUserToken(const std::string& name, uint32_t lifetime_s);
     absl::Status removeUser(const std::string& name);
@@ -79,6 +84,16 @@ public:
     // A certificate for the token's owner, over this connection.
     absl::StatusOr<pki::Credentials> redeem(const pki::Token& token);
 
+    absl::StatusOr<v1::Reservation> createReservation(const v1::CreateReservationRequest& request);
+    absl::StatusOr<v1::ListReservationsResponse> listReservations();
+    absl::Status removeReservation(const std::string& name);
+    absl::StatusOr<v1::Loan> lendGuarantee(const v1::LendGuaranteeRequest& request);
+    absl::StatusOr<v1::ListLoansResponse> listLoans();
+    absl::Status endLoan(const std::string& borrower, const std::string& lender);
+
+    absl::StatusOr<v1::ListOperationsResponse> listOperations(const v1::ListOperationsRequest& request);
+    absl::StatusOr<v1::Operation> getOperation(const std::string& id);
+    absl::StatusOr<v1::Operation> cancelOperation(const std::string& id);
     // Follows an operation until it has ended, through a restart of the controller too. `changed` is called with every
     // state; DEADLINE_EXCEEDED after `timeout`.
     absl::StatusOr<v1::Operation> watchOperation(const std::string& id, std::chrono::milliseconds timeout,

@@ -12,6 +12,8 @@ void registerCommands(CLI::App& app, Context& context) {
     registerNode(app, context);
     registerHome(app, context);
     registerUser(app, context);
+    registerReservation(app, context);
+    registerOperation(app, context);
     registerAudit(app, context);
     registerSystemContext(app, context);
 }

@@ -16,6 +16,8 @@ void registerShell(CLI::App& app, Context& context);
 void registerLogs(CLI::App& app, Context& context);
 void registerHome(CLI::App& app, Context& context);
 void registerUser(CLI::App& app, Context& context);
+void registerReservation(CLI::App& app, Context& context);
+void registerOperation(CLI::App& app, Context& context);
 void registerAudit(CLI::App& app, Context& context);
 void registerSystemContext(CLI::App& app, Context& context);
 

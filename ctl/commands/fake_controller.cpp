@@ -184,6 +184,7 @@ grpc::Status FakeController::ListSlices(grpc::ServerContext*, const v1::ListSlic
 grpc::Status FakeController::RenewSlice(grpc::ServerContext*, const v1::RenewSliceRequest* request, v1::Slice* slice) {
     renewed = *request;
     *slice = sliceNamed(request->name(), base);
+    slice->set_lease_note(lease_note);
     return refusal;
 }
 
@@ -319,6 +320,112 @@ grpc::Status FakeController::ListAudit(grpc::ServerContext*, const v1::ListAudit
     entry->set_what("DeleteSlice");
     entry->set_subject("web");
     entry->set_outcome("ok");
+    return refusal;
+}
+
+grpc::Status FakeController::ListOperations(grpc::ServerContext*, const v1::ListOperationsRequest* request,
+                                            v1::ListOperationsResponse* response) {
+    listed_operations = *request;
+    for (const v1::Operation& state : operation_states) *response->add_operations() = state;
+    return refusal;
+}
+
+grpc::Status FakeController::GetOperation(grpc::ServerContext*, const v1::GetOperationRequest* request,
+                                          v1::Operation* operation) {
+    if (operation_states.empty()) return {grpc::StatusCode::NOT_FOUND, "no operation '" + request->id() + "'"};
+    *operation = operation_states.back();
+    return refusal;
+}
+
+grpc::Status FakeController::CancelOperation(grpc::ServerContext*, const v1::CancelOperationRequest* request,
+                                             v1::Operation* operation) {
+    cancelled = request->id();
+    operation->set_id(request->id());
+    operation->set_state(v1::OPERATION_STATE_CANCELLED);
+    operation->set_step("cancelled: moves under way went back");
+    return refusal;
+}
+
+grpc::Status FakeController::RebalanceNodes(grpc::ServerContext*, const v1::RebalanceNodesRequest*,
+                                            v1::Operation* operation) {
+    ++rebalancings;
+    operation->set_id("op-1");
+    return refusal;
+}
+
+grpc::Status FakeController::PlanRebalance(grpc::ServerContext*, const v1::RebalanceNodesRequest*,
+                                           v1::RebalancePlan* plan) {
+    v1::RebalancePlan::Step* const step = plan->add_steps();
+    step->mutable_sliver()->set_slice("web");
+    step->mutable_sliver()->set_index(3);
+    step->set_from_node("node1");
+    step->set_to_node("node2");
+    step->set_reason("load 75% -> 50%, 10% -> 35%");
+    return refusal;
+}
+
+grpc::Status FakeController::CreateReservation(grpc::ServerContext*, const v1::CreateReservationRequest* request,
+                                               v1::Reservation* reservation) {
+    reserved = *request;
+    reservation->set_name(request->name());
+    return refusal;
+}
+
+grpc::Status FakeController::ListReservations(grpc::ServerContext*, const v1::ListReservationsRequest*,
+                                              v1::ListReservationsResponse* response) {
+    v1::Reservation* const reservation = response->add_reservations();
+    reservation->set_name("nightly");
+    reservation->set_owner("alice");
+    reservation->add_nodes("node1");
+    reservation->add_nodes("node2");
+    reservation->set_cpu_millis(1500);
+    reservation->set_start_us(kStartedUs);
+    reservation->set_end_us(kStartedUs);
+    return refusal;
+}
+
+grpc::Status FakeController::RemoveReservation(grpc::ServerContext*, const v1::RemoveReservationRequest* request,
+                                               v1::RemoveReservationResponse*) {
+    deleted = request->name();
+    return refusal;
+}
+
+grpc::Status FakeController::LendGuarantee(grpc::ServerContext*, const v1::LendGuaranteeRequest* request,
+                                           v1::Loan* loan) {
+    lent = *request;
+    loan->set_lender(request->name());
+    loan->set_borrower(request->borrower());
+    loan->set_cpu_millis(request->cpu_millis());
+    loan->add_uncovered_nodes("node3");
+    return refusal;
+}
+
+grpc::Status FakeController::ListLoans(grpc::ServerContext*, const v1::ListLoansRequest*,
+                                       v1::ListLoansResponse* response) {
+    response->add_loans()->set_lender("web");
+    return refusal;
+}
+
+grpc::Status FakeController::EndLoan(grpc::ServerContext*, const v1::EndLoanRequest* request, v1::EndLoanResponse*) {
+    returned = *request;
+    return refusal;
+}
+
+grpc::Status FakeController::GetUser(grpc::ServerContext*, const v1::GetUserRequest* request, v1::User* user) {
+    user->set_name(request->name().empty() ? "alice" : request->name());
+    user->mutable_quota()->set_slivers(20);
+    user->mutable_quota()->set_memory_bytes(8ULL << 30);
+    user->mutable_usage()->set_slivers(3);
+    user->mutable_usage()->set_cpu_millis(1500);
+    user->mutable_usage()->set_memory_bytes(512 << 20);
+    return refusal;
+}
+
+grpc::Status FakeController::SetUserQuota(grpc::ServerContext*, const v1::SetUserQuotaRequest* request,
+                                          v1::User* user) {
+    quota = *request;
+    user->set_name(request->name());
+    *user->mutable_quota() = request->quota();
     return refusal;
 }
 

@@ -53,6 +53,14 @@ public:
     v1::ListAuditRequest audit;
     v1::FindFlowsRequest flows;
     v1::FlowReport flow_report;  // what it answers
+    v1::ListOperationsRequest listed_operations;
+    std::string cancelled;
+    int rebalancings = 0;
+    v1::CreateReservationRequest reserved;
+    v1::LendGuaranteeRequest lent;
+    v1::EndLoanRequest returned;
+    v1::SetUserQuotaRequest quota;
+    std::string lease_note;  // of the next renewals
     std::string imported_name;
     std::string imported_data;
 
@@ -92,6 +100,23 @@ private:
     grpc::Status ShareSlice(grpc::ServerContext*, const v1::ShareSliceRequest*, v1::Slice*) override;
     grpc::Status FindFlows(grpc::ServerContext*, const v1::FindFlowsRequest*, v1::FlowReport*) override;
     grpc::Status ListAudit(grpc::ServerContext*, const v1::ListAuditRequest*, v1::ListAuditResponse*) override;
+    grpc::Status ListOperations(grpc::ServerContext*, const v1::ListOperationsRequest*,
+                                v1::ListOperationsResponse*) override;
+    grpc::Status GetOperation(grpc::ServerContext*, const v1::GetOperationRequest*, v1::Operation*) override;
+    grpc::Status CancelOperation(grpc::ServerContext*, const v1::CancelOperationRequest*, v1::Operation*) override;
+    grpc::Status RebalanceNodes(grpc::ServerContext*, const v1::RebalanceNodesRequest*, v1::Operation*) override;
+    grpc::Status PlanRebalance(grpc::ServerContext*, const v1::RebalanceNodesRequest*, v1::RebalancePlan*) override;
+    grpc::Status CreateReservation(grpc::ServerContext*, const v1::CreateReservationRequest*,
+                                   v1::Reservation*) override;
+    grpc::Status ListReservations(grpc::ServerContext*, const v1::ListReservationsRequest*,
+                                  v1::ListReservationsResponse*) override;
+    grpc::Status RemoveReservation(grpc::ServerContext*, const v1::RemoveReservationRequest*,
+                                   v1::RemoveReservationResponse*) override;
+    grpc::Status LendGuarantee(grpc::ServerContext*, const v1::LendGuaranteeRequest*, v1::Loan*) override;
+    grpc::Status ListLoans(grpc::ServerContext*, const v1::ListLoansRequest*, v1::ListLoansResponse*) override;
+    grpc::Status EndLoan(grpc::ServerContext*, const v1::EndLoanRequest*, v1::EndLoanResponse*) override;
+    grpc::Status GetUser(grpc::ServerContext*, const v1::GetUserRequest*, v1::User*) override;
+    grpc::Status SetUserQuota(grpc::ServerContext*, const v1::SetUserQuotaRequest*, v1::User*) override;
     grpc::Status WatchOperation(grpc::ServerContext*, const v1::WatchOperationRequest*,
                                 grpc::ServerWriter<v1::Operation>*) override;
 

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "ctl/client/client.h"
 #include "ctl/commands/commands.h"
+#include "ctl/commands/node_rebalance.h"
 #include "ctl/commands/operation.h"
 #include "ctl/commands/token.h"
 #include "ctl/commands/views.h"
@@ -171,6 +172,7 @@ void registerNode(CLI::App& app, Context& context) {
     context.setAction(*inspect_node, CommandTail::none, [&context, name] { return inspect(context, *name); });
 
     declareChanges(*node, context);
+    declareRebalance(*node, context);
     declareCertificates(*node, context);
 }
 

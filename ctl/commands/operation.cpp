@@ -21,13 +21,16 @@ int exitStatusOf(const v1::Operation& operation) {
 
 void listFailures(const Io& io, const v1::Operation& operation) {
     for (const v1::OperationFailure& failure : operation.failures()) {
+        const bool about_sliver = !failure.sliver().slice().empty();
         const std::string where = failure.node().empty() ? "" : " on " + failure.node();
-        io.err << "slicectl: " << printable(nameOf(failure.sliver()) + where + ": " + failure.reason()) << '\n';
+        const std::string what = about_sliver ? nameOf(failure.sliver()) + where : failure.node();
+        io.err << "slicectl: " << printable(what + ": " + failure.reason()) << '\n';
     }
     io.err << std::flush;
 }
 
 std::string failureText(const v1::Operation& operation) {
+    if (operation.state() == v1::OPERATION_STATE_CANCELLED) return operation.step();
     const std::string state = operation.state() == v1::OPERATION_STATE_PARTIAL ? "partly failed" : "failed";
     return fmt::format("{} after {}: {} of {} done", state, elapsedText(operation), operation.done(),
                        operation.total());
@@ -78,7 +81,8 @@ absl::StatusOr<int> runOperation(Context& context, const WaitOptions& options, c
     const bool fine = ended->state() == v1::OPERATION_STATE_DONE;
     progress.finish(fine ? story.outcome(*ended) : failureText(*ended));
     listFailures(context.io(), *ended);
-    if (ended->state() != v1::OPERATION_STATE_FAILED) HS_RETURN_IF_ERROR(story.print(*client, *ended));
+    const bool leaves_something = fine || ended->state() == v1::OPERATION_STATE_PARTIAL;
+    if (leaves_something) HS_RETURN_IF_ERROR(story.print(*client, *ended));
     return exitStatusOf(*ended);
 }
 

@@ -106,4 +106,11 @@ absl::StatusOr<Utc::time_point> parseTime(const std::string& option, const std::
                            "' is not valid: use a time such as 2026-01-02T03:04:05Z, or how long ago, such as 10m");
 }
 
+absl::StatusOr<Utc::time_point> parseFuture(const std::string& option, const std::string& text, Utc::time_point now) {
+    if (const auto time = readRfc3339(text)) return *time;
+    if (const auto after = parseDuration(option, text); after.ok()) return now + *after;
+    return invalidArgument(option + " '" + text.substr(0, 60) +
+                           "' is not valid: use a time such as 2026-01-02T03:04:05Z, or how long from now, such as 2h");
+}
+
 }  // namespace homeslice::ctl

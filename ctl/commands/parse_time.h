@@ -13,4 +13,7 @@ namespace homeslice::ctl {
 // ("10m"). INVALID_ARGUMENT names `option`.
 absl::StatusOr<Utc::time_point> parseTime(const std::string& option, const std::string& text, Utc::time_point now);
 
+// The same, but how long after `now`.
+absl::StatusOr<Utc::time_point> parseFuture(const std::string& option, const std::string& text, Utc::time_point now);
+
 }  // namespace homeslice::ctl

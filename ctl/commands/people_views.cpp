@@ -7,9 +7,14 @@ namespace homeslice::ctl {
 Value userValue(const v1::User& user) {
     Value keys = Value::array();
     for (const std::string& key : user.ssh_keys()) keys.push_back(key);
-    return {{"name", user.name()},          {"role", user.role() == v1::ROLE_ADMIN ? "admin" : "user"},
-            {"enrolled", user.enrolled()},  {"created", formatUtc(fromUnixMicros(user.created_us()))},
-            {"keys", user.ssh_keys_size()}, {"ssh_keys", std::move(keys)}};
+    return {{"name", user.name()},
+            {"role", user.role() == v1::ROLE_ADMIN ? "admin" : "user"},
+            {"enrolled", user.enrolled()},
+            {"created", formatUtc(fromUnixMicros(user.created_us()))},
+            {"keys", user.ssh_keys_size()},
+            {"ssh_keys", std::move(keys)},
+            {"quota", quotaValue(user.quota())},
+            {"usage", usageValue(user.usage())}};
 }
 
 const std::vector<Column>& userColumns() {

@@ -12,6 +12,19 @@ constexpr uint32_t kMostSlivers = 65535;
 
 }  // namespace
 
+void declareOnNodeLoss(CLI::App& app, std::string& text) {
+    app.add_option("--on-node-loss", text,
+                   "When a node is lost: replace, its slivers start anew elsewhere with fresh disks (the default); or "
+                   "stay, they wait for it")
+        ->type_name("WHAT");
+}
+
+absl::StatusOr<v1::OnNodeLoss> parseOnNodeLoss(const std::string& text) {
+    if (text == "replace") return v1::ON_NODE_LOSS_REPLACE;
+    if (text == "stay") return v1::ON_NODE_LOSS_STAY;
+    return invalidArgument("--on-node-loss '" + text.substr(0, 60) + "' is not valid: use replace or stay");
+}
+
 void PlacementOptions::declare(CLI::App& app) {
     app_ = &app;
     app.add_option("--nodes", nodes_, "On this many nodes, the emptiest first")->type_name("N");
@@ -28,6 +41,10 @@ void PlacementOptions::declare(CLI::App& app) {
     app.add_option("--apart-from", apart_from_, "Not on nodes that have slivers of this slice; may be repeated")
         ->type_name("SLICE")
         ->allow_extra_args(false);
+    declareOnNodeLoss(app, on_node_loss_);
+    app.add_option("--reservation", reservation_,
+                   "Its --cpu-reserve comes out of this reservation (slicectl reservation ls)")
+        ->type_name("NAME");
 }
 
 absl::Status PlacementOptions::apply(v1::CreateSliceRequest& request) const {
@@ -44,6 +61,12 @@ absl::Status PlacementOptions::apply(v1::CreateSliceRequest& request) const {
         HS_RETURN_IF_ERROR(checkName("--apart-from", slice));
         rules.add_apart_from(slice);
     }
+    if (given("--on-node-loss")) {
+        HS_ASSIGN_OR_RETURN(const v1::OnNodeLoss on_node_loss, parseOnNodeLoss(on_node_loss_));
+        rules.set_on_node_loss(on_node_loss);
+    }
+    if (given("--reservation")) HS_RETURN_IF_ERROR(checkName("reservation name", reservation_));
+    request.set_reservation(reservation_);
     return absl::OkStatus();
 }
 

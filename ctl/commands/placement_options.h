@@ -1,7 +1,7 @@
 // Where a slice's slivers are to be: the options of `slice create` and `slice plan`.
 #pragma once
 
-#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <homeslice/v1/controller.pb.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +9,10 @@
 #include <vector>
 
 namespace homeslice::ctl {
+
+// The option --on-node-loss, of `slice set` too, and what it says: "replace" or "stay".
+void declareOnNodeLoss(CLI::App& app, std::string& text);
+absl::StatusOr<v1::OnNodeLoss> parseOnNodeLoss(const std::string& text);
 
 class PlacementOptions {
 public:
@@ -30,6 +34,8 @@ private:
     std::string spread_over_;
     bool pack_ = false;
     std::vector<std::string> apart_from_;
+    std::string on_node_loss_;
+    std::string reservation_;
 };
 
 }  // namespace homeslice::ctl

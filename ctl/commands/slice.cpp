@@ -8,6 +8,7 @@
 #include "ctl/commands/parse.h"
 #include "ctl/commands/slice_parts.h"
 #include "ctl/commands/views.h"
+#include "ctl/output/table.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -31,6 +32,10 @@ absl::StatusOr<int> renew(Context& context, const std::string& name, bool given,
     HS_ASSIGN_OR_RETURN(const uint32_t seconds, leaseSeconds(given, lease));
     HS_ASSIGN_OR_RETURN(Client* const client, context.client());
     HS_ASSIGN_OR_RETURN(const v1::Slice slice, client->renewSlice(name, seconds));
+    const std::string& note = slice.lease_note();
+    if (!note.empty()) {
+        context.io().err << printable("slicectl: the lease is shorter than what was asked for: " + note) << '\n';
+    }
     printObject(context.io(), context.format(), sliceColumns(), sliceValue(slice));
     return 0;
 }
@@ -108,6 +113,7 @@ void registerSlice(CLI::App& app, Context& context) {
 
     declareSliceSet(*slice, context);
     declareSliceShare(*slice, context);
+    declareSliceLoans(*slice, context);
     declareRenew(*slice, context);
     declareRemove(*slice, context);
 }

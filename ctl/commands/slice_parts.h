@@ -16,6 +16,7 @@ void declareSliceCreate(CLI::App& slice, Context& context);
 void declareSlicePlan(CLI::App& slice, Context& context);
 void declareSliceSet(CLI::App& slice, Context& context);
 void declareSliceShare(CLI::App& slice, Context& context);
+void declareSliceLoans(CLI::App& slice, Context& context);
 
 // Prints the slice, with its slivers under "placement" and their sums under "totals".
 absl::Status printSlice(Context& context, Client& client, const std::string& name);

@@ -5,6 +5,7 @@
 #include "ctl/client/client.h"
 #include "ctl/commands/operation.h"
 #include "ctl/commands/parse_template.h"
+#include "ctl/commands/placement_options.h"
 #include "ctl/commands/resource_options.h"
 #include "ctl/commands/slice_parts.h"
 #include "spec/wire/convert.h"
@@ -15,13 +16,14 @@ namespace {
 struct SetOptions {
     std::string name;
     std::string balance;
+    std::string on_node_loss;
     ResourceOptions resources;
     WaitOptions wait;
 };
 
 absl::StatusOr<int> set(Context& context, const SetOptions& options) {
     HS_RETURN_IF_ERROR(checkName("slice name", options.name));
-    if (!options.resources.anyGiven() && options.balance.empty())
+    if (!options.resources.anyGiven() && options.balance.empty() && options.on_node_loss.empty())
         return invalidArgument("say what to change, such as --memory 256M");
     v1::SetSliceRequest change;
     change.set_name(options.name);
@@ -29,6 +31,10 @@ absl::StatusOr<int> set(Context& context, const SetOptions& options) {
     if (!options.balance.empty()) {
         HS_ASSIGN_OR_RETURN(const Balance balance, parseBalanceOption("--balance", options.balance));
         change.set_balance(wire::toMessage(balance));
+    }
+    if (!options.on_node_loss.empty()) {
+        HS_ASSIGN_OR_RETURN(const v1::OnNodeLoss on_node_loss, parseOnNodeLoss(options.on_node_loss));
+        change.set_on_node_loss(on_node_loss);
     }
     const OperationStory story{
         .label = "slice " + options.name,
@@ -53,6 +59,7 @@ void declareSliceSet(CLI::App& slice, Context& context) {
     app->add_option("--balance", options->balance,
                     "How the flows to its address spread: hash, round-robin or least-load")
         ->type_name("HOW");
+    declareOnNodeLoss(*app, options->on_node_loss);
     options->resources.declare(*app);
     app->footer(
         "What is not given stays as it is.\n\n"

@@ -81,8 +81,8 @@ TEST_F(Usage, MistakesPointToTheHelp) {
         {{"slice", "create", "web", "--image"}, "(see slicectl slice create --help)\n"},
         {{"slice", "create", "web", "--color", "red"}, "(see slicectl slice create --help)\n"},
         {{"slice", "frob"},
-         "slicectl: unknown command 'frob'; there are: create, plan, ls, show, set, share, renew, rm "
-         "(see slicectl slice"},
+         "slicectl: unknown command 'frob'; there are: create, plan, ls, show, set, share, lend, return, loans, renew, "
+         "rm (see slicectl slice"},
         {{"frob"}, "slicectl: unknown command 'frob'; there are: slice,"},
         {{}, "slicectl: a command is missing; there are: slice,"},
         {{"slice", "ls", "extra"}, "extra"},
@@ -120,7 +120,20 @@ TEST_F(Usage, HelpTeachesWithAnExample) {
                                                          {"node", "ls"},
                                                          {"node", "show"},
                                                          {"node", "inspect"},
-                                                         {"home", "ls"}};
+                                                         {"home", "ls"},
+                                                         {"slice", "lend"},
+                                                         {"slice", "return"},
+                                                         {"slice", "loans"},
+                                                         {"operation", "ls"},
+                                                         {"operation", "show"},
+                                                         {"operation", "cancel"},
+                                                         {"reservation", "create"},
+                                                         {"reservation", "ls"},
+                                                         {"reservation", "rm"},
+                                                         {"node", "rebalance"},
+                                                         {"user", "show"},
+                                                         {"user", "quota", "show"},
+                                                         {"user", "quota", "set"}};
     for (std::vector<std::string> command : commands) {
         command.emplace_back("--help");
         const Outcome outcome = slicectl(controller_, command);

@@ -6,6 +6,7 @@
 #include "ctl/client/client.h"
 #include "ctl/commands/commands.h"
 #include "ctl/commands/token.h"
+#include "ctl/commands/user_quota.h"
 #include "ctl/commands/views.h"
 
 namespace homeslice::ctl {
@@ -127,6 +128,7 @@ void registerUser(CLI::App& app, Context& context) {
     context.setAction(*rm, CommandTail::none, [&context, name] { return remove(context, *name); });
 
     declareKeys(*user, context);
+    declareUserQuota(*user, context);
 }
 
 }  // namespace homeslice::ctl

@@ -28,7 +28,10 @@ Value enumValue(const std::string& name, const std::string& prefix, int number) 
 std::string showHealth(const Value& health) { return health == "none" ? "-" : showPlain(health); }
 
 Value failureValue(const v1::OperationFailure& failure) {
-    return {{"sliver", nameOf(failure.sliver())}, {"node", failure.node()}, {"reason", failure.reason()}};
+    const bool about_sliver = !failure.sliver().slice().empty();
+    return {{"sliver", about_sliver ? nameOf(failure.sliver()) : ""},
+            {"node", failure.node()},
+            {"reason", failure.reason()}};
 }
 
 Value labelsValue(const v1::Node& node) {
@@ -51,7 +54,8 @@ Value rulesValue(const v1::PlacementRules& rules) {
     return {{"where", rules.where()},
             {"spread_over", rules.spread_over()},
             {"pack", rules.pack()},
-            {"apart_from", rules.apart_from()}};
+            {"apart_from", rules.apart_from()},
+            {"on_node_loss", rules.on_node_loss() == v1::ON_NODE_LOSS_STAY ? "stay" : "replace"}};
 }
 
 // What becomes of it: "active", "ending" in its lease's last day, "suspended" after that, "deleting".
@@ -159,6 +163,7 @@ Value sliceValue(const v1::Slice& slice) {
                 {"delete", timeValue(slice.delete_us())},
                 {"rules", rulesValue(slice.rules())},
                 {"owner", slice.owner()},
+                {"reservation", slice.reservation()},
                 {"members", Value(std::vector<std::string>(slice.members().begin(), slice.members().end()))}};
     value.update(templateValue(slice.base()));
     return value;
@@ -201,7 +206,9 @@ const std::vector<Column>& sliceColumns() {
         {.header = "cpus", .field = "/resources/cpu_millis", .show = showCpuMillis, .wide_only = true},
         {.header = "memory", .field = "/resources/memory_bytes", .show = showLimitBytes, .wide_only = true},
         {.header = "pids", .field = "/resources/pids", .show = showLimit, .wide_only = true},
-        {.header = "deleted", .field = "delete", .show = showAge, .wide_only = true}};
+        {.header = "deleted", .field = "delete", .show = showAge, .wide_only = true},
+        {.header = "on node loss", .field = "/rules/on_node_loss", .wide_only = true},
+        {.header = "reservation", .field = "reservation", .wide_only = true, .only_if_any = true}};
     return kColumns;
 }
 
@@ -323,7 +330,19 @@ const std::vector<Column>& operationColumns() {
     static const std::vector<Column> kColumns{{.header = "operation", .field = "id"},
                                               {.header = "kind", .field = "kind"},
                                               {.header = "subject", .field = "subject"},
-                                              {.header = "state", .field = "state"}};
+                                              {.header = "state", .field = "state"},
+                                              {.header = "done", .field = "done"},
+                                              {.header = "of", .field = "total"},
+                                              {.header = "began", .field = "started", .show = showAge},
+                                              {.header = "ended", .field = "ended", .show = showAge},
+                                              {.header = "step", .field = "step"}};
+    return kColumns;
+}
+
+const std::vector<Column>& failureColumns() {
+    static const std::vector<Column> kColumns{{.header = "sliver", .field = "sliver"},
+                                              {.header = "node", .field = "node"},
+                                              {.header = "reason", .field = "reason"}};
     return kColumns;
 }
 

@@ -21,6 +21,11 @@ Value totalsValue(const v1::ListSliversResponse& slivers);
 Value sliverValue(const v1::Sliver& sliver);
 Value bindingValue(const v1::HomeBinding& binding);
 Value operationValue(const v1::Operation& operation);
+Value quotaValue(const v1::Quota& quota);
+Value usageValue(const v1::Usage& usage);
+Value reservationValue(const v1::Reservation& reservation);
+Value loanValue(const v1::Loan& loan);
+Value rebalanceStepValue(const v1::RebalancePlan::Step& step);
 Value userValue(const v1::User& user);
 Value auditValue(const v1::AuditEntry& entry);
 
@@ -34,7 +39,14 @@ const std::vector<Column>& sliceDetails();
 const std::vector<Column>& sliverColumns();
 const std::vector<Column>& bindingColumns();
 const std::vector<Column>& operationColumns();
+// Of an operation's failures.
+const std::vector<Column>& failureColumns();
 const std::vector<Column>& userColumns();
+// Of a user: what is used, of how much.
+const std::vector<Column>& quotaColumns();
+const std::vector<Column>& reservationColumns();
+const std::vector<Column>& loanColumns();
+const std::vector<Column>& rebalanceStepColumns();
 const std::vector<Column>& auditColumns();
 
 // "web/2".

@@ -19,6 +19,7 @@ constexpr const char* kNothing = "-";
 const Value& fieldOf(const Value& row, const std::string& field) {
     static const Value kNull;
     if (!row.is_object()) return kNull;
+    if (field.empty()) return row;
     if (field.starts_with('/')) {
         const Value::json_pointer pointer(field);
         return row.contains(pointer) ? row.at(pointer) : kNull;

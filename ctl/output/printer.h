@@ -14,7 +14,7 @@ enum class OutputFormat { table, wide, json, yaml };
 // One column of a list, or one line of a single object.
 struct Column {
     std::string header;
-    std::string field;                                 // of the row; a JSON pointer when it starts with '/'
+    std::string field;  // of the row; a JSON pointer when it starts with '/'; empty: the row
     std::string (*show)(const Value& cell) = nullptr;  // default: showPlain
     bool wide_only = false;                            // shown by -o wide (and always for a single object)
     bool only_if_any = false;                          // of a single object: no line for nothing
