@@ -19,6 +19,7 @@ struct LabWish {
     std::string correspondents = "0";
     std::string home_prefix = kDefaultHomePrefix;
     Network network;
+    std::string replace_after;  // empty: sliced's default
 };
 // FAILED_PRECONDITION when a lab is up. A failure leaves nothing behind.
 absl::StatusOr<int> up(Context& context, const LabWish& wish);

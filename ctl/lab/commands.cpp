@@ -24,6 +24,9 @@ void declareUp(CLI::App& lab, Context& context) {
     app->add_flag("--ipv4", wish->network.ipv4, "Nodes and controller have IPv4 addresses only");
     app->add_flag("--outbound", wish->network.outbound,
                   "Nodes let slivers out under their own addresses, to IPv4 hosts too");
+    app->add_option("--replace-after", wish->replace_after,
+                    "Silence after which a node's slivers are placed anew; default: sliced's")
+        ->type_name("DURATION");
     app->footer("Example: slicectl lab up --nodes 3");
     context.setAction(*app, CommandTail::none, [&context, wish] { return lab::up(context, *wish); });
 }

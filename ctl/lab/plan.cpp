@@ -74,12 +74,16 @@ std::vector<Host> makeHosts(const Sizes& sizes, const Network& network) {
 }
 
 Program makeController(const Plan& plan, const std::string& programs) {
-    return {.name = "sliced",
-            .host = kController,
-            .argv = {programs + "/sliced", "--state-dir", controllerStateDirectory(), "--listen",
-                     endpointText(plan.host(kController).address, kControllerPort), "--socket",
-                     controllerDirectory() + "/" + kSocketName, "--home-prefix", plan.home_prefix.toString()},
-            .unprivileged = true};
+    Program program{.name = "sliced",
+                    .host = kController,
+                    .argv = {programs + "/sliced", "--state-dir", controllerStateDirectory(), "--listen",
+                             endpointText(plan.host(kController).address, kControllerPort), "--socket",
+                             controllerDirectory() + "/" + kSocketName, "--home-prefix", plan.home_prefix.toString()},
+                    .unprivileged = true};
+    if (!plan.replace_after.empty()) {
+        program.argv.insert(program.argv.end(), {"--replace-after", plan.replace_after});
+    }
+    return program;
 }
 
 Program makeNode(const Plan& plan, const std::string& programs, const std::string& name) {
@@ -119,13 +123,15 @@ const Host& Plan::host(const std::string& name) const {
     return *std::find_if(hosts.begin(), hosts.end(), [&](const Host& host) { return host.name == name; });
 }
 
-Plan makePlan(const Sizes& sizes, const Ipv6Prefix& home_prefix, const std::string& programs, const Network& network) {
+Plan makePlan(const Sizes& sizes, const Ipv6Prefix& home_prefix, const std::string& programs, const Network& network,
+              const std::string& replace_after) {
     Plan plan{.nodes = sizes.nodes,
               .home_agents = sizes.home_agents,
               .correspondents = sizes.correspondents,
               .home_prefix = home_prefix,
               .network = network,
               .home_agent_address = underlayAddress(sizes.home_agents > 1 ? kSharedHomeAgentId : kHomeAgentId),
+              .replace_after = replace_after,
               .hosts = makeHosts(sizes, network),
               .programs = {}};
     plan.programs.push_back(makeController(plan, programs));

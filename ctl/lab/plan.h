@@ -73,6 +73,7 @@ struct Plan {
     Ipv6Prefix home_prefix;
     Network network;
     Ipv6Address home_agent_address;  // where hosts send packets for the home prefix
+    std::string replace_after;       // sliced's option; empty: its default
     std::vector<Host> hosts;
     // The controller first: the others call it.
     std::vector<Program> programs;
@@ -82,7 +83,7 @@ struct Plan {
 
 // `programs` is the directory of sliced and noded.
 Plan makePlan(const Sizes& sizes, const Ipv6Prefix& home_prefix, const std::string& programs,
-              const Network& network = {});
+              const Network& network = {}, const std::string& replace_after = "");
 
 // INVALID_ARGUMENT, naming `option`, unless the text is a prefix that holds /64 subnets and does not overlap the
 // underlay.

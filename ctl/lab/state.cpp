@@ -29,6 +29,7 @@ LabState stateOf(const Json& json) {
                    .correspondents = json.at("correspondents"),
                    .home_prefix = json.at("home_prefix"),
                    .network = {.ipv4 = json.value("ipv4", false), .outbound = json.value("outbound", false)},
+                   .replace_after = json.at("replace_after"),
                    .made_netns_directory = json.at("made_netns_directory"),
                    .programs = {}};
     for (const Json& program : json.at("programs")) {
@@ -72,6 +73,7 @@ std::string toJson(const LabState& state) {
               {"home_prefix", state.home_prefix},
               {"ipv4", state.network.ipv4},
               {"outbound", state.network.outbound},
+              {"replace_after", state.replace_after},
               {"made_netns_directory", state.made_netns_directory},
               {"programs", Json::array()}};
     for (const StartedProgram& program : state.programs) {

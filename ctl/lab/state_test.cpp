@@ -11,6 +11,7 @@ LabState example() {
             .nodes = 3,
             .home_prefix = "fd51:1ce::/48",
             .network = {.ipv4 = true, .outbound = true},
+            .replace_after = "20s",
             .made_netns_directory = true,
             .programs = {{"sliced", {17, 1234567890123}}, {"node1", {18, 1234567890124}}}};
 }

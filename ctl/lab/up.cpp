@@ -63,6 +63,7 @@ absl::StatusOr<LabState> announce(const Plan& plan) {
                    .correspondents = plan.correspondents,
                    .home_prefix = plan.home_prefix.toString(),
                    .network = plan.network,
+                   .replace_after = plan.replace_after,
                    .made_netns_directory = !isNetnsDirectoryMounted(),
                    .programs = {}};
     HS_RETURN_IF_ERROR(makeDirectories(kRunDirectory, kPublicMode));
@@ -97,8 +98,11 @@ absl::StatusOr<Plan> planFor(const LabWish& wish) {
     HS_ASSIGN_OR_RETURN(const uint32_t home_agents, parseCount("--home-agents", wish.home_agents, kMostHomeAgents));
     HS_ASSIGN_OR_RETURN(const uint32_t correspondents, correspondentsOf(wish.correspondents));
     HS_ASSIGN_OR_RETURN(const Ipv6Prefix prefix, parseHomePrefix("--home-prefix", wish.home_prefix));
+    if (!wish.replace_after.empty()) {
+        HS_RETURN_IF_ERROR(parseDuration("--replace-after", wish.replace_after).status());
+    }
     HS_ASSIGN_OR_RETURN(const std::string programs, programDirectory());
-    return makePlan({nodes, home_agents, correspondents}, prefix, programs, wish.network);
+    return makePlan({nodes, home_agents, correspondents}, prefix, programs, wish.network, wish.replace_after);
 }
 
 }  // namespace
