@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "base/defer.h"
@@ -42,17 +45,15 @@ Statement::Statement(Statement&& other) noexcept
       read_(other.read_),
       bind_error_(other.bind_error_) {}
 
-Statement& Statement::bind(const std::string& value) {
+void Statement::put(const std::string& value) {
     const int code =
         sqlite3_bind_text64(statement_, ++bound_, value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
     if (code != SQLITE_OK) bind_error_ = code;
-    return *this;
 }
 
-Statement& Statement::bind(int64_t value) {
+void Statement::put(int64_t value) {
     const int code = sqlite3_bind_int64(statement_, ++bound_, value);
     if (code != SQLITE_OK) bind_error_ = code;
-    return *this;
 }
 
 absl::StatusOr<bool> Statement::step() {
@@ -88,17 +89,42 @@ absl::Status Statement::error(int code, const std::string& what) const {
     return sqliteStatus(database_, code, what + " '" + sqlite3_sql(statement_) + "'");
 }
 
-absl::StatusOr<std::unique_ptr<Database>> Database::open(const std::string& path) {
-    // SQLite creates with 0644; its -wal and -shm files take the mode of the file that is there.
-    HS_RETURN_IF_ERROR(openFile(path, O_RDWR | O_CREAT, 0600).status());
+absl::StatusOr<std::unique_ptr<Database>> Database::openFile(const std::string& path) {
     sqlite3* handle = nullptr;
     const int code = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
     std::unique_ptr<Database> database(new Database(handle));
     if (code != SQLITE_OK) return sqliteStatus(handle, code, "open " + path);
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+    return database;
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::open(const std::string& path) {
+    // SQLite creates with 0644; its -wal and -shm files take the mode of the file that is there.
+    HS_RETURN_IF_ERROR(homeslice::openFile(path, O_RDWR | O_CREAT, 0600).status());
+    HS_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, openFile(path));
     HS_RETURN_IF_ERROR_CTX(database->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"), path);
     return database;
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::openExisting(const std::string& path) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return errnoStatus(errno, path);
+    if (info.st_uid != ::geteuid()) {
+        return failedPrecondition(path + " is another user's: run this as its owner (user " +
+                                  std::to_string(info.st_uid) + ")");
+    }
+    return openFile(path);
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::openInMemory() { return openFile(":memory:"); }
+
+absl::Status Database::copyTo(Database& target) {
+    sqlite3_backup* const backup = sqlite3_backup_init(target.database_, "main", database_, "main");
+    if (backup == nullptr) return sqliteStatus(target.database_, sqlite3_errcode(target.database_), "copy");
+    sqlite3_backup_step(backup, -1);
+    const int code = sqlite3_backup_finish(backup);
+    return code == SQLITE_OK ? absl::OkStatus() : sqliteStatus(target.database_, code, "copy");
 }
 
 Database::~Database() { sqlite3_close_v2(database_); }

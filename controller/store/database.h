@@ -7,36 +7,32 @@
 #include <memory>
 #include <string>
 
+#include "controller/store/columns.h"
+
 struct sqlite3;
 struct sqlite3_stmt;
 
 namespace homeslice::controller {
 
 // A prepared statement: bind in order, then run() or step() until false. Ends before its Database.
-class Statement {
+class Statement : public ColumnWriter, public ColumnReader {
 public:
     Statement(sqlite3* database, sqlite3_stmt* statement);
-    ~Statement();
+    ~Statement() override;
     Statement(Statement&& other) noexcept;
     Statement& operator=(Statement&&) = delete;
-
-    Statement& bind(const std::string& value);
-    Statement& bind(int64_t value);
-    Statement& bind(uint64_t value) { return bind(static_cast<int64_t>(value)); }
-    Statement& bind(uint32_t value) { return bind(static_cast<int64_t>(value)); }
 
     // True when there is a row; then the columns can be read, in order.
     absl::StatusOr<bool> step();
     // To the end, ignoring rows; afterwards the statement can be bound anew.
     absl::Status run();
 
-    std::string text();
-    int64_t integer();
-    uint64_t unsignedInteger() { return static_cast<uint64_t>(integer()); }
-    // Of the values that come from 32-bit ones.
-    uint32_t small() { return static_cast<uint32_t>(integer()); }
+    std::string text() override;
+    int64_t integer() override;
 
 private:
+    void put(const std::string& value) override;
+    void put(int64_t value) override;
     absl::Status error(int code, const std::string& what) const;
 
     sqlite3* database_;
@@ -50,6 +46,10 @@ class Database {
 public:
     // Opens or creates (0600) with WAL, synchronous=FULL and foreign keys off.
     static absl::StatusOr<std::unique_ptr<Database>> open(const std::string& path);
+    // One that is there, as it is. NOT_FOUND, or FAILED_PRECONDITION when the file is another user's: SQLite would
+    // leave files beside it that its owner cannot write to.
+    static absl::StatusOr<std::unique_ptr<Database>> openExisting(const std::string& path);
+    static absl::StatusOr<std::unique_ptr<Database>> openInMemory();
     ~Database();
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
@@ -57,9 +57,12 @@ public:
     // One or more statements without parameters.
     absl::Status execute(const std::string& sql);
     absl::StatusOr<Statement> prepare(const std::string& sql);
+    // Replaces all of `target` by what is in this one, as of one moment, while others write here.
+    absl::Status copyTo(Database& target);
 
 private:
     explicit Database(sqlite3* database) : database_(database) {}
+    static absl::StatusOr<std::unique_ptr<Database>> openFile(const std::string& path);
 
     sqlite3* database_;
 };

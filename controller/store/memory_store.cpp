@@ -7,7 +7,7 @@
 namespace homeslice::controller {
 namespace {
 
-class MemoryStore : public Store {
+class MemoryStore : public DurableStore {
 public:
     absl::StatusOr<Snapshot> load() override { return snapshot_; }
     absl::Status apply(const Changes& changes) override {
@@ -24,10 +24,23 @@ public:
         return std::vector<AuditEntry>(audit_.end() - count, audit_.end());
     }
 
+    absl::Status replace(const Snapshot& snapshot, const std::vector<AuditEntry>& audit) override {
+        snapshot_ = snapshot;
+        audit_.assign(audit.begin(), audit.end());
+        return absl::OkStatus();
+    }
+
 private:
     Snapshot snapshot_;
     std::deque<AuditEntry> audit_;
 };
+
+template <typename Key, typename Value>
+std::vector<Value> valuesOf(const std::map<Key, Value>& rows) {
+    std::vector<Value> values;
+    for (const auto& [key, value] : rows) values.push_back(value);
+    return values;
+}
 
 class FailingStore : public Store {
 public:
@@ -76,7 +89,22 @@ void applyTo(Snapshot& snapshot, const Changes& changes) {
     for (const std::string& key : changes.erase_loans) snapshot.loans.erase(key);
 }
 
-std::unique_ptr<Store> makeMemoryStore() { return std::make_unique<MemoryStore>(); }
+Changes changesTo(const Snapshot& snapshot) {
+    Changes changes;
+    changes.last_slice_number = snapshot.last_slice_number;
+    if (!snapshot.home_prefix.empty()) changes.home_prefix = snapshot.home_prefix;
+    changes.put_nodes = valuesOf(snapshot.nodes);
+    changes.put_images = valuesOf(snapshot.images);
+    changes.put_slices = valuesOf(snapshot.slices);
+    changes.put_slivers = valuesOf(snapshot.slivers);
+    changes.put_operations = valuesOf(snapshot.operations);
+    changes.put_users = valuesOf(snapshot.users);
+    changes.put_enrolled_nodes = valuesOf(snapshot.enrolled_nodes);
+    changes.put_tokens = valuesOf(snapshot.tokens);
+    return changes;
+}
+
+std::unique_ptr<DurableStore> makeMemoryStore() { return std::make_unique<MemoryStore>(); }
 std::unique_ptr<Store> makeFailingStore() { return std::make_unique<FailingStore>(); }
 
 }  // namespace homeslice::controller

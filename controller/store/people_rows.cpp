@@ -8,7 +8,7 @@
 
 namespace homeslice::controller {
 
-absl::StatusOr<User> readUser(Statement& row) {
+absl::StatusOr<User> readUser(ColumnReader& row) {
     User user;
     user.name = row.text();
     const uint32_t role = row.small();
@@ -21,21 +21,21 @@ absl::StatusOr<User> readUser(Statement& row) {
     return user;
 }
 
-void bindUser(Statement& row, const User& user) {
+void bindUser(ColumnWriter& row, const User& user) {
     row.bind(user.name).bind(static_cast<uint32_t>(user.role)).bind(user.enrolment).bind(user.created_us);
     row.bind(toColumn(user.ssh_keys)).bind(toColumn(user.quota));
 }
 
-absl::StatusOr<EnrolledNode> readEnrolledNode(Statement& row) {
+absl::StatusOr<EnrolledNode> readEnrolledNode(ColumnReader& row) {
     EnrolledNode node;
     node.name = row.text();
     node.enrolment = row.text();
     return node;
 }
 
-void bindEnrolledNode(Statement& row, const EnrolledNode& node) { row.bind(node.name).bind(node.enrolment); }
+void bindEnrolledNode(ColumnWriter& row, const EnrolledNode& node) { row.bind(node.name).bind(node.enrolment); }
 
-absl::StatusOr<JoinToken> readToken(Statement& row) {
+absl::StatusOr<JoinToken> readToken(ColumnReader& row) {
     JoinToken token;
     token.digest = row.text();
     const uint32_t kind = row.small();
@@ -46,7 +46,7 @@ absl::StatusOr<JoinToken> readToken(Statement& row) {
     return token;
 }
 
-void bindToken(Statement& row, const JoinToken& token) {
+void bindToken(ColumnWriter& row, const JoinToken& token) {
     row.bind(token.digest).bind(static_cast<uint32_t>(token.kind)).bind(token.name).bind(token.expires_us);
 }
 

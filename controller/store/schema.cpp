@@ -165,23 +165,37 @@ absl::StatusOr<int64_t> versionOf(Database& database) {
     return statement.integer();
 }
 
+absl::Status checkVersion(int64_t version) {
+    if (version >= 0 && version <= presentVersion()) return absl::OkStatus();
+    return failedPrecondition("the database has version " + std::to_string(version) + ", this sliced knows up to " +
+                              std::to_string(presentVersion()));
+}
+
+absl::Status makeSteps(Database& database, int64_t from, int64_t to) {
+    std::string sql = "BEGIN IMMEDIATE;";
+    for (int64_t step = from; step < to; ++step) sql += steps()[static_cast<size_t>(step)];
+    sql += "PRAGMA user_version=" + std::to_string(to) + "; COMMIT;";
+    const absl::Status made = database.execute(sql);
+    // After a failure the transaction may be open or not; both are fine.
+    if (!made.ok()) static_cast<void>(database.execute("ROLLBACK"));
+    return made;
+}
+
 }  // namespace
+
+int64_t presentVersion() { return static_cast<int64_t>(steps().size()); }
 
 absl::Status migrate(Database& database) {
     HS_ASSIGN_OR_RETURN(const int64_t version, versionOf(database));
-    const auto present = static_cast<int64_t>(steps().size());
-    if (version == present) return absl::OkStatus();
-    if (version > present || version < 0) {
-        return failedPrecondition("the database has version " + std::to_string(version) + ", this sliced knows up to " +
-                                  std::to_string(present));
-    }
-    std::string sql = "BEGIN IMMEDIATE;";
-    for (auto step = static_cast<size_t>(version); step < steps().size(); ++step) sql += steps()[step];
-    sql += "PRAGMA user_version=" + std::to_string(present) + "; COMMIT;";
-    const absl::Status migrated = database.execute(sql);
-    // After a failure the transaction may be open or not; both are fine.
-    if (!migrated.ok()) static_cast<void>(database.execute("ROLLBACK"));
-    return withContext(migrated, "migrate from version " + std::to_string(version));
+    if (version == presentVersion()) return absl::OkStatus();
+    HS_RETURN_IF_ERROR(checkVersion(version));
+    return withContext(makeSteps(database, version, presentVersion()),
+                       "migrate from version " + std::to_string(version));
+}
+
+absl::Status createAsOfVersion(Database& database, int64_t version) {
+    HS_RETURN_IF_ERROR(checkVersion(version));
+    return makeSteps(database, 0, version);
 }
 
 }  // namespace homeslice::controller

@@ -80,10 +80,21 @@ public:
     virtual absl::StatusOr<std::vector<AuditEntry>> audit(uint32_t most) = 0;
 };
 
+// A store whose content can be taken over by another kind.
+class DurableStore : public Store {
+public:
+    // Replaces everything by this, the revision too. A crash half way leaves the old content, or a store that load()
+    // refuses until the replacement is repeated.
+    virtual absl::Status replace(const Snapshot& snapshot, const std::vector<AuditEntry>& audit) = 0;
+};
+
+// A batch that makes this of nothing, but for the revision.
+Changes changesTo(const Snapshot& snapshot);
+
 // SQLite in WAL mode with synchronous=FULL. Creates the file (0600), migrates an older one; FAILED_PRECONDITION when a
 // newer sliced wrote it, DATA_LOSS when it cannot be read.
-absl::StatusOr<std::unique_ptr<Store>> openSqliteStore(const std::string& path);
-std::unique_ptr<Store> makeMemoryStore();
+absl::StatusOr<std::unique_ptr<DurableStore>> openSqliteStore(const std::string& path);
+std::unique_ptr<DurableStore> makeMemoryStore();
 // Every call fails with UNAVAILABLE.
 std::unique_ptr<Store> makeFailingStore();
 

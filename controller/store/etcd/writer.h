@@ -1,0 +1,60 @@
+// Transactions that only the present leader can make. Internal to the etcd store.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <string>
+#include <vector>
+
+#include "controller/store/etcd/client.h"
+#include "controller/store/etcd/keys.h"
+#include "controller/store/etcd/meta.h"
+#include "controller/store/etcd/rows.h"
+#include "controller/store/etcd/store.h"
+
+namespace homeslice::controller::etcd {
+
+class FencedWriter {
+public:
+    FencedWriter(Client& client, Keys keys, Lead lead)
+        : client_(client), keys_(std::move(keys)), lead_(std::move(lead)) {}
+
+    // What the store is known to be; the next commit() goes on from there.
+    void setMeta(const Meta& meta, int64_t changed_at) {
+        meta_ = meta;
+        meta_changed_at_ = changed_at;
+    }
+    const Meta& meta() const { return meta_; }
+
+    // Acts that are harmless when done twice. ABORTED when another one leads.
+    absl::Status write(const etcdserverpb::TxnRequest& acts);
+    // Acts and the next meta, once: fails as well when meta is not what it is known to be. After UNAVAILABLE nobody
+    // knows whether it happened; the lead is given up then, and the next load() tells.
+    absl::Status commit(etcdserverpb::TxnRequest acts, Meta next);
+    // The same as an intent in `parts`, none larger than etcd takes, with `last` in the deciding transaction. Once that
+    // is made the batch counts; completeIntent() may follow later.
+    absl::Status commitInParts(const std::vector<etcdserverpb::TxnRequest>& parts, etcdserverpb::TxnRequest last,
+                               const Meta& next);
+    // Carries an intent out, if there is one, and removes what an undecided one left.
+    absl::Status completeIntent();
+    bool intentIsOpen() const { return intent_is_open_; }
+    bool mayWrite() const { return lead_.created != 0; }
+
+private:
+    absl::Status checkLed() const;
+    etcdserverpb::TxnRequest fenced(const etcdserverpb::TxnRequest& acts) const;
+    absl::Status lost(const std::string& why);
+    absl::Status judgeRefusal(const etcdserverpb::TxnResponse& response, const Meta& next);
+
+    Client& client_;
+    const Keys keys_;
+    const Lead lead_;
+    Meta meta_;
+    int64_t meta_changed_at_ = 0;
+    bool intent_is_open_ = false;
+};
+
+// As few transactions as etcd's limits allow: by default 128 acts and 1.5 MiB each.
+std::vector<etcdserverpb::TxnRequest> inParts(const Acts& acts);
+
+}  // namespace homeslice::controller::etcd
