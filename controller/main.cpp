@@ -1,14 +1,13 @@
 // sliced: the controller. Wiring only.
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
+#include <chrono>
 #include <ctime>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <system_error>
@@ -22,16 +21,21 @@
 #include "controller/auth/issuer.h"
 #include "controller/core/controller.h"
 #include "controller/images/image_files.h"
+#include "controller/leader/image_copies.h"
+#include "controller/leader/store_commands.h"
+#include "controller/leader/store_options.h"
+#include "controller/leader/turns.h"
 #include "controller/leases/leases.h"
 #include "controller/store/store.h"
 
 namespace homeslice::controller {
 namespace {
 
-constexpr long kTickNanoseconds = 500'000'000;
+constexpr std::chrono::milliseconds kTick{500};
 
 struct Options {
-    std::string state_directory;
+    StoreOptions store;
+    StoreCommand store_command;
     std::vector<std::string> listen;
     std::string socket;
     std::string home_prefix;
@@ -48,7 +52,7 @@ struct Options {
 
 void describe(CLI::App& app, Options& options) {
     app.set_config("--config", "", "read options from this file (TOML or INI)");
-    app.add_option("--state-dir", options.state_directory, "database and images")->required();
+    app.add_option("--state-dir", options.store.state_directory, "database and images")->required();
     app.add_option("--listen", options.listen, "ADDRESS:PORT to serve nodes and clients on, by TLS; may be repeated");
     app.add_option("--socket", options.socket, "Unix socket to serve the local administrator on");
     app.add_option("--home-prefix", options.home_prefix, "IPv6 prefix of all home addresses, like fd51:1ce::/48");
@@ -73,6 +77,8 @@ void describe(CLI::App& app, Options& options) {
     app.add_subcommand("init", "Make the system's own certificate authority, once, and the first administrator")
         ->fallthrough()
         ->callback([&options] { options.init = true; });
+    describe(app, options.store);
+    describe(app, options.store_command);
     const std::map<std::string, LogLevel> levels{{"debug", LogLevel::debug},
                                                  {"info", LogLevel::info},
                                                  {"warning", LogLevel::warning},
@@ -105,15 +111,6 @@ std::vector<std::string> addressesOf(const Options& options) {
     return addresses;
 }
 
-// Two controllers over one state would undo each other's work.
-absl::StatusOr<UniqueFd> lockState(const std::string& directory) {
-    HS_RETURN_IF_ERROR(makeDirectories(directory, 0700));
-    HS_ASSIGN_OR_RETURN(UniqueFd fd, openFile(directory + "/lock", O_RDWR | O_CREAT, 0600));
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
-    if (errno == EWOULDBLOCK) return failedPrecondition("another sliced uses " + directory);
-    return errnoStatus(errno, "lock " + directory);
-}
-
 // Blocked in every thread, so that the main thread can wait for them.
 sigset_t blockStopSignals() {
     sigset_t signals;
@@ -124,15 +121,13 @@ sigset_t blockStopSignals() {
     return signals;
 }
 
-void tickUntilStopped(Controller& controller, Server& server, Issuer& issuer, const sigset_t& signals) {
-    const timespec tick{0, kTickNanoseconds};
-    while (sigtimedwait(&signals, nullptr, &tick) < 0) {
-        controller.tick();
-        server.tick();
-        if (const absl::Status renewed = issuer.renewOwn(); !renewed.ok()) {
-            logError("the controller's own certificate is not renewed: {}", messageOf(renewed));
-        }
-    }
+// Waits for a signal to stop, at most so long.
+bool stoppedWithin(const sigset_t& signals, std::chrono::nanoseconds time) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+    const timespec timeout{seconds.count(), (time - seconds).count()};
+    static bool stopped = false;
+    stopped = stopped || sigtimedwait(&signals, nullptr, &timeout) >= 0;
+    return stopped;
 }
 
 // A start that fails leaves nothing behind: the state directory goes again, if it was not there before.
@@ -145,48 +140,135 @@ auto removeUnlessThere(const std::string& directory) {
     });
 }
 
-std::string databaseOf(const Options& options) { return options.state_directory + "/controller.db"; }
-
 absl::StatusOr<std::chrono::seconds> certificateLifetime(const Options& options) {
     HS_ASSIGN_OR_RETURN_CTX(const std::chrono::seconds lifetime, parseDuration(options.certificate_lifetime),
                             "--certificate-lifetime");
     return lifetime;
 }
 
+void renewOwn(Issuer& issuer) {
+    if (const absl::Status renewed = issuer.renewOwn(); !renewed.ok()) {
+        logError("the controller's own certificate is not renewed: {}", messageOf(renewed));
+    }
+}
+
+// Another system's, or this one's, of which somebody else has the authority.
+absl::Status checkUnused(Store& store, const std::string& state_directory) {
+    HS_ASSIGN_OR_RETURN(const Snapshot snapshot, store.load());
+    if (snapshot.home_prefix.empty()) return absl::OkStatus();
+    return failedPrecondition("the store holds a system's state already: copy " + state_directory +
+                              "/pki from its controller instead");
+}
+
 // `sliced init`: an authority, and an administrator who has a certificate of it.
 absl::Status initialise(const Options& options) {
+    const std::string& directory = options.store.state_directory;
     HS_ASSIGN_OR_RETURN(const std::chrono::seconds lifetime, certificateLifetime(options));
-    HS_RETURN_IF_ERROR(makeDirectories(options.state_directory, 0700));
-    HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockState(options.state_directory));
-    HS_RETURN_IF_ERROR(Issuer::checkNone(options.state_directory));
-    HS_ASSIGN_OR_RETURN(const auto store, openSqliteStore(databaseOf(options)));
+    HS_RETURN_IF_ERROR(makeDirectories(directory, 0700));
+    HS_RETURN_IF_ERROR(Issuer::checkNone(directory));
+    HS_ASSIGN_OR_RETURN(const StoreLocation location, locationOf(options.store));
+    HS_ASSIGN_OR_RETURN(const OwnStore own, takeStore(options.store, location));
+    HS_RETURN_IF_ERROR(checkUnused(*own.store, directory));
     const pki::Identity admin{pki::Kind::user, "admin", randomId()};
     Changes changes;
     changes.put_users.push_back({admin.name, UserRole::admin, admin.enrolment, toUnixMicros(Utc::now()), {}});
-    HS_RETURN_IF_ERROR(store->apply(changes));
-    HS_RETURN_IF_ERROR(Issuer::initialise(options.state_directory, admin, lifetime));
-    std::cout << "made an authority; the administrator's certificate is in " << options.state_directory << "/admin\n";
+    HS_RETURN_IF_ERROR(own.store->apply(changes));
+    HS_RETURN_IF_ERROR(Issuer::initialise(directory, admin, lifetime));
+    std::cout << "made an authority; the administrator's certificate is in " << directory << "/admin\n";
     return absl::OkStatus();
+}
+
+// What one controller works with, whether it leads or not.
+struct Office {
+    Config config;
+    std::vector<std::string> addresses;
+    Issuer& issuer;
+    ImageFiles& images;
+    std::function<bool(std::chrono::nanoseconds)> stopped_within;
+    std::chrono::seconds port_patience;  // for the role before to give its ports up
+};
+
+absl::StatusOr<std::unique_ptr<Server>> startServer(const Office& office, Controller& controller) {
+    constexpr std::chrono::milliseconds kLookAgain{50};
+    const auto deadline = Monotonic::now() + office.port_patience;
+    for (;;) {
+        auto server = Server::start(office.addresses, controller, office.images, office.issuer);
+        if (server.ok() || Monotonic::now() >= deadline || office.stopped_within(kLookAgain)) return server;
+    }
+}
+
+// Until sliced is to end, or `leads` answers false.
+absl::Status lead(const Office& office, Store& store, const std::function<bool()>& leads) {
+    HS_ASSIGN_OR_RETURN(const auto controller, Controller::open(office.config, store, office.images, systemClock()));
+    HS_ASSIGN_OR_RETURN(const auto server, startServer(office, *controller));
+    for (const std::string& address : office.addresses) logInfo("serving on {}", address);
+    while (!office.stopped_within(kTick) && leads()) {
+        controller->tick();
+        server->tick();
+        renewOwn(office.issuer);
+    }
+    return absl::OkStatus();
+}
+
+// The state directory itself is locked already.
+absl::StatusOr<UniqueFd> lockElsewhere(const std::string& path, const std::string& state_directory) {
+    const std::filesystem::path directory = std::filesystem::absolute(path).parent_path();
+    std::error_code ignored;
+    if (std::filesystem::equivalent(directory, state_directory, ignored)) return UniqueFd();
+    return lockState(directory.string());
+}
+
+absl::Status leadAlone(const Office& office, const StoreOptions& options, const StoreLocation& location) {
+    HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockElsewhere(location.path, options.state_directory));
+    HS_ASSIGN_OR_RETURN(const auto store, openSqliteStore(location.path));
+    return lead(office, *store, [] { return true; });
+}
+
+absl::Status leadInTurns(const Office& office, const StoreOptions& options, const StoreLocation& location) {
+    HS_ASSIGN_OR_RETURN(const std::string address, advertisedAddress(options, office.addresses));
+    HS_ASSIGN_OR_RETURN(const EtcdConfig config, etcdConfigOf(options, location));
+    HS_ASSIGN_OR_RETURN(const auto seat, EtcdSeat::open(config, address));
+    HS_ASSIGN_OR_RETURN(const auto copies, ImageCopies::start(*seat, office.images, office.issuer));
+    return serveInTurns(
+        *seat,
+        {.addresses = office.addresses,
+         .follower = {.leader = [&seat = *seat] { return seat.leader(); },
+                      .images = office.images,
+                      .issuer = office.issuer},
+         .stopped = office.stopped_within,
+         .renew = [&office] { renewOwn(office.issuer); },
+         .lead = [&office](Store& store, const std::function<bool()>& leads) { return lead(office, store, leads); }});
 }
 
 absl::Status serve(const Options& options) {
     HS_ASSIGN_OR_RETURN(const Config config, configOf(options));
     HS_ASSIGN_OR_RETURN(const std::chrono::seconds certificate_lifetime, certificateLifetime(options));
+    HS_ASSIGN_OR_RETURN(const StoreLocation location, locationOf(options.store));
     const std::vector<std::string> addresses = addressesOf(options);
     if (addresses.empty()) return invalidArgument("nothing to serve on: give --listen or --socket");
     const sigset_t signals = blockStopSignals();
-    Defer undo = removeUnlessThere(options.state_directory);
-    HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockState(options.state_directory));
-    HS_ASSIGN_OR_RETURN(const auto issuer, Issuer::open(options.state_directory, certificate_lifetime));
-    HS_ASSIGN_OR_RETURN(const auto store, openSqliteStore(databaseOf(options)));
-    HS_ASSIGN_OR_RETURN(const auto images, ImageFiles::open(options.state_directory + "/images"));
-    HS_ASSIGN_OR_RETURN(const auto controller, Controller::open(config, *store, *images, systemClock()));
-    HS_ASSIGN_OR_RETURN(const auto server, Server::start(addresses, *controller, *images, *issuer));
+    const std::string& directory = options.store.state_directory;
+    Defer undo = removeUnlessThere(directory);
+    HS_ASSIGN_OR_RETURN(const UniqueFd lock, lockState(directory));
+    HS_ASSIGN_OR_RETURN(const auto issuer, Issuer::open(directory, certificate_lifetime));
+    HS_ASSIGN_OR_RETURN(const auto images, ImageFiles::open(directory + "/images"));
     undo.dismiss();
-    for (const std::string& address : addresses) logInfo("serving on {}", address);
-    tickUntilStopped(*controller, *server, *issuer, signals);
+    const bool alone = location.kind == StoreLocation::Kind::sqlite;
+    const Office office{config,
+                        addresses,
+                        *issuer,
+                        *images,
+                        [&signals](std::chrono::nanoseconds time) { return stoppedWithin(signals, time); },
+                        std::chrono::seconds(alone ? 0 : 3)};
+    HS_RETURN_IF_ERROR(alone ? leadAlone(office, options.store, location)
+                             : leadInTurns(office, options.store, location));
     logInfo("stopping");
     return absl::OkStatus();
+}
+
+absl::Status act(const Options& options) {
+    if (options.store_command.act) return options.store_command.act(options.store);
+    return options.init ? initialise(options) : serve(options);
 }
 
 int run(int argc, char** argv) {
@@ -202,9 +284,9 @@ int run(int argc, char** argv) {
     }
     initLog("sliced", options.log_level);
     ::umask(0077);
-    const absl::Status served = options.init ? initialise(options) : serve(options);
-    if (served.ok()) return 0;
-    std::cerr << "sliced: " << messageOf(served) << "\n";
+    const absl::Status done = act(options);
+    if (done.ok()) return 0;
+    std::cerr << "sliced: " << messageOf(done) << "\n";
     return 1;
 }
 

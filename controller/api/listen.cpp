@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,6 +76,13 @@ absl::Status checkTcp(const std::string& address) {
 absl::Status checkListen(const std::string& address) {
     if (address.compare(0, kUnix.size(), kUnix) == 0) return checkUnix(address.substr(kUnix.size()));
     return checkTcp(address);
+}
+
+// A socket is made with the process's umask, which may be anything.
+absl::Status closeToOthers(const std::string& address) {
+    if (!address.starts_with(kUnix)) return absl::OkStatus();
+    const std::string path = address.substr(kUnix.size());
+    return ::chmod(path.c_str(), 0600) == 0 ? absl::OkStatus() : errnoStatus(errno, "chmod " + path);
 }
 
 }  // namespace homeslice::controller

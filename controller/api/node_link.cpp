@@ -1,8 +1,5 @@
 #include "controller/api/node_link.h"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,13 +8,12 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/api/convert.h"
+#include "controller/api/image_sender.h"
 #include "controller/api/refused.h"
 #include "spec/wire/names.h"
 
 namespace homeslice::controller {
 namespace {
-
-constexpr size_t kChunkBytes = size_t{256} * 1024;
 
 // One node's stream. The core keeps a shared_ptr as its session; the stream keeps one to itself until gRPC is done.
 class NodeStream : public grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>,
@@ -122,37 +118,6 @@ private:
     std::optional<v1::ControllerMessage> next_names_;
 };
 
-class ImageSender : public grpc::ServerWriteReactor<v1::Chunk> {
-public:
-    explicit ImageSender(absl::StatusOr<UniqueFd> archive) {
-        if (!archive.ok()) {
-            Finish(toGrpc(archive.status()));
-            return;
-        }
-        archive_ = std::move(archive).value();
-        sendNext();
-    }
-    void OnWriteDone(bool ok) override {
-        if (ok) return sendNext();
-        Finish(grpc::Status::CANCELLED);
-    }
-    void OnDone() override { delete this; }
-
-private:
-    void sendNext() {
-        std::string& data = *chunk_.mutable_data();
-        data.resize(kChunkBytes);
-        const ssize_t n = ::read(archive_.get(), data.data(), data.size());
-        if (n < 0) return Finish(toGrpc(errnoStatus(errno, "read the archive")));
-        if (n == 0) return Finish(grpc::Status::OK);
-        data.resize(static_cast<size_t>(n));
-        StartWrite(&chunk_);
-    }
-
-    UniqueFd archive_;
-    v1::Chunk chunk_;
-};
-
 }  // namespace
 
 grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* NodeLinkService::Connect(
@@ -169,9 +134,9 @@ grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* NodeLinkService
 
 grpc::ServerWriteReactor<v1::Chunk>* NodeLinkService::FetchImage(grpc::CallbackServerContext* context,
                                                                  const v1::FetchImageRequest* request) {
-    const auto name = gate_.nodeOf(*context);
-    if (!name.ok()) return new Refused<grpc::ServerWriteReactor<v1::Chunk>>(name.status());
-    return new ImageSender(images_.openArchive(request->digest()));
+    const absl::Status allowed = isController(*context) ? absl::OkStatus() : gate_.nodeOf(*context).status();
+    if (!allowed.ok()) return new Refused<grpc::ServerWriteReactor<v1::Chunk>>(allowed);
+    return sendImage(images_.openArchive(request->digest()));
 }
 
 }  // namespace homeslice::controller

@@ -16,4 +16,12 @@ public:
     void OnDone() override { delete this; }
 };
 
+// The same with gRPC's own status.
+template <typename Reactor>
+class RefusedAs : public Reactor {
+public:
+    explicit RefusedAs(const grpc::Status& why) { this->Finish(why); }
+    void OnDone() override { delete this; }
+};
+
 }  // namespace homeslice::controller

@@ -2,9 +2,8 @@
 
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
-#include <sys/stat.h>
+#include <grpcpp/health_check_service_interface.h>
 
-#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -62,6 +61,8 @@ public:
         for (size_t i = 0; i < addresses.size(); ++i) {
             builder.AddListeningPort(addresses[i], credentialsFor(addresses[i]), &ports_[i]);
         }
+        // Serving means leading: clients of several controllers look for the one that does.
+        grpc::EnableDefaultHealthCheckService(true);
         builder.RegisterService(&api_);
         builder.RegisterService(&node_link_);
         builder.RegisterService(&enrolment_);
@@ -73,20 +74,15 @@ public:
 
     void tick() override {
         api_.tick();
-        open_calls_.keepOnly(
-            [this](const pki::Identity& identity) { return controller_.checkIdentity(identity).ok(); });
+        open_calls_.keepOnly([this](const pki::Identity& identity) {
+            // Other controllers fetch images; they have no enrolment that could be revoked.
+            return identity.kind == pki::Kind::controller || controller_.checkIdentity(identity).ok();
+        });
     }
 
     std::vector<int> ports() const override { return ports_; }
 
 private:
-    // A socket is made with the process's umask, which may be anything.
-    static absl::Status closeToOthers(const std::string& address) {
-        if (!address.starts_with(kUnix)) return absl::OkStatus();
-        const std::string path = address.substr(kUnix.size());
-        return ::chmod(path.c_str(), 0600) == 0 ? absl::OkStatus() : errnoStatus(errno, "chmod " + path);
-    }
-
     // Newcomers have no certificate yet; the gate sees to it that they can do nothing but get one.
     std::shared_ptr<grpc::ServerCredentials> credentialsFor(const std::string& address) const {
         if (address.starts_with(kUnix)) return grpc::InsecureServerCredentials();

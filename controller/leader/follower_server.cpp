@@ -1,0 +1,116 @@
+#include "controller/leader/follower_server.h"
+
+#include <grpcpp/ext/health_check_service_server_builder_option.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <utility>
+
+#include "base/status.h"
+#include "controller/api/image_sender.h"
+#include "controller/api/listen.h"
+#include "controller/api/refused.h"
+#include "homeslice/v1/node.grpc.pb.h"
+#include "leader/controllers.h"
+#include "pki/tls/credentials.h"
+
+namespace homeslice::controller {
+namespace {
+
+constexpr std::chrono::milliseconds kShutdownTime{100};
+constexpr int kMaxHandlerThreads = 16;
+
+grpc::Status refusal(grpc::ServerContextBase& context, const std::string& leader) {
+    if (leader.empty()) {
+        return {grpc::StatusCode::UNAVAILABLE, "no controller leads at present; one will within a few seconds"};
+    }
+    context.AddTrailingMetadata(leader::kLeaderMetadata, leader);
+    return {grpc::StatusCode::UNAVAILABLE, "this controller does not lead; the one at " + leader + " does"};
+}
+
+class Redirection : public grpc::ServerGenericBidiReactor {
+public:
+    explicit Redirection(const grpc::Status& why) { Finish(why); }
+    void OnDone() override { delete this; }
+};
+
+// Every method that is not registered.
+class RedirectingService : public grpc::CallbackGenericService {
+public:
+    explicit RedirectingService(const FollowerServer::Parts& parts) : parts_(parts) {}
+
+    grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
+        return new Redirection(refusal(*context, parts_.leader()));
+    }
+
+private:
+    const FollowerServer::Parts& parts_;
+};
+
+class FollowerNodeLink : public v1::NodeLink::CallbackService {
+public:
+    explicit FollowerNodeLink(const FollowerServer::Parts& parts) : parts_(parts) {}
+
+    grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* Connect(
+        grpc::CallbackServerContext* context) override {
+        return new RefusedAs<grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>>(
+            refusal(*context, parts_.leader()));
+    }
+    grpc::ServerWriteReactor<v1::Chunk>* FetchImage(grpc::CallbackServerContext* context,
+                                                    const v1::FetchImageRequest* request) override {
+        if (isController(*context)) return sendImage(parts_.images.openArchive(request->digest()));
+        return new RefusedAs<grpc::ServerWriteReactor<v1::Chunk>>(refusal(*context, parts_.leader()));
+    }
+
+private:
+    const FollowerServer::Parts& parts_;
+};
+
+class GrpcFollowerServer : public FollowerServer {
+public:
+    explicit GrpcFollowerServer(const Parts& parts) : parts_(parts), redirecting_(parts_), node_link_(parts_) {}
+    ~GrpcFollowerServer() override {
+        if (server_ == nullptr) return;
+        server_->Shutdown(std::chrono::system_clock::now() + kShutdownTime);
+        server_->Wait();
+    }
+
+    absl::Status listen(const std::vector<std::string>& addresses) {
+        HS_ASSIGN_OR_RETURN(const auto credentials, tls::Credentials::open(parts_.issuer.credentialsDirectory()));
+        for (const std::string& address : addresses) HS_RETURN_IF_ERROR(checkListen(address));
+        grpc::ServerBuilder builder;
+        builder.SetResourceQuota(grpc::ResourceQuota("sliced").SetMaxThreads(kMaxHandlerThreads));
+        builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+        for (const std::string& address : addresses) {
+            const bool local = address.starts_with("unix:");
+            builder.AddListeningPort(address, local ? grpc::InsecureServerCredentials()
+                                                    : credentials->forServer(tls::ClientCertificate::optional));
+        }
+        // Nor is it in good health in the sense of grpc.health.v1, which goes to the redirection too.
+        builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
+        builder.RegisterService(&node_link_);
+        builder.RegisterCallbackGenericService(&redirecting_);
+        server_ = builder.BuildAndStart();
+        if (server_ == nullptr) return unavailable("cannot listen on the given addresses");
+        for (const std::string& address : addresses) HS_RETURN_IF_ERROR(closeToOthers(address));
+        return absl::OkStatus();
+    }
+
+private:
+    const Parts parts_;
+    RedirectingService redirecting_;
+    FollowerNodeLink node_link_;
+    std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<FollowerServer>> FollowerServer::start(const std::vector<std::string>& addresses,
+                                                                      const Parts& parts) {
+    auto server = std::make_unique<GrpcFollowerServer>(parts);
+    HS_RETURN_IF_ERROR(server->listen(addresses));
+    return server;
+}
+
+}  // namespace homeslice::controller

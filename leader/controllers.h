@@ -1,0 +1,54 @@
+// The controllers of one system as a client sees them: one leads, the others say which.
+//
+// A controller that does not lead answers every call with UNAVAILABLE. Trailing metadata name the leader, HOST:PORT,
+// where it is known: that is the stable part, the message is for people.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace homeslice::leader {
+
+inline const std::string kLeaderMetadata = "homeslice-leader";
+
+// "a:1,b:2" -> {"a:1", "b:2"}; empty parts are left out.
+std::vector<std::string> splitAddresses(const std::string& list);
+
+// The leader that the answer to an ended call named; empty when it named none.
+std::string leaderNamedIn(const grpc::ClientContext& context);
+
+// Keeps to the controller that led last. Threads: any.
+class Controllers {
+public:
+    using MakeChannel = std::function<std::shared_ptr<grpc::Channel>(const std::string& address)>;
+    // `addresses` is not empty; `make` is called for each address once, when it is first needed.
+    Controllers(std::vector<std::string> addresses, MakeChannel make);
+
+    struct Chosen {
+        std::string address;
+        std::shared_ptr<grpc::Channel> channel;
+    };
+    Chosen current();
+    // Whether there is more than one to turn to.
+    bool several();
+    // A call to `asked` ended with UNAVAILABLE: turns to the one that it named, else to the next of the list. Does
+    // nothing when somebody else was quicker. True when a leader was named.
+    bool turnFrom(const std::string& asked, const grpc::ClientContext& context);
+    bool turnFrom(const std::string& asked, const std::string& named);
+
+private:
+    size_t indexOf(const std::string& address);
+
+    const MakeChannel make_;
+    std::mutex mutex_;
+    std::vector<std::string> addresses_;  // those that were named come last
+    std::vector<std::shared_ptr<grpc::Channel>> channels_;
+    size_t current_ = 0;
+};
+
+}  // namespace homeslice::leader
