@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "noded/api/binding_transport.h"
+#include "noded/api/channel.h"
 #include "noded/api/controller_link.h"
 #include "noded/api/fetcher.h"
 #include "noded/api/inspect.h"
@@ -144,7 +145,8 @@ absl::Status join(const JoinOptions& options) {
     }
     api::redirectGrpcLog();
     HS_RETURN_IF_ERROR(makeDirectories(options.state_directory, kDirectoryMode));
-    HS_ASSIGN_OR_RETURN(const pki::Credentials credentials, enrol::join(options.controller, token));
+    HS_ASSIGN_OR_RETURN(const pki::Credentials credentials,
+                        enrol::join(leader::splitAddresses(options.controller), token));
     HS_RETURN_IF_ERROR(pki::writeCredentials(credentialsDirectory(options.state_directory), credentials));
     fmt::print("node {} has joined\n", token.name);
     return absl::OkStatus();
@@ -244,7 +246,8 @@ absl::Status run(const NodedOptions& options) {
     api::NameSettings names(*name_service, *store, [&](const NameTable& table) { flows->setNames(table); });
     if (const absl::Status restored = names.restore(); !restored.ok()) logError("{}", messageOf(restored));
 
-    const auto fetcher = api::Fetcher::create(options.controller, credentials);
+    const auto controllers = api::controllersOf(options.controller, credentials);
+    const auto fetcher = api::Fetcher::create(controllers, credentials);
     api::ChangeSignal changes;
     HS_ASSIGN_OR_RETURN(
         const auto manager,
@@ -272,16 +275,15 @@ absl::Status run(const NodedOptions& options) {
                                                                              .gateway = *gateway,
                                                                              .home_agent = home_agent.get()});
                                                     }}));
-    auto link = api::ControllerLink::start({.controller = options.controller,
-                                            .identity = identityOf(options, facts, care_of_address),
-                                            .credentials = credentials},
-                                           {.manager = *manager,
-                                            .network = network,
-                                            .gateway = *gateway,
-                                            .peers = peers,
-                                            .changes = changes,
-                                            .names = &names});
-    auto renewal = api::Renewal::start(options.controller, credentials);
+    auto link = api::ControllerLink::start(
+        {.controllers = controllers, .identity = identityOf(options, facts, care_of_address)},
+        {.manager = *manager,
+         .network = network,
+         .gateway = *gateway,
+         .peers = peers,
+         .changes = changes,
+         .names = &names});
+    auto renewal = api::Renewal::start(controllers, credentials->directory());
     logInfo("node {} serves {}", options.name, endpointText(care_of_address, options.api_port));
 
     waitForEndSignal();

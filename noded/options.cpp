@@ -47,7 +47,8 @@ void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
     app.add_option("--api-port", options.api_port, "TCP port of the API on the underlay address")
         ->capture_default_str()
         ->check(CLI::Range(1, 65535));
-    app.add_option("--controller", options.controller, "HOST:PORT of sliced")->required();
+    app.add_option("--controller", options.controller, "HOST:PORT of sliced; of several, with commas between")
+        ->required();
     app.add_flag("--home-agent", options.home_agent, "own the home prefix; such a node takes no slivers");
     app.add_option(
         "--home-agent-address", texts.home_agent_address,
@@ -116,13 +117,22 @@ absl::Status checkUplink(const std::string& uplink) {
     return absl::OkStatus();
 }
 
-absl::Status checkController(const std::string& controller) {
+absl::Status checkOneController(const std::string& controller) {
     const size_t colon = controller.rfind(':');
     const std::string port = colon == std::string::npos ? "" : controller.substr(colon + 1);
     const bool numeric = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
     const int number = numeric ? std::stoi(port) : 0;
     if (colon == 0 || number < 1 || number > 65535) {
         return invalidArgument("--controller: \"" + controller + "\" is not HOST:PORT");
+    }
+    return absl::OkStatus();
+}
+
+// One, or several with commas between.
+absl::Status checkController(const std::string& controllers) {
+    for (size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+        end = controllers.find(',', begin);
+        HS_RETURN_IF_ERROR(checkOneController(controllers.substr(begin, end == std::string::npos ? end : end - begin)));
     }
     return absl::OkStatus();
 }
@@ -236,7 +246,8 @@ absl::Status complete(NodedOptions& options, const AddressTexts& texts) {
 }
 
 void addJoinOptions(CLI::App& app, JoinOptions& options) {
-    app.add_option("--controller", options.controller, "HOST:PORT of sliced")->required();
+    app.add_option("--controller", options.controller, "HOST:PORT of sliced; of several, with commas between")
+        ->required();
     app.add_option("--token", options.token, "from `slicectl node token NODE`; good once")->required();
     app.add_option("--state-dir", options.state_directory, "the certificate is kept below it")->required();
     app.add_option("--name", options.name, "name of this node; default: the token's");

@@ -27,7 +27,7 @@ struct NodedOptions {
     std::optional<Ipv6Address> care_of_address;  // also IPv4 (base/ipv4.h); unset: the uplink's first global address
     uint32_t care_of_priority = 64;
     uint16_t api_port = 7401;
-    std::string controller;  // "host:port"
+    std::string controller;  // "host:port", or several with commas between
     bool home_agent = false;
     std::optional<Ipv6Address> home_agent_address;  // that home agents of one prefix share
     uint32_t home_agent_priority = 100;

@@ -1,5 +1,7 @@
 #include "noded/api/channel.h"
 
+#include <utility>
+
 #include "base/ipv4.h"
 #include "base/status.h"
 
@@ -69,6 +71,15 @@ std::shared_ptr<grpc::Channel> makeChannel(const tls::Credentials& credentials, 
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
     return credentials.channel(target, server_name, arguments);
+}
+
+std::shared_ptr<leader::Controllers> controllersOf(const std::string& list,
+                                                   std::shared_ptr<tls::Credentials> credentials) {
+    constexpr std::chrono::milliseconds kFirstRetry{100};
+    return std::make_shared<leader::Controllers>(
+        leader::splitAddresses(list), [credentials = std::move(credentials)](const std::string& address) {
+            return makeChannel(*credentials, address, pki::kControllerName, kFirstRetry);
+        });
 }
 
 }  // namespace homeslice::api

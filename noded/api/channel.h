@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/ipv6.h"
+#include "leader/controllers.h"
 #include "pki/tls/credentials.h"
 
 namespace homeslice::api {
@@ -24,5 +25,9 @@ absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer);
 // has `server_name` (pki/identity.h). One that stops answering is noticed within 5 s. Never through a proxy.
 std::shared_ptr<grpc::Channel> makeChannel(const tls::Credentials& credentials, const std::string& target,
                                            const std::string& server_name, std::chrono::milliseconds first_retry);
+
+// The controllers of `list`, HOST:PORT with commas between, of which one leads.
+std::shared_ptr<leader::Controllers> controllersOf(const std::string& list,
+                                                   std::shared_ptr<tls::Credentials> credentials);
 
 }  // namespace homeslice::api

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstRetry{100};
 constexpr std::chrono::milliseconds kLastRetry{2000};
+constexpr std::chrono::milliseconds kLastRetryOfSeveral{300};
 constexpr std::chrono::milliseconds kHeartbeat{1000};
 // A start and its end are told at once, a storm of changes together: one status in 2 ms, and 20 beyond. Making one
 // takes longer the more slivers there are: in a storm no more than a fifth of the thread's time goes into it.
@@ -73,11 +74,7 @@ private:
 class GrpcControllerLink final : public ControllerLink {
 public:
     GrpcControllerLink(const Config& config, const Dependencies& dependencies)
-        : config_(config),
-          dependencies_(dependencies),
-          channel_(makeChannel(*config.credentials, config.controller, pki::kControllerName, kFirstRetry)),
-          stub_(channel_),
-          thread_([this] { keep(); }) {}
+        : config_(config), dependencies_(dependencies), thread_([this] { keep(); }) {}
 
     ~GrpcControllerLink() override {
         stop_.set();
@@ -88,27 +85,39 @@ public:
 
 private:
     void keep() {
-        BackOff back_off(kFirstRetry, kLastRetry);
+        BackOff back_off(kFirstRetry, config_.controllers->several() ? kLastRetryOfSeveral : kLastRetry);
         do {
             const grpc::Status end = connectOnce();
             if (stop_.isSet()) return;
             if (taken_in_) back_off.reset();
-            announcer_.say("no controller at " + config_.controller + " (" +
-                           (end.ok() ? "it closed the link" : end.error_message()) + "); going on without");
+            announce(end);
         } while (!stop_.waitFor(back_off.next()));
     }
 
     grpc::Status connectOnce() {
         const auto context = newContext();
+        const leader::Controllers::Chosen asked = config_.controllers->current();
+        asked_ = asked.address;
         if (stop_.isSet()) return grpc::Status::CANCELLED;  // set before newContext(), nobody cancels this one
-        // The first failure is told; from then on gRPC waits for the controller, which is quicker than asking again.
-        context->set_wait_for_ready(!std::exchange(taken_in_, false));
-        const std::unique_ptr<Stream> stream = stub_.Connect(context.get());
+        // The first failure is told; from then on gRPC waits for the controller, which is quicker than asking again. Of
+        // several, the next one is asked.
+        context->set_wait_for_ready(!std::exchange(taken_in_, false) && !config_.controllers->several());
+        v1::NodeLink::Stub stub(asked.channel);
+        const std::unique_ptr<Stream> stream = stub.Connect(context.get());
         broken_ = false;
         std::thread reader([&] { receive(*stream, *context); });
         send(*stream);
         reader.join();
-        return stream->Finish();
+        const grpc::Status end = stream->Finish();
+        named_ = config_.controllers->turnFrom(asked.address, *context);
+        return end;
+    }
+
+    void announce(const grpc::Status& end) {
+        if (named_) return;  // that one is asked next
+        const std::string which = config_.controllers->several() ? "leads" : "at " + asked_;
+        announcer_.say("no controller " + which + " (" + (end.ok() ? "it closed the link" : end.error_message()) +
+                       "); going on without");
     }
 
     std::shared_ptr<grpc::ClientContext> newContext() {
@@ -166,7 +175,7 @@ private:
                            " refused: " + messageOf(picture.status()));
             return;
         }
-        announcer_.say("connected to the controller at " + config_.controller);
+        announcer_.say("connected to the controller at " + asked_);
         // The network first: slivers that start register at the right home agents at once.
         reportNetwork(dependencies_.network.set(picture->network));
         dependencies_.peers.setDiskReaders(picture->disk_readers);
@@ -181,11 +190,11 @@ private:
 
     const Config config_;
     const Dependencies dependencies_;
-    std::shared_ptr<grpc::Channel> channel_;
-    v1::NodeLink::Stub stub_;
     StopFlag stop_;
     // Used by the reader while a stream lives, by the link's thread in between: never by both.
     Announcer announcer_;
+    std::string asked_;     // address of the controller
+    bool named_ = false;    // it said who leads
     bool taken_in_ = true;  // a desired picture came by the latest stream; true at first, to fail fast once
     std::atomic<bool> broken_ = false;
     std::mutex mutex_;

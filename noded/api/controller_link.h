@@ -8,13 +8,13 @@
 #include <string>
 
 #include "base/ipv6.h"
+#include "leader/controllers.h"
 #include "noded/api/change_signal.h"
 #include "noded/api/name_settings.h"
 #include "noded/api/network_settings.h"
 #include "noded/api/peer_table.h"
 #include "noded/mobility/access_gateway.h"
 #include "noded/sliver/manager.h"
-#include "pki/tls/credentials.h"
 
 namespace homeslice::api {
 
@@ -35,9 +35,8 @@ struct NodeIdentity {
 class ControllerLink {
 public:
     struct Config {
-        std::string controller;  // "host:port" or another gRPC target
+        std::shared_ptr<leader::Controllers> controllers;
         NodeIdentity identity;
-        std::shared_ptr<tls::Credentials> credentials;
     };
     // All outlive the link.
     struct Dependencies {

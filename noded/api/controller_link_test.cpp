@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -91,7 +92,7 @@ protected:
     void startLink() { startLink("unix:" + socket_); }
     void startLink(const std::string& controller) {
         link_ = ControllerLink::start(
-            {.controller = controller,
+            {.controllers = controllersOf(controller, pki_.node1),
              .identity = {.name = "node1",
                           .care_of_address = Ipv6Address::parse("fd00::1").value(),
                           .api_port = 7401,
@@ -99,8 +100,7 @@ protected:
                           .cpus = 2,
                           .memory_bytes = 1,
                           .kernel = "k",
-                          .boot_id = "b"},
-             .credentials = pki_.node1},
+                          .boot_id = "b"}},
             {.manager = manager_, .network = network_, .gateway = gateway_, .peers = pki_.peers, .changes = changes_});
     }
     // The controller hears a status for which `holds` is true.
@@ -127,6 +127,47 @@ protected:
     ChangeSignal changes_;
     std::unique_ptr<ControllerLink> link_;
 };
+
+// Answers as a controller that does not lead.
+class FakeFollower final : public v1::NodeLink::Service {
+public:
+    grpc::Status Connect(grpc::ServerContext* context,
+                         grpc::ServerReaderWriter<v1::ControllerMessage, v1::NodeMessage>* /*stream*/) override {
+        ++asked;
+        context->AddTrailingMetadata(leader::kLeaderMetadata, leader);
+        return {grpc::StatusCode::UNAVAILABLE, "this controller does not lead"};
+    }
+
+    std::string leader;
+    std::atomic<int> asked = 0;
+};
+
+TEST_F(ControllerLinkTest, GoesWhereAFollowerSendsIt) {
+    FakeFollower follower;
+    follower.leader = "unix:" + socket_;
+    const std::string path = socket_ + "-follower";
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("unix:" + path, pki_.controller->forServer(tls::ClientCertificate::required));
+    builder.RegisterService(&follower);
+    const auto server = builder.BuildAndStart();
+    ASSERT_TRUE(server);
+    startLink("unix:" + path);
+    EXPECT_TRUE(hears([](const auto& status) { return status.desired_revision() == 5; }));
+    EXPECT_EQ(follower.asked, 1);
+    link_.reset();
+    server->Shutdown();
+    unlink(path.c_str());
+}
+
+TEST_F(ControllerLinkTest, AsksTheNextOneOfTheListUntilOneLeads) {
+    startLink("unix:/nonexistent/a,unix:/nonexistent/b,unix:" + socket_);
+    EXPECT_TRUE(hears([](const auto& status) { return status.desired_revision() == 5; }));
+    // The one that leads goes and comes back: the others are asked meanwhile.
+    stopController();
+    controller_.seen.change([&] { controller_.statuses.clear(); });
+    startController();
+    EXPECT_TRUE(hears([](const auto& status) { return status.desired_revision() == 5; }));
+}
 
 TEST_F(ControllerLinkTest, SaysWhoItIsAndTakesThePictureIn) {
     startLink();
@@ -302,7 +343,7 @@ TEST_F(ControllerLinkTest, FetchesImages) {
     const std::string path = testing::TempDir() + "fetch-image-" + std::to_string(getpid());
     auto file = openFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ASSERT_TRUE(file.ok());
-    const auto fetcher = Fetcher::create("unix:" + socket_, pki_.node1);
+    const auto fetcher = Fetcher::create(controllersOf("unix:" + socket_, pki_.node1), pki_.node1);
     EXPECT_TRUE(fetcher->fetchImage("sha256:here", file->get()).ok());
     EXPECT_EQ(readFile(path)->size(), 2'000'000U);
     EXPECT_TRUE(absl::IsNotFound(fetcher->fetchImage("sha256:gone", file->get())));

@@ -113,16 +113,14 @@ private:
 
 class GrpcFetcher final : public Fetcher {
 public:
-    GrpcFetcher(const std::string& controller, std::shared_ptr<tls::Credentials> credentials,
+    GrpcFetcher(std::shared_ptr<leader::Controllers> controllers, std::shared_ptr<tls::Credentials> credentials,
                 std::chrono::milliseconds patience)
-        : credentials_(std::move(credentials)),
-          controller_(makeChannel(*credentials_, controller, pki::kControllerName, kFirstRetry)),
-          patience_(patience) {}
+        : credentials_(std::move(credentials)), controllers_(std::move(controllers)), patience_(patience) {}
 
     absl::Status fetchImage(const std::string& digest, int fd) override {
         v1::FetchImageRequest request;
         request.set_digest(digest);
-        v1::NodeLink::Stub stub(controller_);
+        v1::NodeLink::Stub stub(controllers_->current().channel);
         const auto call = [&](grpc::ClientContext& context, ChunkReader& reader) {
             stub.async()->FetchImage(&context, &request, &reader);
         };
@@ -177,7 +175,7 @@ private:
     }
 
     const std::shared_ptr<tls::Credentials> credentials_;
-    std::shared_ptr<grpc::Channel> controller_;
+    const std::shared_ptr<leader::Controllers> controllers_;
     const std::chrono::milliseconds patience_;
     std::mutex mutex_;
     bool stopped_ = false;
@@ -186,9 +184,10 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Fetcher> Fetcher::create(const std::string& controller, std::shared_ptr<tls::Credentials> credentials,
+std::unique_ptr<Fetcher> Fetcher::create(std::shared_ptr<leader::Controllers> controllers,
+                                         std::shared_ptr<tls::Credentials> credentials,
                                          std::chrono::milliseconds patience) {
-    return std::make_unique<GrpcFetcher>(controller, std::move(credentials), patience);
+    return std::make_unique<GrpcFetcher>(std::move(controllers), std::move(credentials), patience);
 }
 
 }  // namespace homeslice::api

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "leader/controllers.h"
 #include "pki/tls/credentials.h"
 #include "spec/sliver_spec.h"
 
@@ -16,7 +17,8 @@ class Fetcher {
 public:
     // `controller`: "host:port" or another gRPC target. A transfer during which nothing arrives for `patience` fails
     // with DEADLINE_EXCEEDED.
-    static std::unique_ptr<Fetcher> create(const std::string& controller, std::shared_ptr<tls::Credentials> credentials,
+    static std::unique_ptr<Fetcher> create(std::shared_ptr<leader::Controllers> controllers,
+                                           std::shared_ptr<tls::Credentials> credentials,
                                            std::chrono::milliseconds patience = std::chrono::seconds(20));
     virtual ~Fetcher() = default;
 

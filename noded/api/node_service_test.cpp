@@ -373,7 +373,7 @@ protected:
     }
     std::string path_ = testing::TempDir() + "fetch-disk-" + std::to_string(getpid());
     std::unique_ptr<Fetcher> fetcher_ =
-        Fetcher::create("unix:/nonexistent", pki_.node2, std::chrono::milliseconds(300));
+        Fetcher::create(controllersOf("unix:/nonexistent", pki_.node2), pki_.node2, std::chrono::milliseconds(300));
     void TearDown() override { unlink(path_.c_str()); }
 };
 
@@ -413,7 +413,7 @@ TEST_F(FetchDiskTest, StopEndsTransfers) {
         may_go.wait();
         return absl::OkStatus();
     };
-    fetcher_ = Fetcher::create("unix:/nonexistent", pki_.node2);
+    fetcher_ = Fetcher::create(controllersOf("unix:/nonexistent", pki_.node2), pki_.node2);
     auto fetching = std::async(std::launch::async, [&] { return fetch(path_, 7); });
     begun->get_future().wait();
     fetcher_->stop();

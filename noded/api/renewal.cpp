@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/status.h"
-#include "noded/api/channel.h"
 #include "noded/api/retry.h"
 #include "pki/enrol/enrol.h"
 
@@ -14,14 +13,11 @@ namespace {
 
 // Often enough for certificates of a minute, and cheap: it is a look at a file.
 constexpr std::chrono::seconds kLookEvery{5};
-constexpr std::chrono::milliseconds kFirstRetry{100};
 
 class RenewalThread final : public Renewal {
 public:
-    RenewalThread(const std::string& controller, std::shared_ptr<tls::Credentials> credentials)
-        : directory_(credentials->directory()),
-          channel_(makeChannel(*credentials, controller, pki::kControllerName, kFirstRetry)),
-          thread_([this] { keep(); }) {}
+    RenewalThread(std::shared_ptr<leader::Controllers> controllers, const std::string& directory)
+        : directory_(directory), controllers_(std::move(controllers)), thread_([this] { keep(); }) {}
     ~RenewalThread() override {
         stop_.set();
         thread_.join();
@@ -38,21 +34,22 @@ private:
     absl::Status renewIfDue() {
         HS_ASSIGN_OR_RETURN(const bool due, enrol::isRenewalDue(directory_));
         if (!due) return absl::OkStatus();
-        HS_RETURN_IF_ERROR(enrol::renew(channel_, directory_));
+        HS_RETURN_IF_ERROR(enrol::renew(controllers_->current().channel, directory_));
         logInfo("the certificate is renewed");
         return absl::OkStatus();
     }
 
     const std::string directory_;
-    std::shared_ptr<grpc::Channel> channel_;
+    const std::shared_ptr<leader::Controllers> controllers_;
     StopFlag stop_;
     std::thread thread_;
 };
 
 }  // namespace
 
-std::unique_ptr<Renewal> Renewal::start(const std::string& controller, std::shared_ptr<tls::Credentials> credentials) {
-    return std::make_unique<RenewalThread>(controller, std::move(credentials));
+std::unique_ptr<Renewal> Renewal::start(std::shared_ptr<leader::Controllers> controllers,
+                                        const std::string& directory) {
+    return std::make_unique<RenewalThread>(std::move(controllers), directory);
 }
 
 }  // namespace homeslice::api

@@ -5,14 +5,15 @@
 #include <memory>
 #include <string>
 
-#include "pki/tls/credentials.h"
+#include "leader/controllers.h"
 
 namespace homeslice::api {
 
 class Renewal {
 public:
-    // `controller`: "host:port".
-    static std::unique_ptr<Renewal> start(const std::string& controller, std::shared_ptr<tls::Credentials> credentials);
+    // `directory`: of the node's credentials (pki/files.h).
+    static std::unique_ptr<Renewal> start(std::shared_ptr<leader::Controllers> controllers,
+                                          const std::string& directory);
     // Waits for the attempt that is under way, half a minute at worst.
     virtual ~Renewal() = default;
 };

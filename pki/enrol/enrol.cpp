@@ -56,6 +56,15 @@ absl::StatusOr<pki::Credentials> join(const std::string& target, const pki::Toke
     return unavailable("no controller at " + target + ", or not the one that gave the token");
 }
 
+absl::StatusOr<pki::Credentials> join(const std::vector<std::string>& targets, const pki::Token& token) {
+    absl::StatusOr<pki::Credentials> credentials = invalidArgument("no controller is given");
+    for (const std::string& target : targets) {
+        credentials = join(target, token);
+        if (credentials.status().code() != absl::StatusCode::kUnavailable) break;
+    }
+    return credentials;
+}
+
 absl::StatusOr<bool> isRenewalDue(const std::string& directory) {
     HS_ASSIGN_OR_RETURN(const pki::Credentials present, pki::readCredentials(directory));
     HS_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::Certificate::parse(present.certificate_pem));

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "pki/files.h"
 #include "pki/tls/credentials.h"
@@ -18,6 +19,8 @@ namespace homeslice::enrol {
 absl::StatusOr<pki::Credentials> join(const std::shared_ptr<grpc::Channel>& channel, const pki::Token& token);
 // The same by the controller's address, "ADDRESS:PORT", to which nothing is said before its fingerprint is the token's.
 absl::StatusOr<pki::Credentials> join(const std::string& target, const pki::Token& token);
+// By the first of several controllers that leads.
+absl::StatusOr<pki::Credentials> join(const std::vector<std::string>& targets, const pki::Token& token);
 
 // Whether a third or less of the certificate's time is left.
 absl::StatusOr<bool> isRenewalDue(const std::string& directory);
