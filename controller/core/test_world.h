@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -80,7 +81,7 @@ struct FakeNode {
 
 class TestWorld {
 public:
-    TestWorld() : store_(makeMemoryStore()) {
+    explicit TestWorld(std::unique_ptr<Store> store = makeMemoryStore()) : store_(std::move(store)) {
         std::string directory = (std::filesystem::temp_directory_path() / "hst-core-XXXXXX").string();
         EXPECT_NE(::mkdtemp(directory.data()), nullptr);
         directory_ = directory;
