@@ -21,6 +21,14 @@ std::vector<std::string> splitAddresses(const std::string& list) {
     return addresses;
 }
 
+bool wasRedirected(const grpc::ClientContext& context) {
+    return context.GetServerTrailingMetadata().contains(kLeaderMetadata);
+}
+
+bool endedWithTheLead(const grpc::ClientContext& context) {
+    return context.GetServerTrailingMetadata().contains(kLeadLostMetadata);
+}
+
 std::string leaderNamedIn(const grpc::ClientContext& context) {
     const auto& metadata = context.GetServerTrailingMetadata();
     const auto found = metadata.find(kLeaderMetadata);

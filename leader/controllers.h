@@ -1,7 +1,7 @@
 // The controllers of one system as a client sees them: one leads, the others say which.
 //
-// A controller that does not lead answers every call with UNAVAILABLE. Trailing metadata name the leader, HOST:PORT,
-// where it is known: that is the stable part, the message is for people.
+// A controller that does not lead answers every call with UNAVAILABLE, and does nothing. Its trailing metadata name the
+// leader, HOST:PORT, or are empty while nobody is known to lead: that is the stable part, the message is for people.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -15,11 +15,17 @@
 namespace homeslice::leader {
 
 inline const std::string kLeaderMetadata = "homeslice-leader";
+// In the trailing metadata of one that has just lost the lead: what was asked may have been done or not.
+inline const std::string kLeadLostMetadata = "homeslice-lead-lost";
 
 // "a:1,b:2" -> {"a:1", "b:2"}; empty parts are left out.
 std::vector<std::string> splitAddresses(const std::string& list);
 
-// The leader that the answer to an ended call named; empty when it named none.
+// Whether an ended call was answered by a controller that does not lead.
+bool wasRedirected(const grpc::ClientContext& context);
+// Whether by one that was about to end its lead.
+bool endedWithTheLead(const grpc::ClientContext& context);
+// The leader that it named; empty when it named none.
 std::string leaderNamedIn(const grpc::ClientContext& context);
 
 // Keeps to the controller that led last. Threads: any.

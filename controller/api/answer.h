@@ -8,10 +8,12 @@
 
 #include "controller/api/convert.h"
 #include "controller/api/gate.h"
+#include "leader/controllers.h"
 
 namespace homeslice::controller {
 
 inline grpc::ServerUnaryReactor* finish(grpc::CallbackServerContext* context, const absl::Status& status) {
+    if (isLeadLost(status)) context->AddTrailingMetadata(leader::kLeadLostMetadata, "1");
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     reactor->Finish(toGrpc(status));
     return reactor;

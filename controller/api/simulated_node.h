@@ -134,6 +134,11 @@ public:
         return end_;
     }
 
+    bool ended() {
+        const std::lock_guard lock(mutex_);
+        return ended_;
+    }
+
     EchoNodeService service;
 
 private:

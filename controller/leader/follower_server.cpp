@@ -22,10 +22,10 @@ constexpr std::chrono::milliseconds kShutdownTime{100};
 constexpr int kMaxHandlerThreads = 16;
 
 grpc::Status refusal(grpc::ServerContextBase& context, const std::string& leader) {
+    context.AddTrailingMetadata(leader::kLeaderMetadata, leader);
     if (leader.empty()) {
         return {grpc::StatusCode::UNAVAILABLE, "no controller leads at present; one will within a few seconds"};
     }
-    context.AddTrailingMetadata(leader::kLeaderMetadata, leader);
     return {grpc::StatusCode::UNAVAILABLE, "this controller does not lead; the one at " + leader + " does"};
 }
 

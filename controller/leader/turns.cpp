@@ -17,8 +17,7 @@ constexpr std::chrono::milliseconds kLookEvery{100};
 constexpr std::chrono::seconds kPortFreeWithin{3};
 
 bool passes(const absl::Status& status) {
-    return status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kAborted ||
-           status.code() == absl::StatusCode::kDeadlineExceeded;
+    return status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kDeadlineExceeded;
 }
 
 absl::StatusOr<std::unique_ptr<FollowerServer>> startFollower(const Turns& turns) {

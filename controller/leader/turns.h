@@ -21,7 +21,7 @@ struct Turns {
     std::function<bool(std::chrono::nanoseconds)> stopped;
     std::function<void()> renew;  // the certificate, if it is time; called now and then while following
     // Serves over `store` until sliced is to end, or `leads` answers false. What it fails with when the lead or etcd is
-    // lost meanwhile (ABORTED, UNAVAILABLE) ends the turn, anything else ends sliced.
+    // lost meanwhile (UNAVAILABLE) ends the turn, anything else ends sliced.
     std::function<absl::Status(Store& store, const std::function<bool()>& leads)> lead;
 };
 

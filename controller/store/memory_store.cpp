@@ -1,3 +1,5 @@
+#include <absl/strings/cord.h>
+
 #include <algorithm>
 #include <deque>
 
@@ -6,6 +8,8 @@
 
 namespace homeslice::controller {
 namespace {
+
+constexpr const char* kLeadLost = "homeslice/lead-lost";
 
 class MemoryStore : public DurableStore {
 public:
@@ -53,6 +57,14 @@ public:
 };
 
 }  // namespace
+
+absl::Status leadLost(const std::string& message) {
+    absl::Status status = unavailable(message);
+    status.SetPayload(kLeadLost, absl::Cord("1"));
+    return status;
+}
+
+bool isLeadLost(const absl::Status& status) { return status.GetPayload(kLeadLost).has_value(); }
 
 bool Changes::empty() const {
     return !last_slice_number && !home_prefix && put_nodes.empty() && put_images.empty() && erase_images.empty() &&

@@ -69,6 +69,12 @@ void applyTo(Snapshot& snapshot, const Changes& changes);
 
 inline constexpr uint32_t kAuditKept = 100'000;
 
+// UNAVAILABLE of a kind of its own: a store that several controllers share is another one's now. Unless the message says
+// so, whether the batch was stored is not known.
+absl::Status leadLost(const std::string& message);
+// Also with context added.
+bool isLeadLost(const absl::Status& status);
+
 class Store {
 public:
     virtual ~Store() = default;

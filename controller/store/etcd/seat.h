@@ -43,9 +43,9 @@ public:
     virtual absl::StatusOr<std::vector<std::string>> others() = 0;
     // Digests of all images that have a name, also while another one leads.
     virtual absl::StatusOr<std::vector<std::string>> imageDigests() = 0;
-    // For the time of this lead; ABORTED from each write after it, or without one. Call load() first. The seat outlives
-    // it. A batch that is larger than one transaction of etcd's is written as an intent first, which load() completes
-    // after a crash.
+    // For the time of this lead; leadLost() from each write after it, or without one. Call load() first. The seat
+    // outlives it. A batch that is larger than one transaction of etcd's is written as an intent first, which load()
+    // completes after a crash.
     virtual std::unique_ptr<DurableStore> store() = 0;
 };
 

@@ -47,7 +47,7 @@ pb::TxnRequest FencedWriter::fenced(const pb::TxnRequest& acts) const {
 
 absl::Status FencedWriter::lost(const std::string& why) {
     lead_.lost();
-    return aborted(why + ": ask the controller that leads now");
+    return leadLost(why + ": ask the one that does now");
 }
 
 absl::Status FencedWriter::write(const pb::TxnRequest& acts) {
@@ -58,7 +58,7 @@ absl::Status FencedWriter::write(const pb::TxnRequest& acts) {
 
 // Without a lead the fence would be "nobody leads", and hold whenever that is so.
 absl::Status FencedWriter::checkLed() const {
-    return lead_.created != 0 ? absl::OkStatus() : aborted("this controller does not lead");
+    return lead_.created != 0 ? absl::OkStatus() : leadLost("this controller does not lead");
 }
 
 absl::Status FencedWriter::commit(pb::TxnRequest acts, Meta next) {
@@ -68,7 +68,7 @@ absl::Status FencedWriter::commit(pb::TxnRequest acts, Meta next) {
     *acts.add_compare() = changedAt(keys_.meta(), meta_changed_at_);
     *acts.add_failure() = readOf(keys_.meta());
     const auto response = client_.txn(fenced(acts));
-    if (response.status().code() == absl::StatusCode::kUnavailable) lead_.lost();
+    if (response.status().code() == absl::StatusCode::kUnavailable) return lost(messageOf(response.status()));
     HS_RETURN_IF_ERROR(response.status());
     if (!response->succeeded()) return judgeRefusal(*response, next);
     setMeta(next, response->header().revision());

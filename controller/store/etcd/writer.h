@@ -26,10 +26,10 @@ public:
     }
     const Meta& meta() const { return meta_; }
 
-    // Acts that are harmless when done twice. ABORTED when another one leads.
+    // Acts that are harmless when done twice. leadLost() when another one leads.
     absl::Status write(const etcdserverpb::TxnRequest& acts);
-    // Acts and the next meta, once: fails as well when meta is not what it is known to be. After UNAVAILABLE nobody
-    // knows whether it happened; the lead is given up then, and the next load() tells.
+    // Acts and the next meta, once: fails as well when meta is not what it is known to be. After leadLost() it
+    // may be that nobody knows whether it happened; the next load() tells.
     absl::Status commit(etcdserverpb::TxnRequest acts, Meta next);
     // The same as an intent in `parts`, none larger than etcd takes, with `last` in the deciding transaction. Once that
     // is made the batch counts; completeIntent() may follow later.
