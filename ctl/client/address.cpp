@@ -10,6 +10,7 @@
 #include "base/ipv6.h"
 #include "base/status.h"
 #include "ctl/client/contexts.h"
+#include "leader/controllers.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -64,7 +65,7 @@ absl::StatusOr<Endpoint> resolveEndpoint(const std::string& controller, const st
     HS_ASSIGN_OR_RETURN(const auto chosen, chosenContext(context));
     if (chosen) return Endpoint{address.empty() ? chosen->controller : address, chosen->directory};
     if (address.empty()) return localSocket();
-    HS_RETURN_IF_ERROR(grpcTarget(address).status());
+    HS_RETURN_IF_ERROR(grpcTargets(address).status());
     return failedPrecondition("a certificate is needed for " + address + ": see slicectl context add --help");
 }
 
@@ -75,6 +76,16 @@ absl::StatusOr<std::string> grpcTarget(const std::string& address) {
         return "dns:///" + address;
     }
     return invalidArgument("'" + address + "' is no controller address: use unix:PATH, HOST:PORT or [IPv6]:PORT");
+}
+
+absl::StatusOr<std::vector<std::string>> grpcTargets(const std::string& addresses) {
+    if (isSocket(addresses)) return std::vector<std::string>{addresses};
+    std::vector<std::string> targets;
+    for (const std::string& address : leader::splitAddresses(addresses)) {
+        HS_ASSIGN_OR_RETURN(targets.emplace_back(), grpcTarget(address));
+    }
+    if (targets.empty()) HS_RETURN_IF_ERROR(grpcTarget(addresses).status());
+    return targets;
 }
 
 }  // namespace homeslice::ctl

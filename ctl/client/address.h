@@ -4,11 +4,12 @@
 #include <absl/status/statusor.h>
 
 #include <string>
+#include <vector>
 
 namespace homeslice::ctl {
 
 struct Endpoint {
-    std::string address;      // as in grpcTarget()
+    std::string address;      // as in grpcTargets()
     std::string credentials;  // directory of the user's credentials there; empty for a Unix socket
 };
 
@@ -19,6 +20,8 @@ absl::StatusOr<Endpoint> resolveEndpoint(const std::string& controller, const st
 
 // gRPC's name for "unix:PATH", "HOST:PORT" or "[IPv6]:PORT"; INVALID_ARGUMENT for anything else.
 absl::StatusOr<std::string> grpcTarget(const std::string& address);
+// The same for several, with commas between.
+absl::StatusOr<std::vector<std::string>> grpcTargets(const std::string& addresses);
 bool isSocket(const std::string& address);
 
 }  // namespace homeslice::ctl

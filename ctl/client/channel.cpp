@@ -1,9 +1,12 @@
 #include "ctl/client/channel.h"
 
+#include <thread>
 #include <utility>
 
 namespace homeslice::ctl {
 namespace {
+
+constexpr std::chrono::milliseconds kPause{50};
 
 // The words of a server are shown on one line of a terminal.
 std::string oneLine(std::string text) {
@@ -20,14 +23,45 @@ CallContext::CallContext(Cancellation& cancellation, std::optional<std::chrono::
     if (timeout) context_.set_deadline(std::chrono::system_clock::now() + *timeout);
 }
 
-absl::Status Client::Impl::toStatus(const grpc::Status& status) const {
+Client::Impl::Asked Client::Impl::ask() {
+    leader::Controllers::Chosen chosen = controllers.current();
+    auto stub = v1::ControllerService::NewStub(chosen.channel);
+    return {std::move(chosen.address), std::move(chosen.channel), std::move(stub)};
+}
+
+bool Client::Impl::turn(const Asked& asked, const grpc::Status& status, const grpc::ClientContext& context,
+                        bool repeatable) {
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE || !follows || cancellation.cancelled()) return false;
+    const bool redirected = leader::wasRedirected(context);
+    if (!redirected && !(controllers.several() && isGone(asked, context))) return false;
+    // The next command is better off with another one, even if this one fails.
+    if (!controllers.turnFrom(asked.address, context)) std::this_thread::sleep_for(kPause);
+    return redirected || repeatable;
+}
+
+// Anything else that is not available is the leader's own word.
+bool Client::Impl::isGone(const Asked& asked, const grpc::ClientContext& context) {
+    if (leader::endedWithTheLead(context)) return true;
+    // The end of the connection shows in the call first.
+    std::this_thread::sleep_for(kPause);
+    return asked.channel->GetState(false) != GRPC_CHANNEL_READY;
+}
+
+bool Client::Impl::isRepeatable(const google::protobuf::Message& request) {
+    const google::protobuf::Descriptor& type = *request.GetDescriptor();
+    const google::protobuf::FieldDescriptor* id = type.FindFieldByName("request_id");
+    if (id != nullptr) return !request.GetReflection()->GetString(request, id).empty();
+    return type.name().rfind("List", 0) == 0 || type.name().rfind("Get", 0) == 0;
+}
+
+absl::Status Client::Impl::toStatus(const Asked& asked, const grpc::Status& status) const {
     if (status.ok()) return absl::OkStatus();
     if (status.error_code() == grpc::StatusCode::CANCELLED && cancellation.cancelled()) return cancelled("interrupted");
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
-        return deadlineExceeded("the controller at " + address + " did not answer in time");
+        return deadlineExceeded("the controller at " + asked.address + " did not answer in time");
     }
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && channel->GetState(false) != GRPC_CHANNEL_READY) {
-        return unavailable("the controller at " + address + " went away: " + oneLine(status.error_message()));
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && asked.channel->GetState(false) != GRPC_CHANNEL_READY) {
+        return unavailable("the controller at " + asked.address + " went away: " + oneLine(status.error_message()));
     }
     return {static_cast<absl::StatusCode>(status.error_code()), oneLine(status.error_message())};
 }

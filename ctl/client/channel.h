@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "ctl/client/cancellation.h"
 #include "ctl/client/client.h"
+#include "leader/controllers.h"
 
 namespace homeslice::ctl {
 
@@ -30,13 +31,27 @@ private:
 };
 
 struct Client::Impl {
-    std::string address;  // as the user knows it
-    std::shared_ptr<grpc::Channel> channel;
-    std::unique_ptr<v1::ControllerService::Stub> stub;
+    // A controller that is asked, as the user knows it.
+    struct Asked {
+        std::string address;
+        std::shared_ptr<grpc::Channel> channel;
+        std::unique_ptr<v1::ControllerService::Stub> stub;
+    };
+
+    leader::Controllers controllers;
+    const bool follows;  // to where a controller that does not lead sends it
     Cancellation& cancellation;
 
+    Asked ask();
+    // Until the one that leads is asked; UNAVAILABLE when there is none.
+    absl::Status findLeader(const Endpoint& endpoint);
     // gRPC's status as ours: interrupted, the controller gone, or what the controller said.
-    absl::Status toStatus(const grpc::Status& status) const;
+    absl::Status toStatus(const Asked& asked, const grpc::Status& status) const;
+    // After a call that failed: whether it should be made again, now that another controller is asked. Only what was
+    // not done, or may be done twice, is.
+    bool turn(const Asked& asked, const grpc::Status& status, const grpc::ClientContext& context, bool repeatable);
+
+    static bool isGone(const Asked& asked, const grpc::ClientContext& context);
 
     template <typename Request, typename Response>
     using Method = grpc::Status (v1::ControllerService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
@@ -44,11 +59,22 @@ struct Client::Impl {
     template <typename Request, typename Response>
     absl::StatusOr<Response> call(Method<Request, Response> method, const Request& request) {
         constexpr std::chrono::seconds kAnswerWithin{30};
-        CallContext context(cancellation, kAnswerWithin);
-        Response response;
-        HS_RETURN_IF_ERROR(toStatus((stub.get()->*method)(context.get(), request, &response)));
-        return response;
+        const auto again_until = std::chrono::steady_clock::now() + kFailoverWithin;
+        for (;;) {
+            const Asked asked = ask();
+            CallContext context(cancellation, kAnswerWithin);
+            Response response;
+            const grpc::Status status = (asked.stub.get()->*method)(context.get(), request, &response);
+            if (status.ok()) return response;
+            const bool again = turn(asked, status, *context.get(), isRepeatable(request));
+            if (!again || std::chrono::steady_clock::now() > again_until) return toStatus(asked, status);
+        }
     }
+
+    // More than it takes another controller to lead.
+    static constexpr std::chrono::seconds kFailoverWithin{10};
+    // Questions, and what the controller knows again by its request id.
+    static bool isRepeatable(const google::protobuf::Message& request);
 };
 
 }  // namespace homeslice::ctl

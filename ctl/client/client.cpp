@@ -1,11 +1,16 @@
 #include "ctl/client/client.h"
 
+#include <grpcpp/generic/generic_stub.h>
+
 #include <cstdlib>
+#include <future>
+#include <thread>
 #include <utility>
 
 #include "base/names.h"
 #include "ctl/client/address.h"
 #include "ctl/client/channel.h"
+#include "leader/controllers.h"
 #include "pki/enrol/enrol.h"
 
 namespace homeslice::ctl {
@@ -15,7 +20,7 @@ using Stub = v1::ControllerService::Stub;
 
 constexpr std::chrono::seconds kConnectWithin{10};
 constexpr int kLargestAnswer = 64 << 20;
-constexpr int kMaxReconnects = 10;
+constexpr int kMaxReconnects = 200;
 
 grpc::ChannelArguments channelArguments() {
     // gRPC's own log lines would stand between ours; an administrator can ask for them by the same variable.
@@ -39,15 +44,20 @@ absl::Status checkNotExpired(const std::string& directory) {
                               ": remove the context, and add it again with a token of an administrator's");
 }
 
-// On a socket it is the file's owner and mode that protect.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> openChannel(const Endpoint& endpoint) {
-    HS_ASSIGN_OR_RETURN(const std::string target, grpcTarget(endpoint.address));
+absl::StatusOr<leader::Controllers::MakeChannel> channelMaker(const Endpoint& endpoint) {
+    // On a socket it is the file's owner and mode that protect.
     if (endpoint.credentials.empty()) {
-        return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), channelArguments());
+        HS_ASSIGN_OR_RETURN(const std::string target, grpcTarget(endpoint.address));
+        return [target](const std::string&) {
+            return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), channelArguments());
+        };
     }
+    HS_RETURN_IF_ERROR(grpcTargets(endpoint.address).status());
     HS_RETURN_IF_ERROR(checkNotExpired(endpoint.credentials));
-    HS_ASSIGN_OR_RETURN(const auto credentials, tls::Credentials::open(endpoint.credentials));
-    return credentials->channel(target, pki::kControllerName, channelArguments());
+    HS_ASSIGN_OR_RETURN(auto credentials, tls::Credentials::open(endpoint.credentials));
+    return [credentials = std::move(credentials)](const std::string& address) {
+        return credentials->channel("dns:///" + address, pki::kControllerName, channelArguments());
+    };
 }
 
 absl::Status notConnected(const Endpoint& endpoint) {
@@ -75,6 +85,20 @@ bool connected(grpc::Channel& channel) {
     return true;
 }
 
+// grpc.health.v1.Health/Check, whose empty request and answer need no generated code. Whoever answers it in any way but
+// by a redirection is taken for the leader: it will say itself what is wrong.
+bool isRedirected(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext& context) {
+    grpc::GenericStub stub(channel);
+    const grpc::ByteBuffer request(nullptr, 0);
+    grpc::ByteBuffer response;
+    std::promise<void> answered;
+    context.set_deadline(std::chrono::system_clock::now() + kConnectWithin);
+    stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request, &response,
+                   [&answered](const grpc::Status&) { answered.set_value(); });
+    answered.get_future().wait();
+    return leader::wasRedirected(context);
+}
+
 bool ended(const v1::Operation& operation) { return operation.state() > v1::OPERATION_STATE_RUNNING; }
 
 }  // namespace
@@ -84,12 +108,38 @@ Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::~Client() = default;
 
 absl::StatusOr<std::unique_ptr<Client>> Client::connect(const Endpoint& endpoint, Cancellation& cancellation) {
-    HS_ASSIGN_OR_RETURN(auto channel, openChannel(endpoint));
-    if (!connected(*channel)) return notConnected(endpoint);
-    if (!endpoint.credentials.empty()) renewIfDue(channel, endpoint.credentials);
-    auto stub = v1::ControllerService::NewStub(channel);
-    return std::unique_ptr<Client>(new Client(
-        std::unique_ptr<Impl>(new Impl{endpoint.address, std::move(channel), std::move(stub), cancellation})));
+    HS_ASSIGN_OR_RETURN(auto make, channelMaker(endpoint));
+    const bool local = endpoint.credentials.empty();
+    auto addresses = local ? std::vector<std::string>{endpoint.address} : leader::splitAddresses(endpoint.address);
+    if (addresses.empty()) return invalidArgument("no controller is given");
+    std::unique_ptr<Impl> impl(new Impl{{std::move(addresses), std::move(make)}, !local, cancellation});
+    HS_RETURN_IF_ERROR(impl->findLeader(endpoint));
+    if (!local) renewIfDue(impl->ask().channel, endpoint.credentials);
+    return std::unique_ptr<Client>(new Client(std::move(impl)));
+}
+
+absl::Status Client::Impl::findLeader(const Endpoint& endpoint) {
+    constexpr std::chrono::milliseconds kPause{50};
+    const auto deadline = std::chrono::steady_clock::now() + kFailoverWithin;
+    const size_t count = leader::splitAddresses(endpoint.address).size();
+    for (size_t silent = 0; !cancellation.cancelled();) {
+        const Asked asked = ask();
+        grpc::ClientContext context;
+        std::string named;
+        if (connected(*asked.channel)) {
+            silent = 0;
+            if (!follows || !isRedirected(asked.channel, context)) return absl::OkStatus();
+            named = leader::leaderNamedIn(context);
+        } else if (++silent >= count) {
+            return notConnected(endpoint);
+        }
+        if (std::chrono::steady_clock::now() > deadline) {
+            return unavailable("no controller leads at " + endpoint.address + ": see the log of sliced there");
+        }
+        controllers.turnFrom(asked.address, named);
+        if (named.empty()) std::this_thread::sleep_for(kPause);
+    }
+    return cancelled("interrupted");
 }
 
 absl::StatusOr<v1::ListNodesResponse> Client::listNodes() {
@@ -207,20 +257,24 @@ absl::StatusOr<v1::Operation> Client::watchOperation(const std::string& id, std:
     v1::WatchOperationRequest request;
     request.set_id(id);
     absl::Status status;
-    // A broken stream is asked for again: the controller remembers its operations over a restart.
+    // A broken stream is asked for again: the controllers remember their operations over a restart.
     for (int attempt = 0; attempt <= kMaxReconnects; ++attempt) {
         const auto left = deadline - std::chrono::steady_clock::now();
+        const Impl::Asked asked = impl_->ask();
         CallContext context(impl_->cancellation, std::chrono::duration_cast<std::chrono::milliseconds>(left));
-        context.get()->set_wait_for_ready(true);
-        const auto reader = impl_->stub->WatchOperation(context.get(), request);
+        context.get()->set_wait_for_ready(!impl_->controllers.several());
+        const auto reader = asked.stub->WatchOperation(context.get(), request);
         v1::Operation operation;
         while (reader->Read(&operation)) {
+            attempt = 0;
             changed(operation);
             if (ended(operation)) return operation;
         }
-        status = impl_->toStatus(reader->Finish());
+        const grpc::Status end = reader->Finish();
+        status = impl_->toStatus(asked, end);
         if (status.ok()) return internalError("the controller stopped reporting before the operation ended");
         if (status.code() != absl::StatusCode::kUnavailable) return status;
+        impl_->turn(asked, end, *context.get(), true);
     }
     return status;
 }

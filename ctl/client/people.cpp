@@ -76,6 +76,8 @@ absl::StatusOr<v1::FlowReport> Client::findFlows(const v1::FindFlowsRequest& req
     return impl_->call(&Stub::FindFlows, request);
 }
 
-absl::StatusOr<pki::Credentials> Client::redeem(const pki::Token& token) { return enrol::join(impl_->channel, token); }
+absl::StatusOr<pki::Credentials> Client::redeem(const pki::Token& token) {
+    return enrol::join(impl_->ask().channel, token);
+}
 
 }  // namespace homeslice::ctl

@@ -124,9 +124,10 @@ int pumpOutput(ExecStream& stream, const Sink& stdout_sink, const Sink& stderr_s
 absl::StatusOr<v1::Image> Client::importImage(const std::string& name, const std::string& archive_path,
                                               const std::function<void(uint64_t)>& sent) {
     HS_ASSIGN_OR_RETURN(const UniqueFd archive, openFile(archive_path, O_RDONLY));
+    const Impl::Asked asked = impl_->ask();
     CallContext context(impl_->cancellation, kUploadWithin);
     v1::Image image;
-    const auto writer = impl_->stub->ImportImage(context.get(), &image);
+    const auto writer = asked.stub->ImportImage(context.get(), &image);
     v1::ImportImageRequest request;
     request.mutable_header()->set_name(name);
     bool accepted = writer->Write(request);
@@ -145,24 +146,26 @@ absl::StatusOr<v1::Image> Client::importImage(const std::string& name, const std
         sent(total);
     }
     writer->WritesDone();
-    HS_RETURN_IF_ERROR(impl_->toStatus(writer->Finish()));
+    HS_RETURN_IF_ERROR(impl_->toStatus(asked, writer->Finish()));
     return image;
 }
 
 absl::Status Client::logs(const v1::LogsRequest& request, const Sink& sink) {
+    const Impl::Asked asked = impl_->ask();
     CallContext context(impl_->cancellation, std::nullopt);
-    const auto reader = impl_->stub->Logs(context.get(), request);
+    const auto reader = asked.stub->Logs(context.get(), request);
     v1::Chunk chunk;
     while (reader->Read(&chunk)) sink(chunk.data());
-    return impl_->toStatus(reader->Finish());
+    return impl_->toStatus(asked, reader->Finish());
 }
 
 absl::StatusOr<std::optional<int>> Client::exec(const v1::ExecStart& start, const ExecInput& input,
                                                 const Sink& stdout_sink, const Sink& stderr_sink) {
     const UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
     if (!stop) return errnoStatus(errno, "eventfd");
+    const Impl::Asked asked = impl_->ask();
     CallContext context(impl_->cancellation, std::nullopt);
-    const auto stream = impl_->stub->Exec(context.get());
+    const auto stream = asked.stub->Exec(context.get());
     v1::ExecRequest first;
     *first.mutable_start() = start;
     stream->Write(first);  // a refusal shows in Finish()
@@ -177,7 +180,7 @@ absl::StatusOr<std::optional<int>> Client::exec(const v1::ExecStart& start, cons
     const int exit_status = pumpOutput(*stream, stdout_sink, stderr_sink);
     ::eventfd_write(stop.get(), 1);
     if (pumping.joinable()) pumping.join();
-    HS_RETURN_IF_ERROR(impl_->toStatus(stream->Finish()));
+    HS_RETURN_IF_ERROR(impl_->toStatus(asked, stream->Finish()));
     if (pump.detached()) return std::nullopt;
     if (exit_status < 0) return internalError("the command's exit status was lost");
     return exit_status;

@@ -113,7 +113,8 @@ void Context::declareGlobals(CLI::App& app) {
             return kFormats.contains(name) ? std::string() : "'" + name + "': use table, wide, json or yaml";
         });
     app.add_option("--controller", controller_,
-                   "unix:PATH, HOST:PORT or [IPv6]:PORT; default: $HOMESLICE_CONTROLLER, else the context's, else the "
+                   "unix:PATH, HOST:PORT or [IPv6]:PORT, several with commas between; default: $HOMESLICE_CONTROLLER, "
+                   "else the context's, else the "
                    "lab's or the machine's socket")
         ->type_name("ADDRESS");
     app.add_option("--context", system_, "Which system; default: $HOMESLICE_CONTEXT, else slicectl context use")

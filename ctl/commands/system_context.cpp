@@ -57,15 +57,15 @@ absl::StatusOr<pki::Credentials> obtain(const AddOptions& options) {
     if (!options.credentials.empty()) return pki::readCredentials(options.credentials);
     HS_ASSIGN_OR_RETURN(const pki::Token token, pki::parseToken(options.token));
     if (token.kind != pki::Kind::user) return invalidArgument("--token: this one is for a node: see noded join --help");
-    HS_ASSIGN_OR_RETURN(const std::string target, grpcTarget(options.controller));
-    return enrol::join(target, token);
+    HS_ASSIGN_OR_RETURN(const std::vector<std::string> targets, grpcTargets(options.controller));
+    return enrol::join(targets, token);
 }
 
 absl::StatusOr<int> add(Context& context, const AddOptions& options) {
     HS_ASSIGN_OR_RETURN(const Contexts contexts, Contexts::open());
     // Before the token is used up.
     HS_RETURN_IF_ERROR(contexts.checkFree(options.name));
-    HS_RETURN_IF_ERROR(grpcTarget(options.controller).status());
+    HS_RETURN_IF_ERROR(grpcTargets(options.controller).status());
     if (isSocket(options.controller)) return invalidArgument("--controller: a socket needs no context");
     if (options.token.empty() == options.credentials.empty()) {
         return invalidArgument("give either --token or --credentials");
@@ -92,7 +92,9 @@ void declareAdd(CLI::App& parent, Context& context) {
     CLI::App* const app = parent.add_subcommand("add", "Get a certificate for a token, and keep it as a context");
     const auto options = std::make_shared<AddOptions>();
     app->add_option("NAME", options->name, "Your name for the system")->required();
-    app->add_option("--controller", options->controller, "HOST:PORT or [IPv6]:PORT")->type_name("ADDRESS")->required();
+    app->add_option("--controller", options->controller, "HOST:PORT or [IPv6]:PORT, several with commas between")
+        ->type_name("ADDRESS")
+        ->required();
     app->add_option("--token", options->token, "From an administrator: slicectl user add");
     app->add_option("--credentials", options->credentials,
                     "In place of a token: a copy of the directory that `sliced init` made for the administrator")
