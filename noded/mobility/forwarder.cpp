@@ -137,12 +137,12 @@ absl::Status BpfForwarder::setCareOf(const Ipv6Address& home_address, const Care
     const std::lock_guard lock(mutex_);
     const hs_address key = toWire(home_address);
     const hs_set_key set_key{.home_address = key, .scope = HS_SCOPE_CARE_OF};
+    hs_binding binding = programs_.bindings().get(key).value_or(hs_binding{});
+    const bool had_set = binding.shared != 0;
     if (care_of.members.empty()) {
         HS_RETURN_IF_ERROR(programs_.bindings().erase(key));
-        HS_RETURN_IF_ERROR(sets_.erase(set_key));
-        return programs_.bindingCounters().erase(key);
+        return sets_.erase(set_key);
     }
-    HS_RETURN_IF_ERROR(programs_.bindingCounters().putIfAbsent(key, {}));
     const bool plain = isPlain(care_of);
     // The set is there before the binding points to it, and until no binding does.
     if (!plain) {
@@ -150,9 +150,11 @@ absl::Status BpfForwarder::setCareOf(const Ipv6Address& home_address, const Care
         for (const CareOf& member : care_of.members) members.push_back(wireMember(member));
         HS_RETURN_IF_ERROR(sets_.put(set_key, std::move(members), care_of.balance));
     }
-    const hs_address first = toWire(care_of.members[0].address);
-    HS_RETURN_IF_ERROR(programs_.bindings().put(key, {.shared = plain ? 0U : 1U, .care_of = first}));
-    return plain ? sets_.erase(set_key) : absl::OkStatus();
+    // What the programs count between this and the read above is lost, a packet or two.
+    binding.care_of = toWire(care_of.members[0].address);
+    binding.shared = plain ? 0 : 1;
+    HS_RETURN_IF_ERROR(programs_.bindings().put(key, binding));
+    return plain && had_set ? sets_.erase(set_key) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Ipv6Address>> BpfForwarder::boundAddresses() {
@@ -259,9 +261,9 @@ absl::StatusOr<std::vector<FlowRecord>> BpfForwarder::takeFlows(Monotonic::time_
 }
 
 absl::StatusOr<BindingCounters> BpfForwarder::countersOf(const Ipv6Address& home_address) {
-    const auto counters = programs_.bindingCounters().get(toWire(home_address));
-    if (!counters) return BindingCounters{};
-    return BindingCounters{.packets = counters->packets, .bytes = counters->bytes};
+    const auto binding = programs_.bindings().get(toWire(home_address));
+    if (!binding) return BindingCounters{};
+    return BindingCounters{.packets = binding->packets, .bytes = binding->bytes};
 }
 
 // Keeps a prefix that an earlier noded was told, so that packets flow before the controller speaks again.

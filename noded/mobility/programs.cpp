@@ -150,9 +150,6 @@ BpfMap<hs_set_key, hs_set> Programs::sets() const { return viewOf<hs_set_key, hs
 BpfMap<hs_set_key, hs_set_state> Programs::setStates() const {
     return viewOf<hs_set_key, hs_set_state>(skeleton_->maps.set_states);
 }
-BpfMap<hs_address, hs_binding_counters> Programs::bindingCounters() const {
-    return viewOf<hs_address, hs_binding_counters>(skeleton_->maps.binding_counters);
-}
 BpfMap<hs_saved_key, hs_saved_binding> Programs::savedBindings() const {
     return viewOf<hs_saved_key, hs_saved_binding>(skeleton_->maps.saved_bindings);
 }

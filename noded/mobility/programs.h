@@ -36,7 +36,6 @@ public:
     BpfMap<hs_address, hs_binding> bindings() const;
     BpfMap<hs_set_key, hs_set> sets() const;
     BpfMap<hs_set_key, hs_set_state> setStates() const;
-    BpfMap<hs_address, hs_binding_counters> bindingCounters() const;
     BpfMap<hs_saved_key, hs_saved_binding> savedBindings() const;
     BpfMap<hs_audited_key, hs_audited> auditedFlows() const;
     BpfMap<hs_audited_key, hs_audited> auditedRest() const;

@@ -30,6 +30,20 @@ TEST_F(ProgramsTest, HomeAgentEncapsulatesByteForByte) {
     EXPECT_EQ(forwarder_->countersOf(kRemote)->bytes, inner.size());
 }
 
+TEST_F(ProgramsTest, CountersOfABindingOutliveItsMoves) {
+    open(true);
+    const auto send = [this] { fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2))); };
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
+    send();
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer, kPeer3})).ok());
+    send();
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer3})).ok());
+    send();
+    EXPECT_EQ(forwarder_->countersOf(kRemote)->packets, 3u);
+    ASSERT_TRUE(forwarder_->setCareOf(kRemote, {}).ok());
+    EXPECT_EQ(forwarder_->countersOf(kRemote)->packets, 0u);
+}
+
 TEST_F(ProgramsTest, HomeAgentLeavesUnboundAndForeignToTheKernel) {
     open(true);
     for (const Ipv6Address& destination : {kRemote, kClient, kSelf}) {

@@ -14,26 +14,21 @@ static __always_inline __u32 chooseLocal(const struct packet* packet) {
     return chooseMember(packet, HS_SCOPE_LOCAL, &chosen) ? chosen.link : 0;
 }
 
-static __always_inline int chooseCareOf(const struct packet* packet, struct hs_address* care_of) {
-    const struct hs_binding* binding = bpf_map_lookup_elem(&bindings, &packet->destination);
+// The binding of the packet's destination and the care-of address that it has for this flow; null: none.
+static __always_inline struct hs_binding* chooseCareOf(const struct packet* packet, struct hs_address* care_of) {
+    struct hs_binding* binding = bpf_map_lookup_elem(&bindings, &packet->destination);
     struct hs_member chosen;
     if (!binding) return 0;
     if (binding->shared && !chooseMember(packet, HS_SCOPE_CARE_OF, &chosen)) return 0;
     *care_of = binding->shared ? chosen.care_of : binding->care_of;
-    return 1;
-}
-
-static __always_inline void countBinding(struct __sk_buff* skb, const struct hs_address* home_address) {
-    struct hs_binding_counters* binding = bpf_map_lookup_elem(&binding_counters, home_address);
-    if (!binding) return;
-    __sync_fetch_and_add(&binding->packets, 1);
-    __sync_fetch_and_add(&binding->bytes, skb->len - ETH_HLEN);
+    return binding;
 }
 
 static __always_inline int encapsulateToBinding(struct __sk_buff* skb, const struct packet* packet,
-                                                const struct hs_node* self, const struct hs_address* care_of,
-                                                __u32 relayed) {
-    countBinding(skb, &packet->destination);
+                                                const struct hs_node* self, struct hs_binding* binding,
+                                                const struct hs_address* care_of, __u32 relayed) {
+    __sync_fetch_and_add(&binding->packets, 1);
+    __sync_fetch_and_add(&binding->bytes, skb->len - ETH_HLEN);
     return encapsulate(skb, packet, self, care_of, relayed);
 }
 

@@ -48,7 +48,7 @@ static __always_inline int relay(struct __sk_buff* skb, const struct packet* pac
     const int home_agent = self->flags & HS_NODE_HOME_AGENT;
     if (!home_agent) reportStray(&outer->source, packet);
     if (!home_agent && outer->relayed) return drop(HS_DROPPED_NO_SLIVER);
-    const int bound = chooseCareOf(packet, &care_of);
+    struct hs_binding* const bound = chooseCareOf(packet, &care_of);
     if (home_agent && !bound) return leaveToKernel(skb, packet, outer);  // a rule of the packet filter answers
     const int direct = bound && !sameAddress(&care_of, &outer->source) && !sameAddress(&care_of, &self->care_of);
     if (!direct) {
@@ -59,7 +59,7 @@ static __always_inline int relay(struct __sk_buff* skb, const struct packet* pac
     if (isTooBig(skb, packet, mtu, outer->length)) return refuseTunnelled(skb, packet, outer, mtu);
     if (decapsulate(skb, packet, outer, 1)) return drop(HS_DROPPED_MALFORMED);
     setHopLimit(skb, packet->hop_limit - 1);
-    if (direct) return encapsulateToBinding(skb, packet, self, &care_of, home_agent ? outer->relayed : 1);
+    if (direct) return encapsulateToBinding(skb, packet, self, bound, &care_of, home_agent ? outer->relayed : 1);
     return encapsulate(skb, packet, self, &care_of, 1);
 }
 
@@ -96,16 +96,15 @@ static __always_inline int receiveTunnelled(struct __sk_buff* skb, const struct 
     return deliver(skb, &packet, link);
 }
 
-// A plain packet for a home address at the home agent.
+// A plain packet for a home address at the home agent, which has no slivers itself.
 static __always_inline int forwardHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
     struct hs_address care_of;
-    const __u32 link = chooseLocal(packet);
-    if (!link && !chooseCareOf(packet, &care_of)) return TC_ACT_OK;  // the kernel's unreachable route answers
-    const __u32 mtu = link ? self->sliver_mtu : tunnelMtu(self, &care_of);
+    struct hs_binding* const bound = chooseCareOf(packet, &care_of);
+    if (!bound) return TC_ACT_OK;  // the packet filter answers (steering.cpp)
+    const __u32 mtu = tunnelMtu(self, &care_of);
     if (packet->hop_limit <= 1 || isTooBig(skb, packet, mtu, 0)) return letKernelRefuse(skb, mtu);
-    if (link) return deliver(skb, packet, link);
     setHopLimit(skb, packet->hop_limit - 1);
-    return encapsulateToBinding(skb, packet, self, &care_of, 0);
+    return encapsulateToBinding(skb, packet, self, bound, &care_of, 0);
 }
 
 // Over IPv4: a tunnel's packet for this node, or what a router says of one; all else is the kernel's.
@@ -144,7 +143,7 @@ int uplink_ingress(struct __sk_buff* skb) {
     if (!self || skb->pkt_type != PACKET_HOST) return TC_ACT_OK;
     if (skb->protocol == bpf_htons(ETH_P_IP)) return receiveIpv4(skb, self);
     if (skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_OK;
-    if (bpf_skb_load_bytes(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
+    if (load(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
     if (!isIpv4(&self->care_of) && sameAddress((const struct hs_address*)&header.daddr, &self->care_of)) {
         if (header.nexthdr == IPPROTO_IPV6) return receiveIpv6Tunnel(skb, self, &header);
         if (header.nexthdr == IPPROTO_ICMPV6) learnPathMtu(skb, self);
@@ -166,7 +165,7 @@ int uplink_egress(struct __sk_buff* skb) {
     struct packet packet;
     struct ipv6hdr header;
     if (!self || skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_OK;
-    if (bpf_skb_load_bytes(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
+    if (load(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
     if (!isHome(self, (const struct hs_address*)&header.daddr)) return TC_ACT_OK;
     if (readPacket(skb, ETH_HLEN, &packet)) return drop(HS_DROPPED_MALFORMED);
 
@@ -177,8 +176,9 @@ int uplink_egress(struct __sk_buff* skb) {
         return bpf_redirect(link, 0);  // port_egress looks at it
     }
     if (isTooBig(skb, &packet, self->sliver_mtu, 0)) return TC_ACT_SHOT;
-    if (chooseCareOf(&packet, &care_of) && !sameAddress(&care_of, &self->care_of))
-        return encapsulateToBinding(skb, &packet, self, &care_of, 0);
+    struct hs_binding* const bound = chooseCareOf(&packet, &care_of);
+    if (bound && !sameAddress(&care_of, &self->care_of))
+        return encapsulateToBinding(skb, &packet, self, bound, &care_of, 0);
     if (self->flags & HS_NODE_HAS_HOME_AGENT) return encapsulate(skb, &packet, self, &self->home_agent, 0);
     return drop(HS_DROPPED_NO_SLIVER);
 }
@@ -209,13 +209,14 @@ static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* 
         add(HS_LOCAL_PACKETS, 1);
         return deliver(skb, packet, link);
     }
-    const int bound = chooseCareOf(packet, &care_of) && !sameAddress(&care_of, &self->care_of);
+    struct hs_binding* bound = chooseCareOf(packet, &care_of);
+    if (bound && sameAddress(&care_of, &self->care_of)) bound = 0;
     if (!bound && !(self->flags & HS_NODE_HAS_HOME_AGENT)) return TC_ACT_OK;
     if (!bound) care_of = self->home_agent;
     const __u32 mtu = tunnelMtu(self, &care_of);
     if (isTooBig(skb, packet, mtu, 0)) return letKernelRefuse(skb, mtu);
     setHopLimit(skb, packet->hop_limit - 1);
-    if (bound) return encapsulateToBinding(skb, packet, self, &care_of, 0);
+    if (bound) return encapsulateToBinding(skb, packet, self, bound, &care_of, 0);
     return encapsulate(skb, packet, self, &care_of, 0);
 }
 
@@ -242,7 +243,7 @@ int port_ingress(struct __sk_buff* skb) {
     if (!self || !port) return TC_ACT_SHOT;
     if (skb->protocol == bpf_htons(ETH_P_IP)) return sendIpv4(skb, self, port, &packet);
     if (skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_SHOT;
-    if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)) || readPacket(skb, ETH_HLEN, &packet))
+    if (load(skb, 0, &ethernet, sizeof(ethernet)) || readPacket(skb, ETH_HLEN, &packet))
         return drop(HS_DROPPED_MALFORMED);
     if (isGatewayDiscovery(port, &packet)) return TC_ACT_OK;
     if (isLinkScope(&packet)) return TC_ACT_SHOT;

@@ -107,10 +107,14 @@ struct hs_local {
     __u32 shared;  // several may have it: see `sets`
 };
 
-// Value of `bindings`, key: home address.
+// Value of `bindings`, key: home address. One element has all that a packet needs of its binding: with a million of
+// them each further one would be a miss in the processor's caches.
 struct hs_binding {
-    __u32 shared;  // several may have it: see `sets`
+    __u64 packets;  // forwarded so far
+    __u64 bytes;    // of these, without the tunnel's header
     struct hs_address care_of;
+    __u32 shared;  // several may have it: see `sets`
+    __u32 reserved;
 };
 
 enum hs_scope {
@@ -160,12 +164,6 @@ struct hs_set_state {
 struct hs_chosen {
     __u32 id;
     __u32 place;  // where it was in `members`
-};
-
-// Value of `binding_counters`, key: home address.
-struct hs_binding_counters {
-    __u64 packets;
-    __u64 bytes;
 };
 
 // A flow as its packets towards the home address carry it. ICMPv6 echo: both ports are the identifier. Fragments: no
@@ -236,13 +234,12 @@ HS_STATIC_ASSERT(sizeof(struct hs_path_mtu) == 16);
 HS_STATIC_ASSERT(sizeof(struct hs_port) == 52);
 HS_STATIC_ASSERT(sizeof(struct hs_exposed) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_local) == 8);
-HS_STATIC_ASSERT(sizeof(struct hs_binding) == 20);
+HS_STATIC_ASSERT(sizeof(struct hs_binding) == 40);
 HS_STATIC_ASSERT(sizeof(struct hs_set_key) == 20);
 HS_STATIC_ASSERT(sizeof(struct hs_member) == 32);
 HS_STATIC_ASSERT(sizeof(struct hs_set) == 16 + HS_MAX_TURNS + 32 * HS_MAX_MEMBERS);
 HS_STATIC_ASSERT(sizeof(struct hs_set_state) == 8 + 4 * HS_MAX_MEMBERS);
 HS_STATIC_ASSERT(sizeof(struct hs_fragmented) == 36);
-HS_STATIC_ASSERT(sizeof(struct hs_binding_counters) == 16);
 HS_STATIC_ASSERT(sizeof(struct hs_flow) == 40);
 HS_STATIC_ASSERT(sizeof(struct hs_saved_key) == 20);
 HS_STATIC_ASSERT(sizeof(struct hs_saved_binding) == 48);

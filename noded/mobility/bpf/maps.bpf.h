@@ -103,14 +103,6 @@ struct {
     __type(value, struct hs_flow);
 } fragmented SEC(".maps");
 
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __uint(max_entries, HS_MAX_BINDINGS);
-    __type(key, struct hs_address);
-    __type(value, struct hs_binding_counters);
-} binding_counters SEC(".maps");
-
 // Flows that slivers began, as their packets to the sliver carry them: UDP; with HS_NODE_OUTBOUND TCP as well.
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);

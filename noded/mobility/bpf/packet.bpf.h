@@ -8,6 +8,7 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "noded/mobility/bpf/load.bpf.h"
 #include "noded/mobility/bpf/maps.bpf.h"
 #include "noded/mobility/bpf/rendezvous.h"
 
@@ -103,21 +104,21 @@ static __always_inline void readQuotedFlow(struct __sk_buff* skb, __u32 offset, 
     struct ipv6hdr quoted;
     __be16 ports[2] = {};
     __u8 fragment[8];
-    if (bpf_skb_load_bytes(skb, offset, &quoted, sizeof(quoted)) || quoted.version != 6) return;
+    if (load(skb, offset, &quoted, sizeof(quoted)) || quoted.version != 6) return;
     __builtin_memcpy(&flow->source, &quoted.daddr, sizeof(flow->source));
     __builtin_memcpy(&flow->destination, &quoted.saddr, sizeof(flow->destination));
     offset += sizeof(quoted);
     __u8 next = quoted.nexthdr;
-    if (next == HEADER_FRAGMENT && !bpf_skb_load_bytes(skb, offset, fragment, sizeof(fragment))) {
+    if (next == HEADER_FRAGMENT && !load(skb, offset, fragment, sizeof(fragment))) {
         if (isLaterFragment(fragment)) return;
         offset += sizeof(fragment);
         next = fragment[0];
     }
     flow->protocol = next;
     if (next == IPPROTO_ICMPV6) {
-        if (!bpf_skb_load_bytes(skb, offset + 4, ports, sizeof(ports[0]))) ports[1] = ports[0];
+        if (!load(skb, offset + 4, ports, sizeof(ports[0]))) ports[1] = ports[0];
     } else if (next == IPPROTO_TCP || next == IPPROTO_UDP) {
-        bpf_skb_load_bytes(skb, offset, ports, sizeof(ports));
+        load(skb, offset, ports, sizeof(ports));
     }
     flow->source_port = ports[1];
     flow->destination_port = ports[0];
@@ -128,16 +129,16 @@ __noinline int readTransport(struct __sk_buff* skb, __u32 start, __u32 offset, s
     if (!packet) return -1;
     switch (packet->protocol) {
         case IPPROTO_TCP:
-            if (bpf_skb_load_bytes(skb, offset, header, 20)) return -1;
+            if (load(skb, offset, header, 20)) return -1;
             packet->tcp_flags = header[13];
             packet->header_length = offset - start + (header[12] >> 4) * 4;
             break;
         case IPPROTO_UDP:
-            if (bpf_skb_load_bytes(skb, offset, header, 8)) return -1;
+            if (load(skb, offset, header, 8)) return -1;
             packet->header_length = offset - start + 8;
             break;
         case IPPROTO_ICMPV6:
-            if (bpf_skb_load_bytes(skb, offset, header, 8)) return -1;
+            if (load(skb, offset, header, 8)) return -1;
             packet->icmp_type = header[0];
             if (packet->icmp_type < ICMPV6_FIRST_INFORMATIONAL) {
                 packet->quotes = 1;
@@ -170,7 +171,7 @@ static __always_inline int isExtension(__u8 header) {
 __noinline int readPacket(struct __sk_buff* skb, __u32 start, struct packet* packet) {
     struct ipv6hdr header;
     __u8 extension[8];
-    if (!packet || bpf_skb_load_bytes(skb, start, &header, sizeof(header)) || header.version != 6) return -1;
+    if (!packet || load(skb, start, &header, sizeof(header)) || header.version != 6) return -1;
     __builtin_memset(packet, 0, sizeof(*packet));
     __builtin_memcpy(&packet->source, &header.saddr, sizeof(packet->source));
     __builtin_memcpy(&packet->destination, &header.daddr, sizeof(packet->destination));
@@ -182,7 +183,7 @@ __noinline int readPacket(struct __sk_buff* skb, __u32 start, struct packet* pac
     __u8 next = header.nexthdr;
     __u32 offset = start + sizeof(header);
     for (int i = 0; i < MAX_EXTENSION_HEADERS && isExtension(next) && !packet->later_fragment; i++) {
-        if (bpf_skb_load_bytes(skb, offset, extension, sizeof(extension))) return -1;
+        if (load(skb, offset, extension, sizeof(extension))) return -1;
         if (next == HEADER_FRAGMENT) {
             packet->fragment = 1;
             packet->later_fragment = isLaterFragment(extension);
