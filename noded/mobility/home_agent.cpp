@@ -142,7 +142,9 @@ BindingAcknowledgement CachingHomeAgent::update(const Ipv6Address& sender, const
     if (const auto status = forbid(sender, update)) return refuse(update, *status);
     if (uniquenessFor(update) == HomeNeighbours::Uniqueness::duplicate)
         return refuse(update, BindingStatus::duplicate_address_detection_failed);
+    const auto awaited = nextWake();
     const auto outcome = cache_.apply(update, Monotonic::now(), Utc::now());
+    if (nextWake() < awaited) wake_.notify_all();
     if (!outcome.changed) return outcome.acknowledgement;
     if (const absl::Status forwarded = forward(outcome.binding); !forwarded.ok()) {
         warnUnlessOk(forwarded, "bind " + update.key.home_address.toString());
@@ -150,7 +152,6 @@ BindingAcknowledgement CachingHomeAgent::update(const Ipv6Address& sender, const
         return refuse(update, BindingStatus::insufficient_resources);
     }
     tell(eventOf(outcome.binding));
-    wake_.notify_all();
     return outcome.acknowledgement;
 }
 
