@@ -238,7 +238,7 @@ int port_ingress(struct __sk_buff* skb) {
     const __u32 link = skb->ifindex;
     const struct hs_node* self = thisNode();
     const struct hs_port* port = bpf_map_lookup_elem(&ports, &link);
-    struct ethhdr ethernet;
+    struct ethhdr ethernet FOR_LOADING;
     struct packet packet;
     if (!self || !port) return TC_ACT_SHOT;
     if (skb->protocol == bpf_htons(ETH_P_IP)) return sendIpv4(skb, self, port, &packet);

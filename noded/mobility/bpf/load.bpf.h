@@ -6,11 +6,13 @@
 
 #include <bpf/bpf_helpers.h>
 
+#define FOR_LOADING __attribute__((aligned(4)))
+
 enum {
     LINEAR_AT_MOST = 1024,  // the verifier wants to know a bound
 };
 
-// `size` is a constant multiple of 2, `to` aligned to 4.
+// `size` is a constant; `to` is aligned to 4, by its type or by FOR_LOADING.
 static __always_inline long load(struct __sk_buff* skb, __u32 offset, void* to, const __u32 size) {
     const void* const end = (const void*)(long)skb->data_end;
     if (offset < LINEAR_AT_MOST) {

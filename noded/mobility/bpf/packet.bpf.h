@@ -102,8 +102,8 @@ static __always_inline int isLaterFragment(const __u8* header) { return header[2
 // than that are a flow of their own.
 static __always_inline void readQuotedFlow(struct __sk_buff* skb, __u32 offset, struct hs_flow* flow) {
     struct ipv6hdr quoted;
-    __be16 ports[2] = {};
-    __u8 fragment[8];
+    __be16 ports[2] FOR_LOADING = {};
+    __u8 fragment[8] FOR_LOADING;
     if (load(skb, offset, &quoted, sizeof(quoted)) || quoted.version != 6) return;
     __builtin_memcpy(&flow->source, &quoted.daddr, sizeof(flow->source));
     __builtin_memcpy(&flow->destination, &quoted.saddr, sizeof(flow->destination));
@@ -125,7 +125,7 @@ static __always_inline void readQuotedFlow(struct __sk_buff* skb, __u32 offset, 
 }
 
 __noinline int readTransport(struct __sk_buff* skb, __u32 start, __u32 offset, struct packet* packet) {
-    __u8 header[20];
+    __u8 header[20] FOR_LOADING;
     if (!packet) return -1;
     switch (packet->protocol) {
         case IPPROTO_TCP:
@@ -170,7 +170,7 @@ static __always_inline int isExtension(__u8 header) {
 // headers than anyone sends, or a first fragment without its transport header (RFC 7112).
 __noinline int readPacket(struct __sk_buff* skb, __u32 start, struct packet* packet) {
     struct ipv6hdr header;
-    __u8 extension[8];
+    __u8 extension[8] FOR_LOADING;
     if (!packet || load(skb, start, &header, sizeof(header)) || header.version != 6) return -1;
     __builtin_memset(packet, 0, sizeof(*packet));
     __builtin_memcpy(&packet->source, &header.saddr, sizeof(packet->source));
