@@ -12,15 +12,15 @@ namespace homeslice::bench {
 
 struct Extent {
     unsigned rounds;
-    unsigned round_trips;  // of a round
-    unsigned bindings;     // that the home agent holds beside
-    unsigned full_rounds;  // with them
+    unsigned round_trips;    // of a round
+    unsigned bindings;       // that the second home agent holds beside the sliver's
+    unsigned spread_rounds;  // of traffic for all of them
     unsigned moves;
     unsigned updates;
     std::chrono::milliseconds duration;  // of a round's bulk transfer
 };
 
-// Fills in the paths, and the ratios with many bindings.
+// Fills in the paths, and what traffic for all of many bindings costs.
 absl::Status compete(Network& network, const Extent& extent, Results& results);
 
 }  // namespace homeslice::bench

@@ -9,29 +9,31 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "contest.h"
 #include "rebinding.h"
+#include "updates.h"
 
 namespace homeslice::bench {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr Extent kFull{.rounds = 40,
-                       .round_trips = 1000,
+constexpr Extent kFull{.rounds = 150,
+                       .round_trips = 500,
                        .bindings = 999'999,  // and the sliver's
-                       .full_rounds = 20,
+                       .spread_rounds = 100,
                        .moves = 50,
-                       .updates = 200'000,
-                       .duration = milliseconds(500)};
-constexpr Extent kQuick{.rounds = 6,
+                       .updates = 100'000,
+                       .duration = milliseconds(60)};
+constexpr Extent kQuick{.rounds = 20,
                         .round_trips = 300,
-                        .bindings = 0,
-                        .full_rounds = 0,
+                        .bindings = 999'999,
+                        .spread_rounds = 15,
                         .moves = 10,
                         .updates = 20'000,
-                        .duration = milliseconds(200)};
+                        .duration = milliseconds(60)};
 
 struct Options {
     bool quick = false;
@@ -50,7 +52,9 @@ absl::StatusOr<std::string> mountBpfFs() {
 absl::Status measure(const std::string& pins, const Extent& extent, Results& results) {
     HS_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, Network::make(pins));
     HS_RETURN_IF_ERROR(compete(*network, extent, results));
-    HS_ASSIGN_OR_RETURN(results.updates, acceptedUpdates(*network, extent.updates));
+    HS_ASSIGN_OR_RETURN(const UpdateRates rates, acceptedUpdates(*network, extent.updates));
+    results.registrations = rates.registrations;
+    results.refreshes = rates.refreshes;
     HS_ASSIGN_OR_RETURN(Rebinding rebinding, rebind(*network, extent.moves));
     results.rebinding_sent = rebinding.sent;
     results.rebinding_lost = rebinding.lost;
@@ -85,6 +89,7 @@ int main(int argc, char** argv) {
     app.add_option("--plot", options.plot, "SVG to draw after a full run");
     CLI11_PARSE(app, argc, argv);
     options.json = format == "json";
+    homeslice::initLog("bench-forwarding", homeslice::LogLevel::warning);
     if (const absl::Status status = homeslice::bench::run(options); !status.ok()) {
         std::fprintf(stderr, "bench-forwarding: %s\n", homeslice::messageOf(status).c_str());
         return 1;

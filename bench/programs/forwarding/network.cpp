@@ -12,12 +12,18 @@ const char* const kPlainAddress = "2001:db8:10::2";
 const char* const kSrv6Address = "2001:db8:12::2";
 const char* const kVxlanAddress = "2001:db8:13::2";
 const char* const kPlainDirectAddress = "2001:db8:11::2";
+const char* const kBareAddress = "2001:db8:31::2";
+const char* const kFullAddress = "fd51:1ce:0:2::1:1";
+const char* const kSinkNet = "2001:db8:16::";
+const char* const kSinkCareOf = "fd00:51ce:1:8::1";
+const char* const kFullNet = "fd51:1ce:0:2::";
 
 namespace {
 
 const char* const kSendingSliverAddress = "fd51:1ce:0:1::1:2";
 const char* const kHomePrefix = "fd51:1ce::/48";
 const char* const kHomeAgentAddress = "fd00:51ce:a::2";
+const char* const kFullAgentAddress = "fd00:51ce:b::2";
 const char* const kNodeAddress = "fd00:51ce:1::2";
 const char* const kSenderAddress = "fd00:51ce:2::2";
 constexpr sys::MacAddress kHostMac{0x02, 0, 0, 0, 1, 1};
@@ -88,9 +94,9 @@ absl::StatusOr<std::unique_ptr<mobility::Forwarder>> openForwarder(const Box& bo
         forwarder = mobility::Forwarder::open(
             {.uplink = "eth0", .care_of_address = addressOf(care_of), .pin_directory = pins, .home_agent = home_agent});
         if (!forwarder.ok()) return;
-        absl::Status told =
-            (*forwarder)
-                ->setTrustedPeers({addressOf(kHomeAgentAddress), addressOf(kNodeAddress), addressOf(kSenderAddress)});
+        absl::Status told = (*forwarder)
+                                ->setTrustedPeers({addressOf(kHomeAgentAddress), addressOf(kFullAgentAddress),
+                                                   addressOf(kNodeAddress), addressOf(kSenderAddress)});
         told.Update((*forwarder)
                         ->setHomePrefix(*Ipv6Prefix::parse(kHomePrefix),
                                         home_agent ? Ipv6Address() : addressOf(kHomeAgentAddress)));
@@ -107,6 +113,13 @@ absl::Status routePlainly(const Network& network) {
         "; ip -6 route add 2001:db8:11::/64 via " + kNodeAddress + "; ip -6 route add fd00:51ce:1:7::/64 via " +
         kNodeAddress + "; ip -6 route add 2001:db8:20::/64 via " + kSenderAddress +
         "; ip -6 rule add iif to-ha lookup 100; ip -6 route add 2001:db8:10::/64 via " + kNodeAddress + " table 100"));
+    HS_RETURN_IF_ERROR(network.router.sh(std::string("ip -6 route add ") + kFullNet + "/64 via " + kFullAgentAddress +
+                                         "; for net in fd00:51ce:1:8:: " + kSinkNet +
+                                         "; do ip -6 route add $net/64 via " + kNodeAddress +
+                                         "; done; ip -6 route add 2001:db8:31::/64 via fd00:51ce:31::2; "
+                                         "ip -6 route add 2001:db8:32::/64 via fd00:51ce:32::2"));
+    HS_RETURN_IF_ERROR(network.node_box.sh("for net in fd00:51ce:1:8:: " + std::string(kSinkNet) +
+                                           "; do ip -6 route add blackhole $net/64; done"));
     // The kernel's tunnels refuse nothing that is too big, they lose it: the client is told beforehand.
     HS_RETURN_IF_ERROR(
         network.client.sh("ip -6 route add 2001:db8:12::/64 via 2001:db8:c::1 dev eth0 mtu 1460; "
@@ -128,14 +141,15 @@ absl::Status routePlainly(const Network& network) {
 
 absl::StatusOr<std::unique_ptr<Network>> makeBoxes() {
     std::vector<Box> boxes;
-    for (int i = 0; i < 10; ++i) {
+    for (int i = 0; i < 16; ++i) {
         HS_ASSIGN_OR_RETURN(Box box, Box::make());
         boxes.push_back(std::move(box));
     }
     auto next = boxes.begin();
     const auto take = [&] { return std::move(*next++); };
-    return std::unique_ptr<Network>(new Network{take(), take(), take(), take(), take(), take(), take(), take(), take(),
-                                                take(), nullptr, nullptr, nullptr, nullptr});
+    return std::unique_ptr<Network>(new Network{take(), take(), take(),  take(),  take(),  take(),  take(),
+                                                take(), take(), take(),  take(),  take(),  take(),  take(),
+                                                take(), take(), nullptr, nullptr, nullptr, nullptr, nullptr});
 }
 
 }  // namespace
@@ -146,25 +160,37 @@ absl::StatusOr<std::unique_ptr<Network>> Network::make(const std::string& pins) 
     HS_RETURN_IF_ERROR(plug(network->router, network->home_agent_box, "to-ha", "fd00:51ce:a::"));
     HS_RETURN_IF_ERROR(plug(network->router, network->node_box, "to-node", "fd00:51ce:1::"));
     HS_RETURN_IF_ERROR(plug(network->router, network->sender_box, "to-sender", "fd00:51ce:2::"));
-    for (const Box* box : {&network->router, &network->home_agent_box, &network->node_box, &network->sender_box})
+    HS_RETURN_IF_ERROR(plug(network->router, network->full_box, "to-full", "fd00:51ce:b::"));
+    HS_RETURN_IF_ERROR(plug(network->router, network->bare_box, "to-bare", "fd00:51ce:31::"));
+    HS_RETURN_IF_ERROR(plug(network->router, network->bare_sender_box, "to-bare-sender", "fd00:51ce:32::"));
+    for (const Box* box : {&network->router, &network->home_agent_box, &network->full_box, &network->node_box,
+                           &network->sender_box, &network->bare_box, &network->bare_sender_box})
         HS_RETURN_IF_ERROR(box->sh("sysctl -qw net.ipv6.conf.all.forwarding=1"));
     HS_RETURN_IF_ERROR(plugHost(network->node_box, network->plain_host,
                                 {kPlainAddress, kSrv6Address, kVxlanAddress, kPlainDirectAddress}));
     HS_RETURN_IF_ERROR(plugHost(network->sender_box, network->sending_host, {"2001:db8:20::2"}));
+    HS_RETURN_IF_ERROR(plugHost(network->bare_box, network->bare_host, {kBareAddress}));
+    HS_RETURN_IF_ERROR(plugHost(network->bare_sender_box, network->bare_sending_host, {"2001:db8:32::2"}));
     HS_RETURN_IF_ERROR(routePlainly(*network));
 
     HS_ASSIGN_OR_RETURN(network->home_agent_forwarder,
                         openForwarder(network->home_agent_box, pins + "/ha", kHomeAgentAddress, true));
+    HS_ASSIGN_OR_RETURN(network->full_forwarder,
+                        openForwarder(network->full_box, pins + "/full", kFullAgentAddress, true));
     HS_ASSIGN_OR_RETURN(network->node_forwarder, openForwarder(network->node_box, pins + "/node", kNodeAddress, false));
     HS_ASSIGN_OR_RETURN(network->sender_forwarder,
                         openForwarder(network->sender_box, pins + "/sender", kSenderAddress, false));
     HS_RETURN_IF_ERROR(
         plugSliver(network->node_box, *network->node_forwarder, network->sliver, "port1", kSliverAddress));
+    HS_RETURN_IF_ERROR(
+        plugSliver(network->node_box, *network->node_forwarder, network->full_sliver, "port2", kFullAddress));
     HS_RETURN_IF_ERROR(plugSliver(network->sender_box, *network->sender_forwarder, network->sending_sliver, "port1",
                                   kSendingSliverAddress));
     network->home_agent = mobility::HomeAgent::create({.max_lifetime_s = kLifetime}, *network->home_agent_forwarder);
     network->home_agent->setHomePrefix(*Ipv6Prefix::parse(kHomePrefix));
     HS_RETURN_IF_ERROR(network->bindSliver(false, 1));
+    HS_RETURN_IF_ERROR(network->full_forwarder->setCareOf(addressOf(kFullAddress),
+                                                          {.members = {{.address = addressOf(kNodeAddress)}}}));
     // Both ends of the route-optimized path know where the other is.
     HS_RETURN_IF_ERROR(network->sender_forwarder->setCareOf(addressOf(kSliverAddress),
                                                             {.members = {{.address = addressOf(kNodeAddress)}}}));

@@ -1,10 +1,12 @@
 // The network that all contestants share, so that each path has the same machines and hops:
 //
-//                      home agent (or plain router, SRv6, VXLAN)
+//                      home agent (or plain router, SRv6, VXLAN), and a second one with a million bindings
 //                          |
-//     client ---------- router ---------- node --- sliver, and a plain host
-//                          |
-//                       sender's node --- sliver, and a plain host
+//     client ---------- router ---------- node --- slivers, and a plain host
+//                        | |
+//                        | sender's node --- sliver, and a plain host
+//                        |
+//                        two bare machines without anything of ours, a host behind each
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -23,11 +25,12 @@ inline constexpr uint16_t kSinkPort = 5001;  // TCP
 inline constexpr uint16_t kEchoPort = 5002;  // UDP
 
 struct Network {
-    Box client, router, home_agent_box, node_box, sender_box;
-    Box sliver, plain_host;            // behind the node
-    Box moved_sliver;                  // the sliver once more, behind the sender's node
-    Box sending_sliver, sending_host;  // behind the sender's node
-    std::unique_ptr<mobility::Forwarder> home_agent_forwarder, node_forwarder, sender_forwarder;
+    Box client, router, home_agent_box, full_box, node_box, sender_box, bare_box, bare_sender_box;
+    Box sliver, full_sliver, plain_host;  // behind the node
+    Box moved_sliver;                     // the sliver once more, behind the sender's node
+    Box sending_sliver, sending_host;     // behind the sender's node
+    Box bare_host, bare_sending_host;     // behind the bare machines
+    std::unique_ptr<mobility::Forwarder> home_agent_forwarder, full_forwarder, node_forwarder, sender_forwarder;
     std::unique_ptr<mobility::HomeAgent> home_agent;
 
     // `pins` is a directory on a bpffs.
@@ -44,5 +47,12 @@ extern const char* const kPlainAddress;        // routed plainly by it
 extern const char* const kSrv6Address;         // encapsulated by its kernel (encap.red), End.DT6 on the node
 extern const char* const kVxlanAddress;        // through a VXLAN between the two
 extern const char* const kPlainDirectAddress;  // not by the home agent at all
+extern const char* const kBareAddress;         // the same by machines without anything of ours
+extern const char* const kFullAddress;         // tunnelled by the home agent with a million bindings
+
+// Where traffic for all bound addresses ends: at the node, which drops it.
+extern const char* const kSinkNet;     // plain, not by a home agent
+extern const char* const kSinkCareOf;  // the care-of address of such bindings
+extern const char* const kFullNet;     // of their home addresses
 
 }  // namespace homeslice::bench

@@ -74,10 +74,6 @@ double gapAfter(const std::vector<Arrival>& arrivals, Monotonic::time_point comm
     return first == arrivals.end() ? 1.0 : std::chrono::duration<double>(first->time - command).count();
 }
 
-Ipv6Address numberedAddress(unsigned number) {
-    return Ipv6Address::parse("fd51:1ce:0:ffff::").value_or(Ipv6Address()).withInterfaceId(number);
-}
-
 }  // namespace
 
 absl::StatusOr<Rebinding> rebind(Network& network, unsigned times) {
@@ -106,42 +102,6 @@ absl::StatusOr<Rebinding> rebind(Network& network, unsigned times) {
     for (size_t i = 0; i < commands.size(); ++i)
         result.first_packet.push_back(gapAfter(i % 2 == 0 ? at_second : at_first, commands[i]));
     return result;
-}
-
-absl::StatusOr<double> acceptedUpdates(Network& network, unsigned count) {
-    const Ipv6Address first = Ipv6Address::parse("fd00:51ce:1::2").value_or(Ipv6Address());
-    const Ipv6Address second = Ipv6Address::parse("fd00:51ce:2::2").value_or(Ipv6Address());
-    unsigned accepted = 0;
-    const auto begin = Monotonic::now();
-    for (const bool moved : {false, true}) {
-        for (unsigned i = 0; i < count / 2; ++i) {
-            const Ipv6Address& node = moved ? second : first;
-            const auto answer =
-                network.home_agent->update(node, {.key = {.home_address = numberedAddress(i + 1), .binding_id = 0},
-                                                  .care_of_address = node,
-                                                  .sequence = 1,
-                                                  .generation = moved ? 2U : 1U,
-                                                  .lifetime_s = 60});
-            accepted += answer.status == mobility::BindingStatus::accepted ? 1 : 0;
-        }
-    }
-    const double seconds = std::chrono::duration<double>(Monotonic::now() - begin).count();
-    if (accepted != count / 2 * 2) return internalError("a binding update was refused");
-    return accepted / seconds;
-}
-
-absl::Status fill(Network& network, unsigned count) {
-    const mobility::CareOfSet care_of{
-        .members = {{.address = Ipv6Address::parse("fd00:51ce:1::2").value_or(Ipv6Address())}}};
-    for (unsigned i = 0; i < count; ++i)
-        HS_RETURN_IF_ERROR(network.home_agent_forwarder->setCareOf(numberedAddress(0x1000000 + i), care_of));
-    return absl::OkStatus();
-}
-
-absl::Status empty(Network& network, unsigned count) {
-    for (unsigned i = 0; i < count; ++i)
-        HS_RETURN_IF_ERROR(network.home_agent_forwarder->setCareOf(numberedAddress(0x1000000 + i), {}));
-    return absl::OkStatus();
 }
 
 }  // namespace homeslice::bench

@@ -1,4 +1,4 @@
-// Moving a binding under a stream of datagrams, and how many updates a home agent takes.
+// Moving a binding under a stream of datagrams.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -17,13 +17,5 @@ struct Rebinding {
 
 // Binds the sliver to one node and the other in turn, so many times, under 10,000 datagrams a second. Both hold it.
 absl::StatusOr<Rebinding> rebind(Network& network, unsigned times);
-
-// Binding updates a second that a home agent accepts and puts into the data plane and into its memory: of new
-// addresses first, then each to another node. Called in its network, without a transport.
-absl::StatusOr<double> acceptedUpdates(Network& network, unsigned count);
-
-// Binds so many addresses that nobody asks for, and takes them away again.
-absl::Status fill(Network& network, unsigned count);
-absl::Status empty(Network& network, unsigned count);
 
 }  // namespace homeslice::bench

@@ -18,17 +18,21 @@ struct Path {
 
 struct Results {
     std::vector<Path> paths;
-    std::vector<double> full_throughput;  // ratio to plain with a million bindings, by round
     unsigned bindings = 0;
+    std::vector<double>
+        spread;  // by round: rate of packets for all bindings to that for one, of what it is without them
     uint64_t rebinding_sent = 0;
     uint64_t rebinding_lost = 0;
     std::vector<double> first_packet;  // seconds
-    double updates = 0;                // a second
+    double registrations = 0;          // a second
+    double refreshes = 0;              // a second
     std::string kernel;
     unsigned cpus = 0;
 };
 
 inline const std::string kHomeAgentPath = "home agent";
+inline const std::string kFullPath = "home agent, full";
+inline const std::string kBarePath = "plain, bare nodes";
 inline const std::string kOptimizedPath = "route-optimized";
 
 std::string toTable(const Results& results);
