@@ -100,7 +100,7 @@ Program makeHomeAgent(const Plan& plan, const std::string& programs, uint32_t nu
     constexpr uint32_t kFirstPriority = 200;
     Program program = makeNode(plan, programs, homeAgentName(number));
     program.argv.insert(program.argv.end(),
-                        {"--home-agent", "--dns", endpoint(plan.host(program.host).address, kDnsPort)});
+                        {"--home-agent", "--dns", endpointText(plan.host(program.host).addresses.front(), kDnsPort)});
     if (plan.home_agents > 1) {
         program.argv.insert(program.argv.end(), {"--home-agent-address", plan.home_agent_address.toString(),
                                                  "--home-agent-priority", std::to_string(kFirstPriority - number)});

@@ -1,6 +1,8 @@
 // Hosts that run no slivers, and what is known of flows afterwards.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "tests/support/lab.h"
 
 namespace homeslice::testing_support {
@@ -29,10 +31,9 @@ protected:
         return -1;
     }
     static bool knowsPath(const std::string& address) {
-        for (const auto& bound : slicectlJson({"node", "inspect", "cn1"}).at("bound_addresses")) {
-            if (bound == address) return true;
-        }
-        return false;
+        const auto inspected = slicectlJson({"node", "inspect", "cn1"});
+        const auto& bound = inspected.at("bound_addresses");
+        return std::find(bound.begin(), bound.end(), address) != bound.end();
     }
 };
 
