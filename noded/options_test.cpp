@@ -36,14 +36,16 @@ TEST(Options, DefaultsFollowTheName) {
 TEST(Options, JoinTakesTheNodesOwnFile) {
     const std::string path = testing::TempDir() + "noded-join-" + std::to_string(getpid());
     ASSERT_TRUE(
-        replaceFile(path, "name = \"node2\"\nstate-dir = \"/s\"\nuplink = \"eth1\"\ncontroller = \"ctl:7400\"\n").ok());
+        replaceFile(
+            path, "name = \"node2\"\nstate-dir = \"/s\"\nuplink = \"eth1\"\ncontroller = \"ctl:7400,[fd00::1]:7400\"\n")
+            .ok());
     const auto line = parseCommandLine({"join", "--config", path, "--token", "x"});
     unlink(path.c_str());
     ASSERT_TRUE(line.ok()) << line.status();
     ASSERT_TRUE(line->join.has_value());
     EXPECT_EQ(line->join->name, "node2");
     EXPECT_EQ(line->join->state_directory, "/s");
-    EXPECT_EQ(line->join->controller, "ctl:7400");
+    EXPECT_EQ(line->join->controller, "ctl:7400,[fd00::1]:7400");
     EXPECT_EQ(line->join->token, "x");
     EXPECT_FALSE(parseCommandLine({"join", "--token", "x"}).ok());
     EXPECT_FALSE(parseCommandLine(with({}))->join.has_value());
@@ -188,6 +190,10 @@ TEST(Options, RefusesOddNamesPathsLinksAndControllers) {
         EXPECT_FALSE(changed("--controller", bad).ok()) << bad;
     }
     EXPECT_TRUE(changed("--controller", "host:7400").ok());
+    EXPECT_TRUE(changed("--controller", "host:7400,[fd00::1]:7400").ok());
+    for (const char* bad : {"host:7400,", ",host:7400", "host:7400,host", "host:7400,,host:7401"}) {
+        EXPECT_FALSE(changed("--controller", bad).ok()) << bad;
+    }
 }
 
 TEST(Options, Help) {

@@ -22,6 +22,9 @@ namespace {
 using homeslice::testing_support::enterPrivateNetwork;
 using homeslice::testing_support::EtcdCluster;
 
+constexpr std::chrono::seconds kElectionTimeout{2};
+constexpr std::chrono::seconds kLease{3};
+
 // One etcd for all tests; each has a prefix of its own.
 class TestEtcd : public ::testing::Environment {
 public:
@@ -30,7 +33,7 @@ public:
         enterPrivateNetwork();
         directory_ = std::make_unique<TestDirectory>();
         cluster_ = std::make_unique<EtcdCluster>(std::vector<homeslice::testing_support::EtcdPlace>{{"", "::1"}},
-                                                 directory_->file("etcd"));
+                                                 directory_->file("etcd"), kElectionTimeout);
         ASSERT_TRUE(cluster_->healthy()) << readFile(directory_->file("etcd/etcd.log")).value_or("");
     }
     void TearDown() override {
@@ -140,7 +143,7 @@ TEST_F(EtcdTest, WhoLeavesIsFollowedAtOnce) {
 TEST_F(EtcdTest, TheLeaseLastsAsLongAsItsHolder) {
     const auto a = sitDown(config_, "[::1]:1");
     ASSERT_TRUE(*a->campaign());
-    std::this_thread::sleep_for(std::chrono::seconds(3));  // three leases
+    std::this_thread::sleep_for(kLease + std::chrono::seconds(1));
     EXPECT_TRUE(a->leads());
     EXPECT_TRUE(*a->campaign());
 }

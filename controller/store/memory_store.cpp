@@ -113,6 +113,8 @@ Changes changesTo(const Snapshot& snapshot) {
     changes.put_users = valuesOf(snapshot.users);
     changes.put_enrolled_nodes = valuesOf(snapshot.enrolled_nodes);
     changes.put_tokens = valuesOf(snapshot.tokens);
+    changes.put_reservations = valuesOf(snapshot.reservations);
+    changes.put_loans = valuesOf(snapshot.loans);
     return changes;
 }
 

@@ -69,8 +69,8 @@ void applyTo(Snapshot& snapshot, const Changes& changes);
 
 inline constexpr uint32_t kAuditKept = 100'000;
 
-// UNAVAILABLE of a kind of its own: a store that several controllers share is another one's now. Unless the message says
-// so, whether the batch was stored is not known.
+// UNAVAILABLE of a kind of its own: a store that several controllers share is another one's now. Unless the message
+// says so, whether the batch was stored is not known.
 absl::Status leadLost(const std::string& message);
 // Also with context added.
 bool isLeadLost(const absl::Status& status);

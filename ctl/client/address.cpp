@@ -82,6 +82,7 @@ absl::StatusOr<std::vector<std::string>> grpcTargets(const std::string& addresse
     if (isSocket(addresses)) return std::vector<std::string>{addresses};
     std::vector<std::string> targets;
     for (const std::string& address : leader::splitAddresses(addresses)) {
+        if (isSocket(address)) return invalidArgument("'" + addresses + "': a socket cannot be one of several");
         HS_ASSIGN_OR_RETURN(targets.emplace_back(), grpcTarget(address));
     }
     if (targets.empty()) HS_RETURN_IF_ERROR(grpcTarget(addresses).status());

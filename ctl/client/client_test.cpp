@@ -23,6 +23,12 @@ TEST(Address, TakesSocketsAndHosts) {
     EXPECT_EQ(*grpcTarget("[fd00:51ce::c0c0]:7400"), "dns:///[fd00:51ce::c0c0]:7400");
 }
 
+TEST(Address, TakesSeveralHosts) {
+    EXPECT_EQ(*grpcTargets("a:1,[::1]:2"), (std::vector<std::string>{"dns:///a:1", "dns:///[::1]:2"}));
+    EXPECT_EQ(*grpcTargets("unix:/a,b"), std::vector<std::string>{"unix:/a,b"});
+    for (const char* bad : {"", ",", "a:1,b", "a:1,unix:/x"}) EXPECT_FALSE(grpcTargets(bad).ok()) << bad;
+}
+
 TEST(Address, RefusesTheRestInOneLine) {
     for (const char* bad : {"", "unix:", "host", "host:", "host:0", "host:70000", "host:7400x", "fd00::1:7400",
                             "[fd00::1:7400", "[nonsense]:7400", "a b:7400", "http://host:7400"}) {

@@ -107,7 +107,8 @@ protected:
         ASSERT_NE(::mkdtemp(directory_.data()), nullptr);
         std::vector<EtcdPlace> places;
         for (size_t i = 0; i < kMachines; ++i) places.push_back({Machines::netns(i), Machines::address(i)});
-        etcd_ = std::make_unique<EtcdCluster>(places, directory_ + "/etcd");
+        // As the guide recommends.
+        etcd_ = std::make_unique<EtcdCluster>(places, directory_ + "/etcd", std::chrono::milliseconds(500));
         ASSERT_TRUE(etcd_->healthy()) << readFile(directory_ + "/etcd/etcd.log").value_or("");
         ASSERT_NO_FATAL_FAILURE(initialise());
         for (size_t i = 0; i < kMachines; ++i) start(i);

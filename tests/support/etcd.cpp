@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <thread>
@@ -62,8 +61,9 @@ void enterPrivateNetwork() {
     ::close(any);
 }
 
-EtcdCluster::EtcdCluster(std::vector<EtcdPlace> places, std::string directory)
-    : places_(std::move(places)), directory_(std::move(directory)) {
+EtcdCluster::EtcdCluster(std::vector<EtcdPlace> places, std::string directory,
+                         std::chrono::milliseconds election_timeout)
+    : places_(std::move(places)), directory_(std::move(directory)), election_timeout_(election_timeout) {
     std::filesystem::create_directories(directory_);
     makeCertificate(places_, key(), certificate());
     members_.resize(places_.size());
@@ -118,7 +118,6 @@ size_t EtcdCluster::leader() const {
     return 0;
 }
 
-// The election timeout that the guide recommends: leases of a second are granted with it.
 std::vector<std::string> EtcdCluster::commandOf(size_t member) const {
     const auto peer = [this](size_t which) {
         return "https://[" + places_[which].address + "]:" + std::to_string(kPeerPort + which);
@@ -160,9 +159,9 @@ std::vector<std::string> EtcdCluster::commandOf(size_t member) const {
                                         certificate(),
                                         "--peer-client-cert-auth",
                                         "--heartbeat-interval",
-                                        "50",
+                                        std::to_string(election_timeout_.count() / 10),
                                         "--election-timeout",
-                                        "500",
+                                        std::to_string(election_timeout_.count()),
                                         "--logger",
                                         "zap",
                                         "--log-outputs",

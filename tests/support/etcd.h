@@ -1,6 +1,7 @@
 // A real etcd cluster for tests: TLS with client certificates, its own files, gone with the object.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,9 @@ class EtcdCluster {
 public:
     // Starts a member at each place and waits until they have a leader; then healthy() says whether that went well.
     // `directory` is made, for data, certificates and logs.
-    EtcdCluster(std::vector<EtcdPlace> places, std::string directory);
+    // The shortest lease that it grants is one and a half times `election_timeout`, in whole seconds: short for tests
+    // that wait for its end, long for those that must not lose it on a busy machine.
+    EtcdCluster(std::vector<EtcdPlace> places, std::string directory, std::chrono::milliseconds election_timeout);
 
     bool healthy() const;
     std::vector<std::string> endpoints() const;                           // HOST:PORT
@@ -42,6 +45,7 @@ private:
 
     const std::vector<EtcdPlace> places_;
     const std::string directory_;
+    const std::chrono::milliseconds election_timeout_;
     std::vector<Program> members_;
 };
 
