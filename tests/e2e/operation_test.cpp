@@ -20,7 +20,8 @@ protected:
 
     static void signalNode(const std::string& node, int signal) {
         for (const auto& program : labPrograms()) {
-            if (program.value("name", "") == node) EXPECT_EQ(::kill(program.value("pid", 0), signal), 0);
+            if (program.value("name", "") != node) continue;
+            EXPECT_EQ(::kill(program.value("pid", 0), signal), 0);
         }
     }
     static nlohmann::json newest(const std::string& subject) {
