@@ -39,8 +39,8 @@ absl::StatusOr<Ipv6Address> addressOfPeer(const std::string& peer) {
     const std::string scheme = "ipv6:[";
     const std::string ipv4_scheme = "ipv4:";
     const std::string text = percentDecoded(peer);
-    if (text.starts_with(ipv4_scheme)) {
-        return parseAddress(text.substr(ipv4_scheme.size(), text.rfind(':') - ipv4_scheme.size()));
+    if (const size_t colon = text.rfind(':'); text.starts_with(ipv4_scheme) && colon >= ipv4_scheme.size()) {
+        return parseAddress(text.substr(ipv4_scheme.size(), colon - ipv4_scheme.size()));
     }
     const size_t end = text.find(']');
     if (!text.starts_with(scheme) || end == std::string::npos) {

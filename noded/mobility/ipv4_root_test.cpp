@@ -99,10 +99,9 @@ TEST_F(Ipv4UnderlayTest, SliverBeginsWithAHostOutside) {
 TEST_F(Ipv4UnderlayTest, FragmentsReachClientsAndSlivers) {
     start(sliver1_, *node1_);
     start(sliver2_, *node2_);
-    const std::string ping = "ping -6 -c 3 -i 0.3 -W 5 -s 3000 ";
-    client_->shell(ping + sliver1_.home.toString());
-    sliver1_.host.shell(ping + "2001:db8:c::2");
-    sliver2_.host.shell(ping + sliver1_.home.toString());
+    client_->shell(pingWithFragments(sliver1_.home.toString()));
+    sliver1_.host.shell(pingWithFragments("2001:db8:c::2"));
+    sliver2_.host.shell(pingWithFragments(sliver1_.home.toString()));
 }
 
 TEST_F(Ipv4UnderlayTest, ErrorsReachClientsAndSlivers) {

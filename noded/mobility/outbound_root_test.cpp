@@ -124,7 +124,7 @@ TEST_F(OutboundTest, Ipv4FlowsAreRecordedAsTheSlivers) {
 TEST_F(OutboundTest, FragmentsAndErrorsFindTheSliver) {
     hideHomePrefix();
     for (const Ipv6Address& to : {kClientIpv6, kClientIpv4}) {
-        sliver1_.host.shell("ping -c 3 -i 0.3 -W 5 -s 3000 " + addressText(to));
+        sliver1_.host.shell(pingWithFragments(addressText(to)));
         const UniqueFd fd = makeSocket(sliver1_.host, SOCK_DGRAM);
         ASSERT_EQ(connectError(fd.get(), to, kClosedPort), 0);
         EXPECT_EQ(errorOfDatagram(fd.get(), 8), ECONNREFUSED) << addressText(to);

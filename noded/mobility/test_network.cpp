@@ -22,6 +22,11 @@ namespace homeslice::mobility {
 Ipv6Address address(const std::string& text) { return Ipv6Address::parse(text).value_or(Ipv6Address()); }
 Ipv6Prefix prefix(const std::string& text) { return Ipv6Prefix::parse(text).value_or(Ipv6Prefix()); }
 
+std::string pingWithFragments(const std::string& to) {
+    const std::string ping = "ping -c 3 -i 0.3 -W 5 -s 3000 " + to;
+    return ping + " || " + ping;
+}
+
 bool eventually(const std::function<bool()>& holds) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!holds()) {
@@ -96,7 +101,7 @@ void TestHost::makeRouter() const {
 std::string TestHost::shell(const std::string& script) const {
     testing_support::CommandResult result;
     run([&] { result = testing_support::runCommand({"sh", "-ec", script}); });
-    EXPECT_EQ(result.status, 0) << script << "\n" << result.err;
+    EXPECT_EQ(result.status, 0) << script << "\n" << result.out << result.err;
     return result.out;
 }
 

@@ -38,6 +38,9 @@ private:
     std::unique_ptr<sys::Netlink> netlink_;
 };
 
+// A command. It begins anew once: a socket of ping does not take up the path MTU that its own packets have shown.
+std::string pingWithFragments(const std::string& to);
+
 // Asks again until it holds, for twenty seconds.
 bool eventually(const std::function<bool()>& holds);
 
