@@ -10,7 +10,9 @@
 #include <cerrno>
 #include <cstring>
 #include <thread>
+#include <utility>
 
+#include "base/ipv4.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -23,19 +25,53 @@ namespace {
 
 constexpr size_t kMostMessage = 256;  // longer ones are none of ours
 
-sockaddr_in6 nameOf(const Ipv6Address& address) {
-    sockaddr_in6 name{};
-    name.sin6_family = AF_INET6;
-    name.sin6_addr = address.toIn6();
-    return name;
-}
+// Raw sockets take no mapped addresses: over IPv4 the message is the payload of an IPv4 packet.
+struct Name {
+    explicit Name(const Ipv6Address& address) : is_ipv4(isIpv4(address)) {
+        if (is_ipv4) {
+            ipv4.sin_family = AF_INET;
+            ipv4.sin_addr = toIn4(address);
+        } else {
+            ipv6.sin6_family = AF_INET6;
+            ipv6.sin6_addr = address.toIn6();
+        }
+    }
+    int family() const { return is_ipv4 ? AF_INET : AF_INET6; }
+    const sockaddr* generic() const {
+        return is_ipv4 ? reinterpret_cast<const sockaddr*>(&ipv4) : reinterpret_cast<const sockaddr*>(&ipv6);
+    }
+    socklen_t size() const { return is_ipv4 ? sizeof ipv4 : sizeof ipv6; }
+
+    const bool is_ipv4;
+    sockaddr_in ipv4{};
+    sockaddr_in6 ipv6{};
+};
 
 absl::StatusOr<UniqueFd> openSocket(const Ipv6Address& self) {
-    UniqueFd fd(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, kMobilityHeader));
+    const Name name(self);
+    UniqueFd fd(::socket(name.family(), SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, kMobilityHeader));
     if (!fd) return errnoStatus(errno, "socket(mobility header)");
-    const sockaddr_in6 name = nameOf(self);
-    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0) return fd;
-    return errnoStatus(errno, "bind(" + self.toString() + ")");
+    if (::bind(fd.get(), name.generic(), name.size()) == 0) return fd;
+    return errnoStatus(errno, "bind(" + addressText(self) + ")");
+}
+
+struct Message {
+    Ipv6Address sender;
+    std::string text;
+};
+
+// Raw sockets of IPv4 give the header too.
+Message messageOf(const sockaddr_storage& from, std::string text) {
+    if (from.ss_family == AF_INET6) {
+        sockaddr_in6 name{};
+        std::memcpy(&name, &from, sizeof name);
+        return {Ipv6Address(name.sin6_addr), std::move(text)};
+    }
+    constexpr size_t kWord = 4;
+    const size_t header = text.empty() ? 0 : (static_cast<uint8_t>(text[0]) & 0x0fU) * kWord;
+    sockaddr_in name{};
+    std::memcpy(&name, &from, sizeof name);
+    return {mappedAddress(name.sin_addr), text.size() < header ? "" : text.substr(header)};
 }
 
 struct FreeRing {
@@ -83,22 +119,22 @@ private:
 
     void answer(const Ipv6Address& sender, const Ipv6Address& home_address) const {
         const std::string message = encodeBindingError(home_address);
-        const sockaddr_in6 to = nameOf(sender);
-        const ssize_t sent = ::sendto(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL,
-                                      reinterpret_cast<const sockaddr*>(&to), sizeof to);
+        const Name to(sender);
+        const ssize_t sent =
+            ::sendto(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL, to.generic(), to.size());
         // The next stray packet tries again.
-        if (sent < 0) logDebug("Binding Error to {}: {}", sender.toString(), std::strerror(errno));
+        if (sent < 0) logDebug("Binding Error to {}: {}", addressText(sender), std::strerror(errno));
     }
 
     void receive() const {
         std::array<char, kMostMessage> buffer;
-        sockaddr_in6 from{};
+        sockaddr_storage from{};
         socklen_t size = sizeof from;
         const ssize_t got =
             ::recvfrom(socket_.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
         if (got < 0) return;
-        const auto home_address = decodeBindingError(std::string(buffer.data(), static_cast<size_t>(got)));
-        if (home_address) heard_(*home_address, Ipv6Address(from.sin6_addr));
+        const Message message = messageOf(from, std::string(buffer.data(), static_cast<size_t>(got)));
+        if (const auto home_address = decodeBindingError(message.text)) heard_(*home_address, message.sender);
     }
 
     const UniqueFd socket_;

@@ -1,6 +1,9 @@
 // An underlay of IPv4 alone: home agent and nodes reach each other by no other way, clients come to the home agent by
 // IPv6.
+#include <atomic>
+
 #include "base/ipv4.h"
+#include "noded/mobility/binding_errors.h"
 #include "noded/mobility/bpf/layout.h"
 #include "noded/mobility/forwarder_fixture.h"
 
@@ -94,6 +97,28 @@ TEST_F(Ipv4UnderlayTest, SliverBeginsWithAHostOutside) {
     start(sliver1_, *node1_);
     const EchoServer server(*client_);
     expectBulk(sliver1_.host, address("2001:db8:c::2"));
+}
+
+// node1 takes the sliver to be on node2, which has never heard of it.
+TEST_F(Ipv4UnderlayTest, ANodeSaysWhatIsNotThere) {
+    start(sliver1_, *node1_);
+    std::atomic<int> heard = 0;
+    std::vector<std::unique_ptr<BindingErrors>> errors;
+    for (Node* const node : {node1_.get(), node2_.get()}) {
+        node->host.run([&] {
+            auto started = BindingErrors::start(*node->forwarder, node->careOf(),
+                                                [&](const Ipv6Address& home, const Ipv6Address& care_of) {
+                                                    if (home == sliver2_.home && care_of == node2_->careOf()) ++heard;
+                                                });
+            ASSERT_TRUE(started.ok()) << started.status();
+            errors.push_back(std::move(*started));
+        });
+    }
+    ASSERT_TRUE(node1_->forwarder->setCareOf(sliver2_.home, careOf({node2_->careOf()})).ok());
+    const UniqueFd fd = makeSocket(sliver1_.host, SOCK_DGRAM);
+    ASSERT_EQ(connectError(fd.get(), sliver2_.home, kEchoPort), 0);
+    EXPECT_TRUE(eventually([&] { return ::send(fd.get(), "word", 4, MSG_NOSIGNAL) < 0 || heard > 0; }));
+    EXPECT_GT(heard, 0);
 }
 
 TEST_F(Ipv4UnderlayTest, FragmentsReachClientsAndSlivers) {

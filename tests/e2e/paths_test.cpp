@@ -40,7 +40,7 @@ protected:
     static void SetUpTestSuite() { bringUp({"--nodes", "2", "--ipv4", "--outbound"}); }
 
     static std::string get(const std::string& sliver, const std::string& url) {
-        const CommandResult got = slicectl({"exec", sliver, "--", "wget", "-q", "-T", "5", "-O", "-", url});
+        const CommandResult got = slicectl({"exec", sliver, "--", "wget", "-q", "-O", "-", url});
         return got.status == 0 ? got.out : got.err;
     }
 };
