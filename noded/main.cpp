@@ -276,13 +276,12 @@ absl::Status run(const NodedOptions& options) {
                                                                              .home_agent = home_agent.get()});
                                                     }}));
     auto link = api::ControllerLink::start(
-        {.controllers = controllers, .identity = identityOf(options, facts, care_of_address)},
-        {.manager = *manager,
-         .network = network,
-         .gateway = *gateway,
-         .peers = peers,
-         .changes = changes,
-         .names = &names});
+        {.controllers = controllers, .identity = identityOf(options, facts, care_of_address)}, {.manager = *manager,
+                                                                                                .network = network,
+                                                                                                .gateway = *gateway,
+                                                                                                .peers = peers,
+                                                                                                .changes = changes,
+                                                                                                .names = &names});
     auto renewal = api::Renewal::start(controllers, credentials->directory());
     logInfo("node {} serves {}", options.name, endpointText(care_of_address, options.api_port));
 

@@ -75,8 +75,8 @@ absl::Status readRows(Source& source, Snapshot& snapshot) {
     HS_RETURN_IF_ERROR(source.each(kEnrolledNodes, readEnrolledNode, [&](EnrolledNode node) {
         snapshot.enrolled_nodes.emplace(node.name, std::move(node));
     }));
-    HS_RETURN_IF_ERROR(source.each(
-        kTokens, readToken, [&](JoinToken token) { snapshot.tokens.emplace(token.digest, std::move(token)); }));
+    HS_RETURN_IF_ERROR(source.each(kTokens, readToken,
+                                   [&](JoinToken token) { snapshot.tokens.emplace(token.digest, std::move(token)); }));
     HS_RETURN_IF_ERROR(source.each(kReservations, readReservation, [&](Reservation reservation) {
         snapshot.reservations.emplace(reservation.name, std::move(reservation));
     }));

@@ -7,9 +7,9 @@
 
 namespace homeslice::testing_support {
 
-// `measure` answers the rate over a window under full load, in the unit of `limit`. It may never be above the limit, and
-// has to reach it in one of a few windows: less in one may be the load's fault, which waits for a processor; the limit's
-// own would be in each.
+// `measure` answers the rate over a window under full load, in the unit of `limit`. It may never be above the limit,
+// and has to reach it in one of a few windows: less in one may be the load's fault, which waits for a processor; the
+// limit's own would be in each.
 template <typename Measure>
 void expectEnforced(double limit, double tolerance, Measure measure) {
     constexpr int kWindows = 4;
