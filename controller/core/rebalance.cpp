@@ -85,6 +85,9 @@ private:
                !except_.contains(sliver.id);
     }
 
+    // Of one that is in a scale: its slice is there.
+    const Slice& ownerOf(const Sliver& sliver) const { return world_.snapshot.slices.at(sliver.id.slice); }
+
     // The emptiest first.
     std::vector<Loaded*> byLoad() {
         std::vector<Loaded*> order;
@@ -97,14 +100,14 @@ private:
     // The heaviest sliver first: the fewest moves.
     std::optional<RebalanceStep> stepFrom(Loaded& from, const std::vector<Loaded*>& order) {
         std::stable_sort(from.slivers.begin(), from.slivers.end(), [this](const Sliver* a, const Sliver* b) {
-            return weightOf(*sliceOf(a->id)) > weightOf(*sliceOf(b->id));
+            return weightOf(ownerOf(*a)) > weightOf(ownerOf(*b));
         });
         const std::string* tried = nullptr;  // slivers of one slice are all alike here
         for (const Sliver* sliver : from.slivers) {
             if (tried != nullptr && *tried == sliver->id.slice) continue;
             tried = &sliver->id.slice;
             for (Loaded* to : order) {
-                if (!isWorthIt(from, *to, *sliceOf(sliver->id))) break;
+                if (!isWorthIt(from, *to, ownerOf(*sliver))) break;
                 if (to == &from || !fits(*to, *sliver)) continue;
                 return carry(from, *to, *sliver);
             }
@@ -118,13 +121,13 @@ private:
 
     bool fits(const Loaded& to, const Sliver& sliver) const {
         if (sliver.holders.contains(to.node.name)) return false;
-        const Slice& slice = *sliceOf(sliver.id);
+        const Slice& slice = ownerOf(sliver);
         const std::vector<Candidate> node = candidatesFor(world_, {to.node}, slice);
         return misfitOf(node.front(), slice.rules, slice.base.resources.cpu_reservation_millis).empty();
     }
 
     RebalanceStep carry(Loaded& from, Loaded& to, const Sliver& sliver) {
-        const Slice& slice = *sliceOf(sliver.id);
+        const Slice& slice = ownerOf(sliver);
         const auto weight = static_cast<int64_t>(weightOf(slice));
         RebalanceStep step{sliver.id, from.node.name, to.node.name,
                            fmt::format("load {:.0f}% -> {:.0f}%, {:.0f}% -> {:.0f}%", 100 * from.load(),

