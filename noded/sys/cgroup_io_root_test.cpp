@@ -179,8 +179,8 @@ TEST_F(CgroupIoWeightTest, SharesADiskThatAllWant) {
     const std::string heavy = makeGroup("heavy", {.io_weight = 300, .io_device = disk_});
     const std::string light = makeGroup("light", {.io_weight = 100, .io_device = disk_});
     for (const std::string& group : {heavy, light}) {
-        // Several readers, so that the group has a request waiting at any moment.
-        const std::string reader = "while :; do dd if=" + loop_ + " of=/dev/null bs=64k iflag=direct 2>/dev/null; done";
+        // Several readers of large pieces, so that the group has a request waiting at any moment.
+        const std::string reader = "while :; do dd if=" + loop_ + " of=/dev/null bs=1M iflag=direct 2>/dev/null; done";
         run(group, "sh -c '" + reader + " & " + reader + " & " + reader + " & " + reader + "'");
         ASSERT_TRUE(eventually([&] { return bytesRead(group) > kMB; })) << "no load";
     }
