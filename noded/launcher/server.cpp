@@ -16,6 +16,7 @@
 #include "noded/launcher/clone.h"
 #include "noded/sys/packed_strings.h"
 #include "noded/sys/seqpacket.h"
+#include "noded/sys/time_slice.h"
 
 namespace homeslice::launcher {
 namespace {
@@ -52,6 +53,8 @@ const char* Server::start() {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) return "PR_SET_CHILD_SUBREAPER";
     // So that a change of the effective user id leaves the capabilities alone (clone.cpp).
     if (::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0) return "PR_SET_SECUREBITS";
+    // All slivers inherit it; noded gives longer ones to those that do not pause (noded/isolation/hog_slices.h).
+    if (!sys::setTimeSlice(0, sys::kShortestSliceNs)) return "sched_setattr";
     if (::fcntl(listening_.get(), F_SETFD, FD_CLOEXEC) < 0) return "listening socket";
     if (::fcntl(listening_.get(), F_SETFL, O_NONBLOCK) < 0) return "listening socket";
     // Again, for those who ask with SO_PEERCRED whom they are connected to.

@@ -55,7 +55,8 @@ LocalHost::LocalHost(const ManagerConfig& config, std::unique_ptr<sys::Cgroups> 
                         .init_program = config.init_program,
                         .volumes = config.volumes},
       ids_(config.first_id, config.id_ranges),
-      cgroups_(std::move(cgroups)) {}
+      cgroups_(std::move(cgroups)),
+      hog_watch_(*cgroups_) {}
 
 absl::Status LocalHost::connectLauncher() {
     HS_ASSIGN_OR_RETURN(auto connected,
@@ -98,6 +99,14 @@ isolation::SliverRuntime LocalHost::rediscover(const SliverId& id) const {
 
 absl::StatusOr<Started> LocalHost::start(const SliverSpec& spec, isolation::SliverRuntime& runtime,
                                          const image::Image& image, const std::function<absl::Status()>& persist) {
+    HS_ASSIGN_OR_RETURN(Started started, startOrAdopt(spec, runtime, image, persist));
+    hog_watch_.watch(runtime.cgroup, spec.base.resources.cpu_millis);
+    return started;
+}
+
+absl::StatusOr<Started> LocalHost::startOrAdopt(const SliverSpec& spec, isolation::SliverRuntime& runtime,
+                                                const image::Image& image,
+                                                const std::function<absl::Status()>& persist) {
     // A disk that is here has its own owner.
     if (runtime.ids.count != 0 || needsOwnEnvironment(spec.base)) return starter_->start(spec, runtime, image, persist);
     std::optional<Prepared> prepared = pool_->take(image);
@@ -116,24 +125,38 @@ absl::StatusOr<Prepared> LocalHost::prepareAhead(const image::Image& image) {
 absl::StatusOr<UniqueFd> LocalHost::find(const sys::ProcessIdentity& process) { return sys::openProcess(process); }
 
 absl::Status LocalHost::recover(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
-    return starter_->recover(spec, runtime);
+    HS_RETURN_IF_ERROR(starter_->recover(spec, runtime));
+    // The noded before may have slowed it down.
+    HS_RETURN_IF_ERROR(cgroups_->setCpuCap(runtime.cgroup, spec.base.resources.cpu_millis));
+    hog_watch_.watch(runtime.cgroup, spec.base.resources.cpu_millis);
+    return absl::OkStatus();
 }
 
 absl::Status LocalHost::update(const SliverSpec& before, const SliverSpec& spec, isolation::SliverRuntime& runtime) {
-    return starter_->update(before, spec, runtime);
+    HS_RETURN_IF_ERROR(starter_->update(before, spec, runtime));
+    hog_watch_.watch(runtime.cgroup, spec.base.resources.cpu_millis);
+    return absl::OkStatus();
 }
 
 absl::Status LocalHost::freeze(const isolation::SliverRuntime& runtime, bool frozen) {
-    return cgroups_->freeze(runtime.cgroup, frozen);
+    if (frozen) hog_watch_.release(runtime.cgroup);
+    HS_RETURN_IF_ERROR(cgroups_->freeze(runtime.cgroup, frozen));
+    if (!frozen) hog_watch_.resume(runtime.cgroup);
+    return absl::OkStatus();
 }
 
 absl::Status LocalHost::requestStop(const isolation::SliverRuntime& runtime, const StopPolicy& policy) {
+    hog_watch_.release(runtime.cgroup);
     return init::stop(runtime.controlSocket(), policy.grace, policy.signal);
 }
 
-absl::Status LocalHost::kill(const isolation::SliverRuntime& runtime) { return cgroups_->killAll(runtime.cgroup); }
+absl::Status LocalHost::kill(const isolation::SliverRuntime& runtime) {
+    hog_watch_.release(runtime.cgroup);
+    return cgroups_->killAll(runtime.cgroup);
+}
 
 absl::Status LocalHost::cleanup(const SliverSpec& spec, isolation::SliverRuntime& runtime) {
+    hog_watch_.forget(runtime.cgroup);
     return starter_->cleanup(spec, runtime);
 }
 

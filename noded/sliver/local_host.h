@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 
+#include "noded/isolation/hog_watch.h"
 #include "noded/isolation/id_pool.h"
 #include "noded/isolation/isolators.h"
 #include "noded/launcher/client.h"
@@ -48,6 +49,8 @@ private:
     LocalHost(const ManagerConfig& config, std::unique_ptr<sys::Cgroups> cgroups);
 
     absl::Status connectLauncher();
+    absl::StatusOr<Started> startOrAdopt(const SliverSpec& spec, isolation::SliverRuntime& runtime,
+                                         const image::Image& image, const std::function<absl::Status()>& persist);
     absl::StatusOr<Prepared> prepareAhead(const image::Image& image);
     absl::StatusOr<launcher::Child> clone(const launcher::CloneRequest& request, const launcher::Meanwhile& meanwhile);
     void noteExit(const sys::ProcessIdentity& process, int wait_status);
@@ -57,6 +60,7 @@ private:
     const isolation::IsolationConfig isolation_config_;
     isolation::IdPool ids_;
     const std::unique_ptr<sys::Cgroups> cgroups_;
+    isolation::HogWatch hog_watch_;
     std::unique_ptr<Starter> starter_;
 
     struct Exit {

@@ -264,6 +264,28 @@ absl::StatusOr<std::vector<pid_t>> Cgroups::processes(const std::string& group) 
     return std::vector<pid_t>(pids.begin(), pids.end());
 }
 
+std::vector<pid_t> Cgroups::threads(const std::string& group) const {
+    const Controller& cpu = controllers_.at("cpu");
+    const auto text = readFile(cpu.mount + "/" + group + (cpu.version == 2 ? "/cgroup.threads" : "/tasks"));
+    return text.ok() ? parsePids(*text) : std::vector<pid_t>();
+}
+
+CgroupCounter Cgroups::refusedForks(const std::string& group) const {
+    return {controlFile(controllers_.at("pids").version, "pids", group, "pids.events"), "max"};
+}
+
+CgroupCounter Cgroups::oomKills(const std::string& group) const {
+    const int version = controllers_.at("memory").version;
+    return {controlFile(version, "memory", group, version == 2 ? "memory.events" : "memory.oom_control"), "oom_kill"};
+}
+
+CgroupCounter Cgroups::cpuMicros(const std::string& group) const {
+    constexpr uint64_t kNanosPerMicro = 1000;
+    const std::string v1 = controlFile(1, "cpuacct", group, "cpuacct.usage");
+    if (!v1.empty()) return {v1, "", kNanosPerMicro};
+    return {controlFile(2, "cpu", group, "cpu.stat"), "usage_usec"};
+}
+
 absl::Status Cgroups::killAll(const std::string& group) {
     // What v1's freezer holds does not die before it is let go.
     if (v2_mount_.empty() && exists(controlFile(1, "freezer", group, "freezer.state"))) {

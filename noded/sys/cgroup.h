@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "noded/sys/cgroup_counter.h"
 #include "noded/sys/cgroup_limits.h"
 
 namespace homeslice::sys {
@@ -58,6 +59,10 @@ public:
     absl::Status setFirstLimits(const std::string& group, const CgroupLimits& limits);
     // Replaces the weight alone (1 to 10000), for a change that others' limits bring.
     absl::Status setCpuWeight(const std::string& group, uint32_t weight);
+    // Replaces the cap alone (CgroupLimits::cpu_millis; 0 for none), also that of squeezeCpu().
+    absl::Status setCpuCap(const std::string& group, uint32_t cpu_millis);
+    // 2 ms of CPU time a second in place of the cap: the group goes on, and nobody beside it feels that.
+    absl::Status squeezeCpu(const std::string& group);
     // Deletes an empty group without children; what is not there is fine. Waits a little for processes that are just
     // ending; UNAVAILABLE when some stay.
     absl::Status deleteGroup(const std::string& group);
@@ -69,6 +74,12 @@ public:
     absl::Status freeze(const std::string& group, bool frozen);
 
     absl::StatusOr<std::vector<pid_t>> processes(const std::string& group) const;
+    std::vector<pid_t> threads(const std::string& group) const;
+    // So far: forks that were refused at the limit of processes, processes that were killed at that of memory, and CPU
+    // time in microseconds.
+    CgroupCounter refusedForks(const std::string& group) const;
+    CgroupCounter oomKills(const std::string& group) const;
+    CgroupCounter cpuMicros(const std::string& group) const;
     // NOT_FOUND when the group does not exist.
     absl::StatusOr<CgroupUsage> usage(const std::string& group) const;
     // Names of the groups directly below `parent` in any hierarchy.

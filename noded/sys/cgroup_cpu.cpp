@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "noded/sys/cgroup.h"
 #include "noded/sys/cgroup_files.h"
 
 namespace homeslice::sys {
@@ -13,6 +14,8 @@ namespace {
 
 constexpr uint64_t kPeriodUs = 100'000;
 constexpr uint64_t kLeastQuotaUs = 1'000;
+constexpr uint64_t kLongestPeriodUs = 1'000'000;  // the kernel's
+constexpr uint64_t kSqueezedQuotaUs = 2'000;
 constexpr uint32_t kDefaultWeight = 100;
 constexpr uint32_t kMostWeight = 10'000;
 constexpr uint32_t kDefaultShares = 1'024;  // of v1, for the default weight
@@ -93,6 +96,21 @@ absl::StatusOr<std::set<uint32_t>> onlineCpus() {
 absl::Status limitCpu(const ControllerFiles& files, const CgroupLimits& limits, GroupAge age) {
     HS_RETURN_IF_ERROR(limitTime(files, limits.cpu_millis, age));
     return weigh(files, limits.cpu_weight);
+}
+
+absl::Status Cgroups::setCpuCap(const std::string& group, uint32_t cpu_millis) {
+    const ControllerFiles files = filesOf("cpu", group);
+    if (!files.isV2()) HS_RETURN_IF_ERROR(files.write("cpu.cfs_period_us", std::to_string(kPeriodUs)));
+    return limitTime(files, cpu_millis, GroupAge::existing);
+}
+
+absl::Status Cgroups::squeezeCpu(const std::string& group) {
+    const ControllerFiles files = filesOf("cpu", group);
+    const std::string quota = std::to_string(kSqueezedQuotaUs);
+    const std::string period = std::to_string(kLongestPeriodUs);
+    if (files.isV2()) return files.write("cpu.max", quota + " " + period);
+    HS_RETURN_IF_ERROR(files.write("cpu.cfs_quota_us", quota));
+    return files.write("cpu.cfs_period_us", period);
 }
 
 absl::Status limitCpuset(const ControllerFiles& files, const CgroupLimits& limits, GroupAge age) {

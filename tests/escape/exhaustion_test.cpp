@@ -29,12 +29,8 @@ constexpr uint16_t kEchoPort = 9000;
 constexpr int kRounds = 3;
 constexpr int kRequests = 600;
 constexpr milliseconds kBetweenRequests(1);
-constexpr int kFullTimeoutMs = 20000;
-// What is allowed whatever the idle machine had: where attacker and neighbour share processors, and where they do
-// not.
-constexpr microseconds kNoise(10000);
-constexpr microseconds kNoiseApart(0);
-constexpr int kLooks = 3;  // what else the machine does may fall on one of two turns alone
+constexpr int kFullTimeoutMs = 60000;  // one that was slowed down for an attack before begins slowly
+constexpr int kLooks = 6;  // what else the machine does may fall on one of two turns alone
 
 // Who asks is outside of all slivers, and must not be what has to wait: while this lives, it goes before everybody.
 class AsksAtOnce {
@@ -168,7 +164,7 @@ protected:
 
     // Medians of the rounds.
     static void measure(microseconds& idle_p99, microseconds& attacked_p99);
-    static void expectOnlyAttackerSuffers(microseconds noise);
+    static void expectOnlyAttackerSuffers();
 
     static void cleanUp() { shell("rm -rf /tmp/hst-fill /dev/shm/hst-fill /dev/mqueue/*"); }
 
@@ -197,20 +193,20 @@ void Exhaustion::measure(microseconds& idle_p99, microseconds& attacked_p99) {
                 attacked_p99.count());
 }
 
-void Exhaustion::expectOnlyAttackerSuffers(microseconds noise) {
+void Exhaustion::expectOnlyAttackerSuffers() {
     microseconds idle(0);
     microseconds attacked(0);
-    const auto is_within = [&] { return attacked <= std::max(2 * idle, noise); };
-    for (int look = 0; look < kLooks && (look == 0 || !is_within()); ++look) {
+    for (int look = 0; look < kLooks && (look == 0 || attacked > 2 * idle); ++look) {
         ASSERT_NO_FATAL_FAILURE(measure(idle, attacked));
     }
     RecordProperty("idle_p99_us", static_cast<int>(idle.count()));
     RecordProperty("attacked_p99_us", static_cast<int>(attacked.count()));
-    EXPECT_LE(attacked, std::max(2 * idle, noise));
+    EXPECT_LE(attacked, 2 * idle);
     EXPECT_EQ(node_->report(neighbour_.id).state, sliver::State::running);
 }
 
-TEST_P(Exhaustion, IsTheAttackersOwnTrouble) { expectOnlyAttackerSuffers(kNoise); }
+// They share all processors, and nobody has a reservation.
+TEST_P(Exhaustion, IsTheAttackersOwnTrouble) { expectOnlyAttackerSuffers(); }
 
 // The neighbour has a processor of its own, and who asks it runs there too: nothing of the attack is on the way of a
 // request.
@@ -261,7 +257,7 @@ private:
     cpu_set_t before_{};
 };
 
-TEST_P(ExhaustionApart, IsTheAttackersOwnTrouble) { expectOnlyAttackerSuffers(kNoiseApart); }
+TEST_P(ExhaustionApart, IsTheAttackersOwnTrouble) { expectOnlyAttackerSuffers(); }
 
 const auto kAttacks = testing::Values(
     Attempt{"processes_by_a_fork_bomb", {"fork_bomb"}}, Attempt{"processes_by_threads", {"eat_threads"}},
