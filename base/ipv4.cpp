@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/nat.h"
 #include "base/status.h"
 
 namespace homeslice {
@@ -12,9 +13,18 @@ namespace {
 
 constexpr std::array<uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+std::string ipv4Text(const Ipv6Address& address) {
+    const in_addr ipv4 = toIn4(address);
+    char text[INET_ADDRSTRLEN];
+    return inet_ntop(AF_INET, &ipv4, text, sizeof text);
+}
+
 }  // namespace
 
-bool isIpv4(const Ipv6Address& address) { return std::equal(kMapped.begin(), kMapped.end(), address.bytes().begin()); }
+bool isIpv4(const Ipv6Address& address) {
+    const Ipv6Address plain = beforeNat(address);
+    return std::equal(kMapped.begin(), kMapped.end(), plain.bytes().begin());
+}
 
 Ipv6Address mappedAddress(const in_addr& address) {
     std::array<uint8_t, 16> bytes{};
@@ -39,14 +49,11 @@ absl::StatusOr<Ipv6Address> parseAddress(const std::string& text) {
 
 std::string addressText(const Ipv6Address& address) {
     if (!isIpv4(address)) return address.toString();
-    const in_addr ipv4 = toIn4(address);
-    char text[INET_ADDRSTRLEN];
-    return inet_ntop(AF_INET, &ipv4, text, sizeof text);
+    return ipv4Text(address) + (isBehindNat(address) ? " (NAT)" : "");
 }
 
 std::string endpointText(const Ipv6Address& address, uint16_t port) {
-    const std::string text = addressText(address);
-    return (isIpv4(address) ? text : "[" + text + "]") + ":" + std::to_string(port);
+    return (isIpv4(address) ? ipv4Text(address) : "[" + address.toString() + "]") + ":" + std::to_string(port);
 }
 
 }  // namespace homeslice
