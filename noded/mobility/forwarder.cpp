@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "noded/mobility/care_of_set.h"
 #include "noded/mobility/flow_records_map.h"
+#include "noded/mobility/nat_map.h"
 #include "noded/mobility/outbound.h"
 #include "noded/mobility/port_table.h"
 #include "noded/mobility/programs.h"
@@ -87,6 +88,14 @@ public:
     absl::Status announceHomePrefix(bool announce) override;
     absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) override;
     absl::Status guard(const Ipv6Address& address) override;
+    absl::Status setNatBinding(const Ipv6Address& care_of_address, const std::optional<UdpEndpoint>& seen) override {
+        const std::lock_guard lock(mutex_);
+        return putNatBinding(programs_, care_of_address, seen);
+    }
+    std::map<Ipv6Address, UdpEndpoint> natBindings() override {
+        const std::lock_guard lock(mutex_);
+        return readNatBindings(programs_);
+    }
     absl::Status saveBinding(const Binding& binding) override;
     absl::Status forgetBinding(const BindingKey& key) override;
     absl::StatusOr<std::vector<Binding>> savedBindings() override;

@@ -1,7 +1,8 @@
 // The data plane of a node: eBPF programs at the tc hooks of the underlay link and of every sliver's port.
 //
 // Wire format: RFC 2473 IPv6-in-IPv6, next header 41, 40 bytes of overhead; or over IPv4 protocol 41 of RFC 4213, 20
-// bytes, when the care-of address is an IPv4 one (base/ipv4.h). Those of all nodes are of one version. Maps are pinned
+// bytes, when the care-of address is an IPv4 one (base/ipv4.h), with 8 bytes of UDP (RFC 5555) to and from nodes behind
+// NATs (base/nat.h). Those of all nodes are of one version. Maps are pinned
 // and programs are held by their hooks, so that packets flow on while noded is dead; open() takes the maps over and
 // replaces the programs. Threads: all methods may be called from any that is in the node's network namespace.
 //
@@ -12,7 +13,9 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,6 +78,14 @@ struct BindingCounters {
     uint64_t bytes = 0;
 };
 
+// An IPv4 address (base/ipv4.h) and a port, host byte order.
+struct UdpEndpoint {
+    Ipv6Address address;
+    uint16_t port = 0;
+
+    auto operator<=>(const UdpEndpoint&) const = default;
+};
+
 class Forwarder {
 public:
     // Takes over the pinned maps (or makes them), loads the programs and attaches them to the uplink (clsact, fixed
@@ -116,6 +127,14 @@ public:
     virtual absl::Status setTrustedPeers(const std::vector<Ipv6Address>& peers) = 0;
     // Slivers can begin nothing with this address from now on, as with the peers' and this node's own. At most 64.
     virtual absl::Status guard(const Ipv6Address& address) = 0;
+
+    // On a home agent: where a NAT shows the node with `care_of_address`; nothing: nowhere any more. Until it is known
+    // nothing is sent there, and nothing taken from there. The default knows no such nodes.
+    virtual absl::Status setNatBinding(const Ipv6Address& /*care_of_address*/,
+                                       const std::optional<UdpEndpoint>& /*seen*/) {
+        return absl::OkStatus();
+    }
+    virtual std::map<Ipv6Address, UdpEndpoint> natBindings() { return {}; }
 
     // The home agent's memory in pinned maps: what survives noded. A binding with lifetime 0 is one that was given up,
     // kept for its generation. Times come back as of now. The defaults remember nothing.

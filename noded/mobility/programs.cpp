@@ -138,6 +138,12 @@ BpfMap<hs_address, __u8> Programs::trustedPeers() const {
     return viewOf<hs_address, __u8>(skeleton_->maps.trusted_peers);
 }
 BpfMap<hs_address, __u8> Programs::guarded() const { return viewOf<hs_address, __u8>(skeleton_->maps.guarded); }
+BpfMap<hs_address, hs_nat_binding> Programs::natBindings() const {
+    return viewOf<hs_address, hs_nat_binding>(skeleton_->maps.nat_bindings);
+}
+BpfMap<hs_nat_binding, hs_address> Programs::natPeers() const {
+    return viewOf<hs_nat_binding, hs_address>(skeleton_->maps.nat_peers);
+}
 BpfMap<__u32, hs_port> Programs::ports() const { return viewOf<__u32, hs_port>(skeleton_->maps.ports); }
 BpfMap<hs_exposed, __u8> Programs::exposed() const { return viewOf<hs_exposed, __u8>(skeleton_->maps.exposed); }
 BpfMap<hs_address, hs_local> Programs::localSlivers() const {

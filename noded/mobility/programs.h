@@ -30,6 +30,8 @@ public:
     BpfMap<__u32, hs_node> node() const;
     BpfMap<hs_address, __u8> trustedPeers() const;
     BpfMap<hs_address, __u8> guarded() const;
+    BpfMap<hs_address, hs_nat_binding> natBindings() const;
+    BpfMap<hs_nat_binding, hs_address> natPeers() const;
     BpfMap<__u32, hs_port> ports() const;
     BpfMap<hs_exposed, __u8> exposed() const;
     BpfMap<hs_address, hs_local> localSlivers() const;

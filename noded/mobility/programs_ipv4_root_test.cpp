@@ -50,9 +50,9 @@ TEST_F(ProgramsIpv4Test, EncapsulatesByteForByte) {
 TEST_F(ProgramsIpv4Test, TunnelLeavesRoomForItsHeaderAlone) {
     open(true);
     bindRemote(kPeer4);
-    EXPECT_EQ(forwarder_->sliverMtu(), 1480u);
-    EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1480 - 48))).action, kSend);
-    EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1481 - 48))).mark, HS_KERNEL_MARK + 1480);
+    EXPECT_EQ(forwarder_->sliverMtu(), 1472u);
+    EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1472 - 48))).action, kSend);
+    EXPECT_EQ(fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2, 1473 - 48))).mark, HS_KERNEL_MARK + 1472);
 }
 
 TEST_F(ProgramsIpv4Test, DecapsulatesIntoTheSliver) {
@@ -115,7 +115,7 @@ TEST_F(ProgramsIpv4Test, HomeAgentSendsTunnelledPacketsOn) {
     const auto refused =
         receive(ipv4(kPeer4, kSelf4, ipv6(kOtherSlice, kRemote, IPPROTO_UDP, udp(1, 2), {.hop_limit = 1})));
     EXPECT_EQ(refused.action, kPass);
-    EXPECT_EQ(refused.mark, HS_KERNEL_MARK + 1480);
+    EXPECT_EQ(refused.mark, HS_KERNEL_MARK + 1472);
     EXPECT_EQ(refused.packet,
               ethernet(kUplinkMac, kRouterMac) + ipv6(kOtherSlice, kRemote, IPPROTO_UDP, udp(1, 2), {.hop_limit = 1}));
 }
@@ -187,11 +187,11 @@ TEST_F(ProgramsIpv4Test, RoutersNarrowThePath) {
     hear(ipv4(kSelf4, kStranger4, inner), 1400);                         // to no node of ours
     hear(ipv4(kSelf4, kPeer4, inner, {.protocol = IPPROTO_UDP}), 1400);  // not by tunnel
     hear(ipv4(kSelf4, kPeer4, inner), 1500);                             // no news
-    EXPECT_TRUE(fits(1480));
+    EXPECT_TRUE(fits(1472));
     EXPECT_EQ(counters().path_mtu_changes, 0u);
     hear(ipv4(kSelf4, kPeer4, inner), 1400);
-    EXPECT_TRUE(fits(1380));
-    EXPECT_FALSE(fits(1381));
+    EXPECT_TRUE(fits(1360));
+    EXPECT_FALSE(fits(1361));
     hear(ipv4(kSelf4, kPeer4, inner), 0);  // an old router that names none
     EXPECT_TRUE(fits(1280));
     EXPECT_FALSE(fits(1281));

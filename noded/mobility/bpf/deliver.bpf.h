@@ -26,10 +26,10 @@ static __always_inline struct hs_binding* chooseCareOf(const struct packet* pack
 
 static __always_inline int encapsulateToBinding(struct __sk_buff* skb, const struct packet* packet,
                                                 const struct hs_node* self, struct hs_binding* binding,
-                                                const struct hs_address* care_of, __u32 relayed) {
+                                                const struct hs_address* care_of, __u32 how) {
     __sync_fetch_and_add(&binding->packets, 1);
     __sync_fetch_and_add(&binding->bytes, skb->len - ETH_HLEN);
-    return encapsulate(skb, packet, self, care_of, relayed);
+    return encapsulate(skb, packet, self, care_of, how);
 }
 
 static __always_inline int setLinkLayer(struct __sk_buff* skb, const struct hs_port* port) {

@@ -4,8 +4,8 @@
 #include "noded/mobility/bpf/audit.bpf.h"
 #include "noded/mobility/bpf/deliver.bpf.h"
 #include "noded/mobility/bpf/guard.bpf.h"
-#include "noded/mobility/bpf/outbound.bpf.h"
 #include "noded/mobility/bpf/names.bpf.h"
+#include "noded/mobility/bpf/outbound.bpf.h"
 #include "noded/mobility/bpf/stray.bpf.h"
 
 static __always_inline struct hs_node* thisNode(void) {
@@ -59,8 +59,10 @@ static __always_inline int relay(struct __sk_buff* skb, const struct packet* pac
     if (isTooBig(skb, packet, mtu, outer->length)) return refuseTunnelled(skb, packet, outer, mtu);
     if (decapsulate(skb, packet, outer, 1)) return drop(HS_DROPPED_MALFORMED);
     setHopLimit(skb, packet->hop_limit - 1);
-    if (direct) return encapsulateToBinding(skb, packet, self, bound, &care_of, home_agent ? outer->relayed : 1);
-    return encapsulate(skb, packet, self, &care_of, 1);
+    const __u32 relayed = !home_agent || outer->relayed ? TUNNEL_RELAYED : 0;
+    const __u32 how = relayed | (outer->udp ? TUNNEL_UDP : 0);
+    if (direct) return encapsulateToBinding(skb, packet, self, bound, &care_of, how);
+    return encapsulate(skb, packet, self, &care_of, how);
 }
 
 // A home agent knows which node a sliver's packets come from. Those that are sent on after a sliver come from others.
@@ -107,21 +109,46 @@ static __always_inline int forwardHome(struct __sk_buff* skb, const struct packe
     return encapsulateToBinding(skb, packet, self, bound, &care_of, 0);
 }
 
+// Nobody of ours sends options, nor lets others fragment.
+static __always_inline int isPlainIpv4(const struct iphdr* header) {
+    return header->ihl * 4 == sizeof(*header) && !(header->frag_off & bpf_htons(IPV4_MORE_OR_OFFSET));
+}
+
+static __always_inline struct outer outerIpv4(const struct iphdr* header) {
+    const struct outer outer = {.source = mappedAddress(header->saddr),
+                                .length = sizeof(*header),
+                                .ipv4 = 1,
+                                .traffic_class = header->tos,
+                                .relayed = (header->id & bpf_htons(HS_IDENTIFICATION_RELAYED)) != 0};
+    return outer;
+}
+
+// On the tunnels' port: what begins like an IPv6 packet is one, the rest is noded's (keepalives).
+static __always_inline int receiveUdp(struct __sk_buff* skb, const struct hs_node* self, const struct iphdr* header) {
+    struct {
+        struct udphdr udp;
+        __u8 first;
+    } __attribute__((packed)) start;
+    if (!isPlainIpv4(header)) return TC_ACT_OK;
+    if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(*header), &start, sizeof(start))) return TC_ACT_OK;
+    if (start.udp.dest != bpf_htons(HS_UDP_TUNNEL_PORT) || start.first >> 4 != 6) return TC_ACT_OK;
+    struct outer outer = outerIpv4(header);
+    outer.source = udpPeer(header->saddr, start.udp.source);
+    outer.length += sizeof(start.udp);
+    outer.udp = 1;
+    return receiveTunnelled(skb, self, &outer);
+}
+
 // Over IPv4: a tunnel's packet for this node, or what a router says of one; all else is the kernel's.
 static __always_inline int receiveIpv4(struct __sk_buff* skb, struct hs_node* self) {
     struct iphdr header;
     if (!isIpv4(&self->care_of) || bpf_skb_load_bytes(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
     if (header.daddr != self->care_of.words[3]) return TC_ACT_OK;
     if (header.protocol == IPPROTO_ICMP) learnPathMtuIpv4(skb, self, ETH_HLEN + header.ihl * 4);
+    if (header.protocol == IPPROTO_UDP) return receiveUdp(skb, self, &header);
     if (header.protocol != IPPROTO_IPV6) return TC_ACT_OK;
-    // Nobody of ours sends options, nor lets others fragment.
-    if (header.ihl * 4 != sizeof(header) || (header.frag_off & bpf_htons(IPV4_MORE_OR_OFFSET)))
-        return drop(HS_DROPPED_MALFORMED);
-    const struct outer outer = {.source = mappedAddress(header.saddr),
-                                .length = sizeof(header),
-                                .ipv4 = 1,
-                                .traffic_class = header.tos,
-                                .relayed = (header.id & bpf_htons(HS_IDENTIFICATION_RELAYED)) != 0};
+    if (!isPlainIpv4(&header)) return drop(HS_DROPPED_MALFORMED);
+    const struct outer outer = outerIpv4(&header);
     return receiveTunnelled(skb, self, &outer);
 }
 

@@ -10,8 +10,10 @@
 #define HS_LAYOUT_VERSION 5
 
 enum {
-    HS_TUNNEL_OVERHEAD = 40,       // one IPv6 header (RFC 2473)
-    HS_TUNNEL_OVERHEAD_IPV4 = 20,  // one IPv4 header (RFC 4213 3)
+    HS_TUNNEL_OVERHEAD = 40,  // one IPv6 header (RFC 2473)
+    // One IPv4 header (RFC 4213 3), and room for one of UDP: what moves behind a NAT and back keeps its MTU.
+    HS_TUNNEL_OVERHEAD_IPV4 = 28,
+    HS_UDP_TUNNEL_PORT = 4191,  // DSMIPv6's (RFC 5555 9), at both ends until a NAT translates one
     HS_TUNNEL_HOP_LIMIT = 64,
     HS_PATH_MTUS = 4096,
     HS_MAX_MEMBERS = 128,  // that share the flows of one home address
@@ -26,6 +28,7 @@ enum {
     HS_FLOWS_ACCESS_GATEWAY = 32768,
     HS_FRAGMENTED = 4096,
     HS_BEGUN_FLOWS = 65536,
+    HS_MAX_NAT_BINDINGS = 16384,  // nodes behind NATs
 };
 
 // skb->mark of packets that the kernel shall answer with an ICMPv6 error; the low half is the MTU that it shall name.
@@ -47,8 +50,18 @@ enum {
 // fragment the packet.
 #define HS_IDENTIFICATION_RELAYED 0x8000u
 
+// A care-of address is an IPv6 one, an IPv4-mapped one, or that of a node behind a NAT (base/nat.h): an IPv4-mapped one
+// but for the second word, which is not 0.
 struct hs_address {
     __u32 words[4];
+};
+
+// Where a NAT shows a node, as its keepalives come (RFC 5555 5.4.1). Value of `nat_bindings` (key: care-of address) and
+// key of `nat_peers` (value: care-of address).
+struct hs_nat_binding {
+    __be32 address;
+    __be16 port;
+    __u16 reserved;
 };
 
 enum {
@@ -69,7 +82,7 @@ struct hs_node {
     __u32 sliver_mtu;  // the uplink's less the tunnel's overhead
     __u32 flags;       // HS_NODE_*
     __u32 narrow;      // `path_mtus` has something
-    __u32 overhead;    // of the tunnel: length of its outer header
+    __u32 overhead;    // of the tunnel: length of its outer headers
 };
 
 enum {
@@ -229,6 +242,7 @@ enum hs_counter {
 #endif
 
 HS_STATIC_ASSERT(sizeof(struct hs_address) == 16);
+HS_STATIC_ASSERT(sizeof(struct hs_nat_binding) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_node) == 84);
 HS_STATIC_ASSERT(sizeof(struct hs_path_mtu) == 16);
 HS_STATIC_ASSERT(sizeof(struct hs_port) == 52);

@@ -22,6 +22,23 @@ struct {
     __type(value, __u8);
 } trusted_peers SEC(".maps");
 
+// A home agent's: where nodes behind NATs are seen, and who is seen there.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_NAT_BINDINGS);
+    __type(key, struct hs_address);
+    __type(value, struct hs_nat_binding);
+} nat_bindings SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_NAT_BINDINGS);
+    __type(key, struct hs_nat_binding);
+    __type(value, struct hs_address);
+} nat_peers SEC(".maps");
+
 // Paths through which less goes than the uplink takes, as routers on them have said.
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -87,8 +87,8 @@ static __always_inline int isOutsideIpv4(__be32 address) {
 // Nodes and the controller; of this node's other addresses the packet filter takes care.
 static __always_inline int isGuardedIpv4(const struct hs_node* self, __be32 ipv4) {
     const struct hs_address address = mappedAddress(ipv4);
-    return sameAddress(&address, &self->care_of) || bpf_map_lookup_elem(&trusted_peers, &address) ||
-           bpf_map_lookup_elem(&guarded, &address);
+    const int own = isIpv4(&self->care_of) && ipv4 == self->care_of.words[3];
+    return own || bpf_map_lookup_elem(&trusted_peers, &address) || bpf_map_lookup_elem(&guarded, &address);
 }
 
 // As far as the record of flows needs it, with mapped addresses; what is a later fragment has no ports.

@@ -52,8 +52,13 @@ static __always_inline int sameAddress(const struct hs_address* a, const struct 
            a->words[3] == b->words[3];
 }
 
+// Behind a NAT or not.
 static __always_inline int isIpv4(const struct hs_address* address) {
-    return !(address->words[0] | address->words[1]) && address->words[2] == bpf_htonl(0xffff);
+    return !address->words[0] && address->words[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline int isBehindNat(const struct hs_address* address) {
+    return isIpv4(address) && address->words[1];
 }
 
 static __always_inline struct hs_address mappedAddress(__be32 ipv4) {

@@ -6,6 +6,7 @@
 #include <linux/ip.h>
 
 #include "noded/mobility/bpf/mtu.h"
+#include "noded/mobility/bpf/nat.bpf.h"
 #include "noded/mobility/bpf/packet.bpf.h"
 
 // Of RFC 792 and RFC 1191; linux/icmp.h wants more than there is without a C library.
@@ -27,7 +28,7 @@ struct fragmentation_needed {
 // Of the largest packet that can be sent inside the tunnel to `care_of`.
 static __always_inline __u32 tunnelMtu(const struct hs_node* self, const struct hs_address* care_of) {
     if (!self->narrow) return self->sliver_mtu;
-    const struct hs_address key = *care_of;
+    const struct hs_address key = tunnelEnd(self, care_of);
     const struct hs_path_mtu* path = bpf_map_lookup_elem(&path_mtus, &key);
     if (!path || bpf_ktime_get_ns() - path->learned_ns > PATH_MTU_LIFETIME_NS) return self->sliver_mtu;
     return namedMtu(path->mtu - self->overhead, self->sliver_mtu);
@@ -65,7 +66,15 @@ static __always_inline void learnPathMtuIpv4(struct __sk_buff* skb, struct hs_no
     if (bpf_skb_load_bytes(skb, offset, &message, sizeof(message))) return;
     if (message.type != ICMP_UNREACHABLE || message.code != ICMP_FRAGMENTATION_NEEDED) return;
     if (bpf_skb_load_bytes(skb, offset + sizeof(message), &quoted, sizeof(quoted))) return;
-    if (quoted.version != 4 || quoted.protocol != IPPROTO_IPV6 || quoted.saddr != self->care_of.words[3]) return;
-    const struct hs_address peer = mappedAddress(quoted.daddr);
+    if (quoted.version != 4 || quoted.saddr != self->care_of.words[3]) return;
+    struct hs_address peer = mappedAddress(quoted.daddr);
+    if (quoted.protocol == IPPROTO_UDP) {
+        __be16 ports[2];
+        if (bpf_skb_load_bytes(skb, offset + sizeof(message) + sizeof(quoted), ports, sizeof(ports))) return;
+        if (ports[0] != bpf_htons(HS_UDP_TUNNEL_PORT)) return;
+        peer = udpPeer(quoted.daddr, ports[1]);
+    } else if (quoted.protocol != IPPROTO_IPV6) {
+        return;
+    }
     setPathMtu(self, &peer, bpf_ntohs(message.mtu));
 }

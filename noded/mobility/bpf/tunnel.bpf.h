@@ -1,8 +1,10 @@
-// Into the tunnel and out of it (RFC 2473; over IPv4 RFC 4213 3), and the hand-over to the kernel.
+// Into the tunnel and out of it (RFC 2473; over IPv4 RFC 4213 3, in UDP RFC 5555 5.2), and the hand-over to the kernel.
 #pragma once
 
 #include <linux/pkt_cls.h>
+#include <linux/udp.h>
 
+#include "noded/mobility/bpf/nat.bpf.h"
 #include "noded/mobility/bpf/packet.bpf.h"
 #include "noded/mobility/bpf/path_mtu.bpf.h"
 
@@ -23,6 +25,13 @@ struct outer {
     __u8 ipv4;
     __u8 traffic_class;
     __u8 relayed;
+    __u8 udp;
+};
+
+// How a packet goes into a tunnel.
+enum {
+    TUNNEL_RELAYED = 1,  // sent on after a sliver
+    TUNNEL_UDP = 2,      // as it came
 };
 
 static __always_inline int drop(enum hs_counter reason) {
@@ -91,13 +100,9 @@ static __always_inline __u16 headerChecksum(const struct iphdr* header) {
     return ~sum;
 }
 
-// Never to be fragmented, so that routers tell what is too big for them.
-static __always_inline long wrapInIpv4(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
-                                       const struct hs_address* care_of, __u32 relayed) {
-    const __u32 length = skb->len - ETH_HLEN;
-    if (makeRoom(skb, sizeof(struct iphdr), BPF_F_ADJ_ROOM_ENCAP_L3_IPV4)) return -1;
-    // Left as it was by the second attempt of makeRoom(): then the packet would leave under the wrong name.
-    if (skb->protocol != bpf_htons(ETH_P_IP)) return -1;
+static __always_inline struct iphdr ipv4Header(const struct packet* packet, const struct hs_node* self, __be32 to,
+                                               __u8 protocol, __u32 length, __u32 relayed) {
+    // Never to be fragmented, so that routers tell what is too big for them.
     struct iphdr outer = {.version = 4,
                           .ihl = sizeof(outer) / 4,
                           .tos = packet->traffic_class,
@@ -105,23 +110,62 @@ static __always_inline long wrapInIpv4(struct __sk_buff* skb, const struct packe
                           .id = relayed ? bpf_htons(HS_IDENTIFICATION_RELAYED) : 0,
                           .frag_off = bpf_htons(IPV4_DONT_FRAGMENT),
                           .ttl = HS_TUNNEL_HOP_LIMIT,
-                          .protocol = IPPROTO_IPV6,
+                          .protocol = protocol,
                           .saddr = self->care_of.words[3],
-                          .daddr = care_of->words[3]};
+                          .daddr = to};
     outer.check = headerChecksum(&outer);
+    return outer;
+}
+
+static __always_inline long wrapInIpv4(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
+                                       const struct hs_address* end, __u32 relayed) {
+    const __u32 length = skb->len - ETH_HLEN;
+    if (makeRoom(skb, sizeof(struct iphdr), BPF_F_ADJ_ROOM_ENCAP_L3_IPV4)) return -1;
+    // Left as it was by the second attempt of makeRoom(): then the packet would leave under the wrong name.
+    if (skb->protocol != bpf_htons(ETH_P_IP)) return -1;
+    const struct iphdr outer = ipv4Header(packet, self, end->words[3], IPPROTO_IPV6, length, relayed);
     if (setEtherType(skb, ETH_P_IP)) return -1;
     return bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_RECOMPUTE_CSUM);
 }
 
-// Puts an outer header before the packet and sends it to `care_of`.
+// Without a checksum, as IPv4 lets (RFC 768): the packet inside has its own.
+static __always_inline long wrapInUdp(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
+                                      const struct hs_nat_binding* to, __u32 relayed) {
+    const __u32 length = skb->len - ETH_HLEN;
+    struct {
+        struct iphdr ipv4;
+        struct udphdr udp;
+    } outer;
+    if (makeRoom(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP)) return -1;
+    if (skb->protocol != bpf_htons(ETH_P_IP)) return -1;
+    outer.ipv4 = ipv4Header(packet, self, to->address, IPPROTO_UDP, length + sizeof(outer.udp), relayed);
+    outer.udp.source = bpf_htons(HS_UDP_TUNNEL_PORT);
+    outer.udp.dest = to->port;
+    outer.udp.len = lengthField(length + sizeof(outer.udp));
+    outer.udp.check = 0;
+    if (setEtherType(skb, ETH_P_IP)) return -1;
+    return bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_RECOMPUTE_CSUM);
+}
+
+// Puts outer headers before the packet and sends it on its way to `care_of`. `how`: of TUNNEL_*.
 __noinline int encapsulate(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
-                           const struct hs_address* care_of, __u32 relayed) {
+                           const struct hs_address* care_of, __u32 how) {
     if (!packet || !self || !care_of) return TC_ACT_SHOT;
     const __u32 length = skb->len - ETH_HLEN;
+    const __u32 relayed = how & TUNNEL_RELAYED;
+    const struct hs_address end = tunnelEnd(self, care_of);
     const int ipv4 = isIpv4(&self->care_of);
-    if (ipv4 != isIpv4(care_of)) return drop(HS_DROPPED_NO_SLIVER);  // nothing leads from here to there
-    const long error =
-        ipv4 ? wrapInIpv4(skb, packet, self, care_of, relayed) : wrapInIpv6(skb, packet, self, care_of, relayed);
+    long error;
+    if (ipv4 != isIpv4(&end)) return drop(HS_DROPPED_NO_SLIVER);  // nothing leads from here to there
+    if (!ipv4) {
+        error = wrapInIpv6(skb, packet, self, &end, relayed);
+    } else if ((how & TUNNEL_UDP) || isBehindNat(&self->care_of) || isBehindNat(care_of)) {
+        const struct hs_nat_binding to = udpDestination(&end);
+        if (!to.address) return drop(HS_DROPPED_NO_SLIVER);
+        error = wrapInUdp(skb, packet, self, &to, relayed);
+    } else {
+        error = wrapInIpv4(skb, packet, self, &end, relayed);
+    }
     if (error) return drop(HS_DROPPED_MALFORMED);
     add(HS_ENCAPSULATED_PACKETS, 1);
     add(HS_ENCAPSULATED_BYTES, length);
@@ -139,7 +183,7 @@ static __always_inline int keepCongestionMark(struct __sk_buff* skb, const struc
     return bpf_skb_store_bytes(skb, ETH_HLEN + 1, &second, 1, BPF_F_RECOMPUTE_CSUM) ? -1 : 0;
 }
 
-// Takes the outer header off. `onward`: it goes into another tunnel at once, and skb->protocol stays that of the
+// Takes the outer headers off. `onward`: it goes into another tunnel at once, and skb->protocol stays that of the
 // header, because makeRoom() cannot always change it.
 static __always_inline int decapsulate(struct __sk_buff* skb, const struct packet* inner, const struct outer* outer,
                                        int onward) {
