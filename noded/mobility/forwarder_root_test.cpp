@@ -35,6 +35,24 @@ TEST_F(ForwarderTest, ConnectionSurvivesAMove) {
     EXPECT_TRUE(echoBulk(fd.get(), 1U << 20));
 }
 
+// The way to a node is looked up anew soon, however many packets are on it.
+TEST_F(ForwarderTest, PacketsFollowARouteThatChanges) {
+    sliver1_.plugInto(*node1_);
+    bind(sliver1_.home, *node1_, 1);
+    const EchoServer server(sliver1_.host);
+    const UniqueFd fd = makeSocket(*client_, SOCK_STREAM);
+    ASSERT_EQ(connectError(fd.get(), sliver1_.home, kEchoPort), 0);
+    ASSERT_TRUE(echoBulk(fd.get(), 1U << 20));
+    const std::string nowhere = node1_->careOf().toString() + "/128 via fe80::dead dev eth0";
+    home_agent_->host.shell("ip -6 neigh add fe80::dead lladdr 02:00:00:00:de:ad dev eth0; ip -6 route add " + nowhere);
+    EXPECT_TRUE(eventually([&] {
+        return client_->shell("ping -6 -c1 -W1 " + sliver1_.home.toString() +
+                              " >/dev/null && echo there || echo lost") == "lost\n";
+    }));
+    home_agent_->host.shell("ip -6 route del " + nowhere);
+    EXPECT_TRUE(echoBulk(fd.get(), 1U << 20));
+}
+
 TEST_F(ForwarderTest, SenderThatKnowsTheOldPlaceStillGetsThrough) {
     sliver1_.plugInto(*node1_);
     sliver2_.plugInto(*node2_);

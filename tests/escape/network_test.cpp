@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "noded/mobility/programs.h"
 #include "noded/mobility/test_network.h"
 #include "noded/mobility/test_packet.h"
 #include "tests/escape/escape_fixture.h"
@@ -161,8 +162,8 @@ protected:
     // For controls: the attacker's port as it would be without the programs.
     template <typename Work>
     static void unprotected(Work work) {
-        const std::string link = portOf(attacker_).link_name;
-        for (const char* direction : {" ingress", " egress"}) run("tc filter del dev " + link + direction);
+        const unsigned link = ::if_nametoindex(portOf(attacker_).link_name.c_str());
+        ASSERT_EQ(mobility::detachPrograms(static_cast<int>(link)), absl::OkStatus());
         work();
         ASSERT_EQ(forwarder_->addPort(portOf(attacker_)), absl::OkStatus());
     }

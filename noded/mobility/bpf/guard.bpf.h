@@ -2,11 +2,8 @@
 // to what a node began, and ICMPv6, pass.
 #pragma once
 
+#include "noded/mobility/bpf/next_hop.bpf.h"
 #include "noded/mobility/bpf/policy.bpf.h"
-
-enum {
-    ADDRESS_FAMILY_INET6 = 10,
-};
 
 static __always_inline int opensFlow(__u32 link, const struct packet* packet) {
     if (packet->later_fragment) return 0;  // nothing without its first

@@ -16,6 +16,7 @@ enum {
     HS_UDP_TUNNEL_PORT = 4191,  // DSMIPv6's (RFC 5555 9), at both ends until a NAT translates one
     HS_TUNNEL_HOP_LIMIT = 64,
     HS_PATH_MTUS = 4096,
+    HS_NEXT_HOPS = 4096,
     HS_MAX_MEMBERS = 128,  // that share the flows of one home address
     HS_MAX_TURNS = 512,
     HS_MAX_PORTS = 4096,     // slivers of one node

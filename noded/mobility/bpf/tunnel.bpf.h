@@ -5,6 +5,7 @@
 #include <linux/udp.h>
 
 #include "noded/mobility/bpf/nat.bpf.h"
+#include "noded/mobility/bpf/next_hop.bpf.h"
 #include "noded/mobility/bpf/packet.bpf.h"
 #include "noded/mobility/bpf/path_mtu.bpf.h"
 
@@ -169,7 +170,7 @@ __noinline int encapsulate(struct __sk_buff* skb, const struct packet* packet, c
     if (error) return drop(HS_DROPPED_MALFORMED);
     add(HS_ENCAPSULATED_PACKETS, 1);
     add(HS_ENCAPSULATED_BYTES, length);
-    return bpf_redirect_neigh(self->uplink, 0, 0, 0);
+    return ipv4 ? bpf_redirect_neigh(self->uplink, 0, 0, 0) : sendToNextHop(skb, self, &end);
 }
 
 // Congestion marks of the path survive (RFC 6040): `inner` is what the packet carried inside.
