@@ -13,8 +13,8 @@ constexpr size_t kNumberEnd = 8;
 constexpr std::array<uint8_t, 4> kMappedBefore{};
 constexpr std::array<uint8_t, 4> kMappedAfter{0, 0, 0xff, 0xff};
 
-// FNV-1a: it has to be the same everywhere and for ever, and to differ between the nodes behind NATs that have the same
-// address there; the controller refuses a node for which it does not.
+// FNV-1a: it has to be the same everywhere and for ever, and to differ between nodes that have the same address behind
+// their NATs; the controller refuses the one of two with which it does not.
 uint32_t numberOf(const std::string& node) {
     uint32_t hash = 2166136261U;
     for (const char c : node) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619U;
