@@ -13,13 +13,16 @@
 #include "base/file.h"
 #include "base/ipv4.h"
 #include "base/log.h"
+#include "base/nat.h"
 #include "base/status.h"
 #include "noded/api/binding_transport.h"
 #include "noded/api/channel.h"
 #include "noded/api/controller_link.h"
 #include "noded/api/fetcher.h"
 #include "noded/api/inspect.h"
+#include "noded/api/keepalive_keys.h"
 #include "noded/api/name_settings.h"
+#include "noded/api/nat_listener.h"
 #include "noded/api/network_settings.h"
 #include "noded/api/peer_table.h"
 #include "noded/api/renewal.h"
@@ -32,6 +35,8 @@
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
 #include "noded/mobility/home_agent_duty.h"
+#include "noded/mobility/keepalive_client.h"
+#include "noded/mobility/keepalive_server.h"
 #include "noded/names/name_service.h"
 #include "noded/options.h"
 #include "noded/sliver/manager.h"
@@ -117,8 +122,10 @@ api::NodeIdentity identityOf(const NodedOptions& options, const HostFacts& facts
 }
 
 absl::StatusOr<Ipv6Address> careOfAddress(const NodedOptions& options) {
-    if (options.care_of_address) return *options.care_of_address;
-    return firstGlobalAddress(options.uplink);
+    const auto address = options.care_of_address ? *options.care_of_address : firstGlobalAddress(options.uplink);
+    if (!options.behind_nat || !address.ok()) return address;
+    if (isIpv4(*address)) return behindNat(*address, options.name);
+    return invalidArgument("--behind-nat: " + address->toString() + " is no IPv4 address; give one with --care-of");
 }
 
 std::string credentialsDirectory(const std::string& state_directory) { return state_directory + "/tls"; }
@@ -179,6 +186,28 @@ absl::StatusOr<std::unique_ptr<mobility::HomeAgentDuty>> startDuty(const NodedOp
                                           forwarder, *home_agent);
 }
 
+// Null on a node that is no home agent, and on IPv6 underlays.
+absl::StatusOr<std::unique_ptr<mobility::KeepaliveServer>> startKeepaliveServer(const NodedOptions& options,
+                                                                                const Ipv6Address& self,
+                                                                                mobility::Forwarder& forwarder) {
+    if (!options.home_agent || !isIpv4(self)) return nullptr;
+    return mobility::KeepaliveServer::start({.self = self}, forwarder);
+}
+
+// Null unless this node is behind a NAT; the same below.
+std::unique_ptr<mobility::KeepaliveClient> makeKeepaliveClient(const Ipv6Address& self,
+                                                               std::shared_ptr<tls::Credentials> credentials) {
+    if (!isBehindNat(self)) return nullptr;
+    return mobility::KeepaliveClient::create({.care_of_address = self},
+                                             api::keepaliveKeys(std::move(credentials), self));
+}
+
+std::unique_ptr<api::NatListener> listenBehindNat(const Ipv6Address& self, uint16_t port,
+                                                  const std::shared_ptr<leader::Controllers>& controllers) {
+    if (!isBehindNat(self)) return nullptr;
+    return api::NatListener::start(controllers, beforeNat(self), port);
+}
+
 absl::StatusOr<std::unique_ptr<names::NameService>> startNames(const NodedOptions& options) {
     names::NameService::Config config{.slivers = !options.home_agent && !options.correspondent,
                                       .forwards = options.forwards_names,
@@ -197,7 +226,8 @@ absl::Status run(const NodedOptions& options) {
     HS_ASSIGN_OR_RETURN(const auto credentials, openCredentials(options));
     HS_ASSIGN_OR_RETURN(const HostFacts facts, hostFacts());
     HS_ASSIGN_OR_RETURN(const Ipv6Address care_of_address, careOfAddress(options));
-    const api::Server::Config listen{.address = care_of_address, .port = options.api_port, .credentials = credentials};
+    const api::Server::Config listen{
+        .address = beforeNat(care_of_address), .port = options.api_port, .credentials = credentials};
     HS_RETURN_IF_ERROR(api::Server::probe(listen));  // first of all: a second noded must not touch the first one's link
     HS_RETURN_IF_ERROR(makeDirectories(options.state_directory, kDirectoryMode));
     HS_RETURN_IF_ERROR(makeDirectories(options.run_directory, kDirectoryMode));
@@ -228,6 +258,9 @@ absl::Status run(const NodedOptions& options) {
         "Binding Errors");
 
     HS_ASSIGN_OR_RETURN(const auto duty, startDuty(options, care_of_address, *forwarder, home_agent.get()));
+    HS_ASSIGN_OR_RETURN_CTX(const auto keepalive_server, startKeepaliveServer(options, care_of_address, *forwarder),
+                            "keepalives");
+    const auto keepalive_client = makeKeepaliveClient(care_of_address, credentials);
     api::PeerTable peers;
     api::GrantCheck grants;
     api::NetworkSettings network({.forwarder = *forwarder,
@@ -236,12 +269,13 @@ absl::Status run(const NodedOptions& options) {
                                   .store = *store,
                                   .peers = peers,
                                   .grants = grants,
-                                  .duty = duty.get()});
+                                  .duty = duty.get(),
+                                  .keepalives = keepalive_client.get()});
     if (const absl::Status restored = network.restore(); !restored.ok()) logError("{}", messageOf(restored));
     HS_ASSIGN_OR_RETURN_CTX(const auto name_service, startNames(options), "names");
     HS_ASSIGN_OR_RETURN(const auto flows, audit::FlowRecorder::start({.path = options.state_directory + "/flows.db",
                                                                       .keep = options.keep_flows,
-                                                                      .care_of_address = care_of_address},
+                                                                      .care_of_address = beforeNat(care_of_address)},
                                                                      *forwarder));
     api::NameSettings names(*name_service, *store, [&](const NameTable& table) { flows->setNames(table); });
     if (const absl::Status restored = names.restore(); !restored.ok()) logError("{}", messageOf(restored));
@@ -269,12 +303,14 @@ absl::Status run(const NodedOptions& options) {
                                                     .peers = peers,
                                                     .grants = grants,
                                                     .flows = flows.get(),
+                                                    .keepalives = keepalive_server.get(),
                                                     .inspect = [&] {
                                                         return api::inspect({.manager = *manager,
                                                                              .forwarder = *forwarder,
                                                                              .gateway = *gateway,
                                                                              .home_agent = home_agent.get()});
                                                     }}));
+    auto nat_listener = listenBehindNat(care_of_address, options.api_port, controllers);
     auto link = api::ControllerLink::start(
         {.controllers = controllers, .identity = identityOf(options, facts, care_of_address)}, {.manager = *manager,
                                                                                                 .network = network,

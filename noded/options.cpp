@@ -40,6 +40,10 @@ void addOptions(CLI::App& app, NodedOptions& options, AddressTexts& texts) {
     app.add_option(
         "--care-of", texts.care_of,
         "underlay address, IPv6 or IPv4, of one version on all nodes; default: the uplink's first global one");
+    app.add_flag(
+        "--behind-nat", options.behind_nat,
+        "a NAT hides the care-of address, an IPv4 one: connections go out from here alone, slivers' packets by UDP "
+        "to and from the home agents' port 4191");
     app.add_option("--care-of-priority", options.care_of_priority,
                    "1 to 127: slivers that share an address get new flows only on the nodes with the lowest (RFC 6089)")
         ->capture_default_str()
@@ -241,6 +245,9 @@ absl::Status complete(NodedOptions& options, const AddressTexts& texts) {
     HS_RETURN_IF_ERROR(checkNameServers(texts.name_servers, options));
     if (options.correspondent && options.home_agent) {
         return invalidArgument("--correspondent: a home agent knows all bindings anyway; leave one out");
+    }
+    if (options.behind_nat && (options.correspondent || options.home_agent)) {
+        return invalidArgument("--behind-nat is for nodes with slivers, not with --home-agent or --correspondent");
     }
     return checkHomeAgent(options);
 }

@@ -25,6 +25,7 @@ struct NodedOptions {
     std::string run_directory;
     std::string uplink;
     std::optional<Ipv6Address> care_of_address;  // also IPv4 (base/ipv4.h); unset: the uplink's first global address
+    bool behind_nat = false;                     // nobody can connect to the care-of address, an IPv4 one
     uint32_t care_of_priority = 64;
     uint16_t api_port = 7401;
     std::string controller;  // "host:port", or several with commas between

@@ -80,6 +80,9 @@ TEST(Options, HowLongFlowsAreKept) {
 
 TEST(Options, ACorrespondentIsNoHomeAgent) {
     EXPECT_TRUE(parseCommandLine(with({"--correspondent"}))->options.correspondent);
+    EXPECT_TRUE(parseCommandLine(with({"--behind-nat"}))->options.behind_nat);
+    EXPECT_FALSE(parseCommandLine(with({"--behind-nat", "--correspondent"})).ok());
+    EXPECT_FALSE(parseCommandLine(with({"--behind-nat", "--home-agent"})).ok());
     EXPECT_FALSE(parseCommandLine(with({"--correspondent", "--home-agent"})).ok());
 }
 

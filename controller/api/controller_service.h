@@ -23,6 +23,7 @@ public:
         const Gate& gate;
         const Issuer& issuer;
         std::shared_ptr<tls::Credentials> credentials;  // for the nodes
+        Switchboard& board;
     };
     // What `parts` refers to outlives this.
     explicit ControllerApi(const Parts& parts)
@@ -30,7 +31,7 @@ public:
           images_(parts.images),
           gate_(parts.gate),
           issuer_(parts.issuer),
-          clients_(parts.credentials),
+          clients_(parts.credentials, parts.board),
           courier_(parts.controller, clients_) {}
 
     void tick() { courier_.tick(); }

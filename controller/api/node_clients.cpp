@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/ipv4.h"
+#include "base/log.h"
+#include "base/nat.h"
+#include "base/status.h"
 
 namespace homeslice::controller {
 namespace {
@@ -15,9 +18,18 @@ constexpr int kKeepaliveTimeoutMs = 5'000;
 
 }  // namespace
 
+std::string NodeClients::targetOf(const NodeEndpoint& node) {
+    if (!isBehindNat(node.address)) {
+        return fmt::format("{}:{}", isIpv4(node.address) ? "ipv4" : "ipv6", endpointText(node.address, node.api_port));
+    }
+    auto target = board_.targetFor(node.name);
+    if (target.ok()) return *std::move(target);
+    logWarning("{}", messageOf(target.status()));
+    return "unix-abstract:none";  // which refuses, so that the call fails
+}
+
 std::shared_ptr<grpc::Channel> NodeClients::channel(const NodeEndpoint& node) {
-    const std::string target =
-        fmt::format("{}:{}", isIpv4(node.address) ? "ipv4" : "ipv6", endpointText(node.address, node.api_port));
+    const std::string target = targetOf(node);
     const std::lock_guard lock(mutex_);
     std::shared_ptr<grpc::Channel>& channel = channels_[target + " " + node.name];
     if (channel != nullptr) return channel;

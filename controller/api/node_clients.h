@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "controller/api/switchboard.h"
 #include "controller/core/controller.h"
 #include "pki/tls/credentials.h"
 
@@ -16,13 +17,18 @@ namespace homeslice::controller {
 
 class NodeClients {
 public:
-    explicit NodeClients(std::shared_ptr<tls::Credentials> credentials) : credentials_(std::move(credentials)) {}
+    // `board` outlives this: the way to nodes behind NATs.
+    NodeClients(std::shared_ptr<tls::Credentials> credentials, Switchboard& board)
+        : credentials_(std::move(credentials)), board_(board) {}
 
     // Speaks to nobody but this node.
     std::shared_ptr<grpc::Channel> channel(const NodeEndpoint& node);
 
 private:
+    std::string targetOf(const NodeEndpoint& node);
+
     const std::shared_ptr<tls::Credentials> credentials_;
+    Switchboard& board_;
     std::mutex mutex_;
     std::map<std::string, std::shared_ptr<grpc::Channel>> channels_;  // by target and node
 };

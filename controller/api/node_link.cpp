@@ -139,4 +139,16 @@ grpc::ServerWriteReactor<v1::Chunk>* NodeLinkService::FetchImage(grpc::CallbackS
     return sendImage(images_.openArchive(request->digest()));
 }
 
+grpc::ServerBidiReactor<v1::Chunk, v1::Chunk>* NodeLinkService::Listen(grpc::CallbackServerContext* context) {
+    const auto name = gate_.nodeOf(*context);
+    if (!name.ok()) return new Refused<grpc::ServerBidiReactor<v1::Chunk, v1::Chunk>>(name.status());
+    return board_.listen(*name);
+}
+
+grpc::ServerBidiReactor<v1::DialRequest, v1::Chunk>* NodeLinkService::Dial(grpc::CallbackServerContext* context) {
+    const absl::Status allowed = gate_.nodeOf(*context).status();
+    if (!allowed.ok()) return new Refused<grpc::ServerBidiReactor<v1::DialRequest, v1::Chunk>>(allowed);
+    return board_.dial();
+}
+
 }  // namespace homeslice::controller

@@ -13,6 +13,7 @@
 #include "controller/api/enrolment_service.h"
 #include "controller/api/listen.h"
 #include "controller/api/node_link.h"
+#include "controller/api/switchboard.h"
 #include "pki/tls/open_calls.h"
 
 namespace homeslice::controller {
@@ -34,16 +35,18 @@ constexpr std::chrono::milliseconds kShutdownTime{300};
 class GrpcServer : public Server {
 public:
     GrpcServer(Controller& controller, ImageFiles& images, const Issuer& issuer,
-               std::shared_ptr<tls::Credentials> credentials)
+               std::shared_ptr<tls::Credentials> credentials, std::unique_ptr<Switchboard> board)
         : controller_(controller),
           credentials_(std::move(credentials)),
+          board_(std::move(board)),
           gate_(controller),
           api_({.controller = controller,
                 .images = images,
                 .gate = gate_,
                 .issuer = issuer,
-                .credentials = credentials_}),
-          node_link_(gate_, images, issuer.grantKey()),
+                .credentials = credentials_,
+                .board = *board_}),
+          node_link_(gate_, images, issuer.grantKey(), *board_),
           enrolment_(gate_, issuer) {}
     ~GrpcServer() override {
         if (server_ == nullptr) return;
@@ -105,6 +108,7 @@ private:
     Controller& controller_;
     const std::shared_ptr<tls::Credentials> credentials_;
     tls::OpenCalls open_calls_;
+    const std::unique_ptr<Switchboard> board_;
     const Gate gate_;
     ControllerApi api_;
     NodeLinkService node_link_;
@@ -122,7 +126,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(const std::vector<std::str
                                                       ImageFiles& images, const Issuer& issuer) {
     gpr_set_log_function(passOnGrpcLog);
     HS_ASSIGN_OR_RETURN(auto credentials, tls::Credentials::open(issuer.credentialsDirectory()));
-    auto server = std::make_unique<GrpcServer>(controller, images, issuer, std::move(credentials));
+    HS_ASSIGN_OR_RETURN(auto board, Switchboard::start());
+    auto server = std::make_unique<GrpcServer>(controller, images, issuer, std::move(credentials), std::move(board));
     HS_RETURN_IF_ERROR(server->listen(addresses));
     return server;
 }

@@ -3,6 +3,7 @@
 
 #include "base/ipv4.h"
 #include "base/log.h"
+#include "base/nat.h"
 #include "base/status.h"
 #include "controller/core/controller.h"
 #include "controller/operations/operations.h"
@@ -18,11 +19,15 @@ const char* versionOf(const Node& node) { return isIpv4(node.care_of_address) ? 
 
 // Tunnels lead from one care-of address to another: no way would lead from IPv4 to IPv6. Nodes that are away do not
 // count, so that a system can change its version node by node.
-absl::Status checkVersion(const Node& hello, const Snapshot& snapshot, const NodeTable& table,
+absl::Status checkAddress(const Node& hello, const Snapshot& snapshot, const NodeTable& table,
                           Monotonic::time_point now) {
     for (const auto& [name, node] : snapshot.nodes) {
         const bool live = table.notReady(name, now).empty();
-        if (!live || name == hello.name || isIpv4(node.care_of_address) == isIpv4(hello.care_of_address)) continue;
+        if (!live || name == hello.name) continue;
+        if (isBehindNat(hello.care_of_address) && node.care_of_address == hello.care_of_address)
+            return alreadyExists("node " + hello.name + " cannot be told from node " + name +
+                                 " behind another NAT: join it under another name");
+        if (isIpv4(node.care_of_address) == isIpv4(hello.care_of_address)) continue;
         return failedPrecondition("node " + hello.name + " has an " + versionOf(hello) + " care-of address, node " +
                                   name + " an " + versionOf(node) + " one: give noded --care-of of one version on all");
     }
@@ -40,7 +45,7 @@ absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::share
         return alreadyExists("a node '" + hello.name + "' is connected from " +
                              addressText(known->second.care_of_address));
     }
-    HS_RETURN_IF_ERROR(checkVersion(hello, snapshot_, nodes_, clock_.monotonic()));
+    HS_RETURN_IF_ERROR(checkAddress(hello, snapshot_, nodes_, clock_.monotonic()));
     Node node = hello;
     if (known != snapshot_.nodes.end()) {
         node.labels = known->second.labels;

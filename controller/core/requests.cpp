@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/names.h"
+#include "base/nat.h"
 #include "base/status.h"
 
 namespace homeslice::controller {
@@ -43,6 +44,12 @@ absl::Status checkHello(const Node& node) {
     if (node.care_of_address.isUnspecified() || node.care_of_address.isMulticast()) {
         return invalidArgument("node " + node.name + ": care-of address " + node.care_of_address.toString() +
                                " cannot be a machine's");
+    }
+    if (isBehindNat(node.care_of_address)) {
+        if (!isBehindNatOf(node.care_of_address, node.name))
+            return invalidArgument("node " + node.name + ": that care-of address behind a NAT is another node's");
+        if (node.home_agent || node.correspondent)
+            return invalidArgument("node " + node.name + ": behind a NAT it cannot be a home agent or a correspondent");
     }
     if (node.api_port == 0) return invalidArgument("node " + node.name + ": the API port is missing");
     for (const std::string* text : {&node.version, &node.kernel, &node.boot_id}) {

@@ -62,6 +62,12 @@ public:
         if (isController(*context)) return sendImage(parts_.images.openArchive(request->digest()));
         return new RefusedAs<grpc::ServerWriteReactor<v1::Chunk>>(refusal(*context, parts_.leader()));
     }
+    grpc::ServerBidiReactor<v1::Chunk, v1::Chunk>* Listen(grpc::CallbackServerContext* context) override {
+        return new RefusedAs<grpc::ServerBidiReactor<v1::Chunk, v1::Chunk>>(refusal(*context, parts_.leader()));
+    }
+    grpc::ServerBidiReactor<v1::DialRequest, v1::Chunk>* Dial(grpc::CallbackServerContext* context) override {
+        return new RefusedAs<grpc::ServerBidiReactor<v1::DialRequest, v1::Chunk>>(refusal(*context, parts_.leader()));
+    }
 
 private:
     const FollowerServer::Parts& parts_;

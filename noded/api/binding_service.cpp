@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/nat.h"
 #include "base/status.h"
 #include "noded/api/binding_convert.h"
 #include "noded/api/channel.h"
+#include "noded/api/convert.h"
 #include "noded/api/grpc_status.h"
 #include "pki/tls/credentials.h"
 
@@ -47,11 +49,12 @@ public:
         if (const auto refusal = grants_.refusal(peer_->identity.name, *update)) {
             return acknowledge({.key = update->key, .sequence = update->sequence, .status = *refusal});
         }
-        if (home_agent_.postpones(*sender_, *update)) {
+        const Ipv6Address sender = senderOf(*update);
+        if (home_agent_.postpones(sender, *update)) {
             StartRead(&update_);
             return;
         }
-        acknowledge(home_agent_.update(*sender_, *update));
+        acknowledge(home_agent_.update(sender, *update));
     }
 
     void OnWriteDone(bool ok) override {
@@ -65,6 +68,11 @@ public:
     void OnDone() override { delete this; }
 
 private:
+    // A node behind a NAT is seen at another address than it has; what it is behind there its certificate says.
+    Ipv6Address senderOf(const mobility::BindingUpdate& update) const {
+        return isBehindNatOf(update.care_of_address, peer_->identity.name) ? update.care_of_address : *sender_;
+    }
+
     void acknowledge(const mobility::BindingAcknowledgement& acknowledgement) {
         acknowledgement_ = toMessage(acknowledgement);
         StartWrite(&acknowledgement_);
@@ -199,7 +207,23 @@ private:
     bool finished_ = false;
 };
 
+absl::Status setKeepaliveKey(mobility::KeepaliveServer* keepalives, const grpc::CallbackServerContext& context,
+                             const v1::KeepaliveKey& request) {
+    if (keepalives == nullptr) return failedPrecondition("no NAT is traversed to this home agent: it has no IPv4");
+    HS_ASSIGN_OR_RETURN(const tls::Peer peer, tls::peerOf(*context.auth_context()));
+    HS_ASSIGN_OR_RETURN(const Ipv6Address care_of, unicastOf("care-of address", request.care_of_address()));
+    return keepalives->setKey(peer.identity.name, care_of, request.key());
+}
+
 }  // namespace
+
+grpc::ServerUnaryReactor* BindingService::SetKeepaliveKey(grpc::CallbackServerContext* context,
+                                                          const v1::KeepaliveKey* request,
+                                                          v1::KeepaliveKeySet* /*response*/) {
+    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    reactor->Finish(toGrpc(setKeepaliveKey(keepalives_, *context, *request)));
+    return reactor;
+}
 
 grpc::ServerBidiReactor<v1::BindingUpdate, v1::BindingAcknowledgement>* BindingService::Update(
     grpc::CallbackServerContext* context) {

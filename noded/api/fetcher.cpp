@@ -9,10 +9,13 @@
 
 #include "base/defer.h"
 #include "base/file.h"
+#include "base/ipv4.h"
+#include "base/nat.h"
 #include "base/status.h"
 #include "homeslice/v1/node.grpc.pb.h"
 #include "noded/api/channel.h"
 #include "noded/api/convert.h"
+#include "noded/api/dialled_way.h"
 #include "noded/api/grpc_status.h"
 
 namespace homeslice::api {
@@ -131,12 +134,17 @@ public:
         v1::ExportDiskRequest request;
         *request.mutable_sliver() = toMessage(id);
         request.set_generation(source.generation);
-        v1::NodeService::Stub stub(
-            makeChannel(*credentials_, targetOf(source.node, source.api_port), pki::kAnyNodeName, kFirstRetry));
+        // Nobody can connect to a node behind a NAT.
+        std::unique_ptr<DialledWay> way;
+        if (isBehindNat(source.node)) {
+            HS_ASSIGN_OR_RETURN(way, DialledWay::open(controllers_, source.node));
+        }
+        const std::string target = way ? way->target() : targetOf(source.node, source.api_port);
+        v1::NodeService::Stub stub(makeChannel(*credentials_, target, pki::kAnyNodeName, kFirstRetry));
         const auto call = [&](grpc::ClientContext& context, ChunkReader& reader) {
             stub.async()->ExportDisk(&context, &request, &reader);
         };
-        return withContext(transfer(call, fd), "disk of " + id.toString() + " from " + source.node.toString());
+        return withContext(transfer(call, fd), "disk of " + id.toString() + " from " + addressText(source.node));
     }
 
     void stop() override {

@@ -24,6 +24,7 @@ public:
 
     // Both write into `fd` (blocking descriptor; not closed). The server's error when it has one, ABORTED after stop().
     virtual absl::Status fetchImage(const std::string& digest, int fd) = 0;
+    // From a node behind a NAT it comes through the controller.
     virtual absl::Status fetchDisk(const SliverId& id, const DiskSource& source, int fd) = 0;
 
     // Ends all transfers, and every later one at once. Any thread.

@@ -69,6 +69,13 @@ json bindingCacheOf(mobility::HomeAgent& home_agent) {
     return list;
 }
 
+json natBindingsOf(mobility::Forwarder& forwarder) {
+    json list = json::array();
+    for (const auto& [care_of, seen] : forwarder.natBindings())
+        list.push_back({{"care_of_address", addressText(care_of)}, {"seen_at", endpointText(seen.address, seen.port)}});
+    return list;
+}
+
 }  // namespace
 
 std::string inspect(const InspectedParts& parts) {
@@ -79,7 +86,10 @@ std::string inspect(const InspectedParts& parts) {
                  {"sliver_mtu", parts.forwarder.sliverMtu()},
                  {"bound_addresses", boundAddressesOf(parts.forwarder)},
                  {"registrations", registrationsOf(parts.gateway)}};
-    if (parts.home_agent != nullptr) dump["binding_cache"] = bindingCacheOf(*parts.home_agent);
+    if (parts.home_agent != nullptr) {
+        dump["binding_cache"] = bindingCacheOf(*parts.home_agent);
+        dump["nat_bindings"] = natBindingsOf(parts.forwarder);
+    }
     return dump.dump(2, ' ', false, json::error_handler_t::replace);
 }
 

@@ -105,6 +105,7 @@ absl::Status NetworkSettings::apply() {
         parts_.grants.setKey(picture.grant_key);
         if (parts_.duty != nullptr) parts_.duty->setMembers(picture.home_prefix, addressesOf(picture.home_agents));
     } else {
+        if (parts_.keepalives != nullptr) parts_.keepalives->setHomeAgents(picture.home_agents);
         parts_.gateway.setHomeAgents(picture.home_agents);
     }
     return absl::OkStatus();

@@ -14,6 +14,7 @@
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
 #include "noded/mobility/home_agent_duty.h"
+#include "noded/mobility/keepalive_client.h"
 #include "noded/store/key_value_store.h"
 
 namespace homeslice::api {
@@ -28,7 +29,8 @@ public:
         store::KeyValueStore& store;
         PeerTable& peers;
         GrantCheck& grants;
-        mobility::HomeAgentDuty* duty = nullptr;  // of a home agent
+        mobility::HomeAgentDuty* duty = nullptr;          // of a home agent
+        mobility::KeepaliveClient* keepalives = nullptr;  // of a node behind a NAT
     };
     explicit NetworkSettings(const Parts& parts) : parts_(parts) {}
 

@@ -61,7 +61,8 @@ public:
             return forwarder.countersOf(home_address).value_or(mobility::BindingCounters{});
         };
         binding_service_ =
-            std::make_unique<BindingService>(*dependencies.home_agent, dependencies.grants, counters, *loop_);
+            std::make_unique<BindingService>(*dependencies.home_agent, dependencies.grants, counters, *loop_,
+                                             BindingService::kMaxBehind, dependencies.keepalives);
     }
 
     ~GrpcServer() override {

@@ -15,6 +15,7 @@
 #include "noded/audit/flow_recorder.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
+#include "noded/mobility/keepalive_server.h"
 #include "noded/sliver/manager.h"
 #include "pki/tls/credentials.h"
 
@@ -31,11 +32,12 @@ public:
     struct Dependencies {
         sliver::Manager& manager;
         mobility::Forwarder& forwarder;
-        mobility::HomeAgent* home_agent;       // null: no BindingService
-        PeerTable& peers;                      // who may call
-        const GrantCheck& grants;              // who may register what
-        audit::FlowRecorder* flows = nullptr;  // null: no FlowService
-        std::function<std::string()> inspect;  // may block
+        mobility::HomeAgent* home_agent;                  // null: no BindingService
+        PeerTable& peers;                                 // who may call
+        const GrantCheck& grants;                         // who may register what
+        audit::FlowRecorder* flows = nullptr;             // null: no FlowService
+        mobility::KeepaliveServer* keepalives = nullptr;  // of a home agent with IPv4
+        std::function<std::string()> inspect;             // may block
     };
     // Whether start() could listen there now; the error says why not (EADDRINUSE, EADDRNOTAVAIL, ...). For callers that
     // would rather know before they change anything.

@@ -69,7 +69,10 @@ std::optional<Keepalive> decodeKeepalive(std::span<const uint8_t> datagram) {
     keepalive.care_of_address = Ipv6Address(care_of);
     if (!isBehindNat(keepalive.care_of_address)) return {};
     keepalive.sequence = numberAt(datagram.data() + kSequenceAt, sizeof(uint64_t));
-    if (datagram[kKindAt] == 0) return keepalive;
+    if (datagram[kKindAt] == 0) {
+        const bool is_empty = numberAt(datagram.data() + kPortAt, kZeroAt - kPortAt) == 0;
+        return is_empty ? std::optional(keepalive) : std::nullopt;
+    }
     in_addr address{};
     std::memcpy(&address, datagram.data() + kAddressAt, sizeof address);
     keepalive.seen = {.address = mappedAddress(address),
