@@ -18,6 +18,7 @@ struct LabWish {
     std::string home_agents = "1";
     std::string correspondents = "0";
     std::string home_prefix = kDefaultHomePrefix;
+    std::string behind_nat = "0";
     Network network;
     std::string replace_after;  // empty: sliced's default
 };

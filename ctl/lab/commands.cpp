@@ -24,6 +24,9 @@ void declareUp(CLI::App& lab, Context& context) {
     app->add_flag("--ipv4", wish->network.ipv4, "Nodes and controller have IPv4 addresses only");
     app->add_flag("--outbound", wish->network.outbound,
                   "Nodes let slivers out under their own addresses, to IPv4 hosts too");
+    app->add_option("--behind-nat", wish->behind_nat, "How many of the nodes, the last ones, a NAT hides; with --ipv4")
+        ->type_name("N")
+        ->capture_default_str();
     app->add_option("--replace-after", wish->replace_after,
                     "Silence after which a node's slivers are placed anew; default: sliced's")
         ->type_name("DURATION");
@@ -51,7 +54,7 @@ void declareNode(CLI::App& lab, Context& context) {
     CLI::App* const app =
         lab.add_subcommand("node", "Run a command as a node, the home agent (ha) or the controller (ctl)");
     const auto name = std::make_shared<std::string>();
-    app->add_option("NAME", *name, "node1, node2, ..., ha, ha2, ..., cn1, ... or ctl")->required();
+    app->add_option("NAME", *name, "node1, node2, ..., ha, ha2, ..., cn1, ..., ctl or nat")->required();
     app->footer("Example: slicectl lab node node1 -- ip -6 route");
     context.setAction(*app, CommandTail::required,
                       [&context, name] { return lab::run(context, *name, context.command()); });

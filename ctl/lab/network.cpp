@@ -42,33 +42,40 @@ absl::Status inNamespace(const std::string& name, const std::vector<std::string>
     return ip(all);
 }
 
-// Addresses are usable at once: nobody else is on this link, so duplicate address detection has nothing to find.
-absl::Status skipDuplicateAddressDetection(const std::string& name) {
+// In a thread of its own: /proc/sys/net shows the namespace of the thread that looks, and its children inherit it.
+absl::Status runInside(const std::string& name, const std::function<absl::Status()>& work) {
     HS_ASSIGN_OR_RETURN(const UniqueFd netns, openNamespace(name));
     absl::Status status;
-    // /proc/sys/net shows the namespace of the thread that looks.
     std::thread([&] {
-        if (::setns(netns.get(), CLONE_NEWNET) != 0) {
-            status = errnoStatus(errno, "setns(" + name + ")");
-            return;
-        }
-        status = writeControlFile("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
-        if (status.ok()) status = writeControlFile("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
+        status = ::setns(netns.get(), CLONE_NEWNET) == 0 ? work() : errnoStatus(errno, "setns(" + name + ")");
     }).join();
     return status;
 }
 
+// Addresses are usable at once: nobody else is on this link, so duplicate address detection has nothing to find.
+absl::Status skipDuplicateAddressDetection(const std::string& name) {
+    return runInside(name, [] {
+        HS_RETURN_IF_ERROR(writeControlFile("/proc/sys/net/ipv6/conf/all/accept_dad", "0"));
+        return writeControlFile("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
+    });
+}
+
+absl::Status makeBridge(const std::string& name) {
+    HS_RETURN_IF_ERROR(inNamespace(name, {"link", "add", kBridge, "type", "bridge"}));
+    return inNamespace(name, {"link", "set", kBridge, "mtu", std::to_string(kMtu), "up"});
+}
+
 absl::Status makeSwitch() {
     HS_RETURN_IF_ERROR(ip({"netns", "add", kSwitchNamespace}));
-    HS_RETURN_IF_ERROR(inNamespace(kSwitchNamespace, {"link", "add", kBridge, "type", "bridge"}));
-    return inNamespace(kSwitchNamespace, {"link", "set", kBridge, "mtu", std::to_string(kMtu), "up"});
+    return makeBridge(kSwitchNamespace);
 }
 
 absl::Status connectToSwitch(const Host& host) {
     const std::string mtu = std::to_string(kMtu);
-    HS_RETURN_IF_ERROR(inNamespace(kSwitchNamespace, {"link", "add", host.name, "mtu", mtu, "type", "veth", "peer",
-                                                      "name", kLink, "mtu", mtu, "netns", host.netns()}));
-    return inNamespace(kSwitchNamespace, {"link", "set", host.name, "master", kBridge, "up"});
+    const std::string there = host.behind_nat ? std::string(kNamespacePrefix) + kNat : kSwitchNamespace;
+    HS_RETURN_IF_ERROR(inNamespace(there, {"link", "add", host.name, "mtu", mtu, "type", "veth", "peer", "name", kLink,
+                                           "mtu", mtu, "netns", host.netns()}));
+    return inNamespace(there, {"link", "set", host.name, "master", kBridge, "up"});
 }
 
 absl::Status addAddress(const std::string& name, const Ipv6Address& address) {
@@ -78,6 +85,22 @@ absl::Status addAddress(const std::string& name, const Ipv6Address& address) {
     return inNamespace(name, arguments);
 }
 
+// What comes from its bridge leaves under its own address, from a port at random; from outside come answers alone.
+absl::Status translate(const Host& nat) {
+    HS_RETURN_IF_ERROR(makeBridge(nat.netns()));
+    const std::string inside = std::string(kNatInside) + "/" + std::to_string(kIpv4UnderlayLength);
+    HS_RETURN_IF_ERROR(inNamespace(nat.netns(), {"addr", "add", inside, "dev", kBridge}));
+    const std::string rules =
+        std::string("table ip lab {\n") + "chain leave {\ntype nat hook postrouting priority srcnat\noifname " + kLink +
+        " masquerade random\n}\n" + "chain pass {\ntype filter hook forward priority filter\niifname " + kLink +
+        " ct state != { established, related } drop\n}\n}\n";
+    return runInside(nat.netns(), [&] {
+        HS_RETURN_IF_ERROR(writeControlFile("/proc/sys/net/ipv4/ip_forward", "1"));
+        Cancellation never;
+        return withContext(runChild({"/usr/sbin/nft", rules}, never, [](const std::string&) {}), "nft");
+    });
+}
+
 absl::Status makeHost(const Plan& plan, const Host& host) {
     HS_RETURN_IF_ERROR(ip({"netns", "add", host.netns()}));
     HS_RETURN_IF_ERROR(skipDuplicateAddressDetection(host.netns()));
@@ -85,6 +108,8 @@ absl::Status makeHost(const Plan& plan, const Host& host) {
     HS_RETURN_IF_ERROR(inNamespace(host.netns(), {"link", "set", "lo", "up"}));
     HS_RETURN_IF_ERROR(inNamespace(host.netns(), {"link", "set", kLink, "up"}));
     for (const Ipv6Address& address : host.addresses) HS_RETURN_IF_ERROR(addAddress(host.netns(), address));
+    if (host.name == kNat) return translate(host);
+    if (host.behind_nat) return inNamespace(host.netns(), {"route", "add", "default", "via", kNatInside});
     if (!host.routes_home) return absl::OkStatus();
     return inNamespace(host.netns(), {"route", "add", plan.home_prefix.toString(), "via",
                                       plan.home_agent_address.toString(), "dev", kLink});

@@ -14,6 +14,7 @@ constexpr uint64_t kSharedHomeAgentId = 0xa000;
 constexpr uint64_t kCorrespondentId = 0xb000;
 constexpr uint64_t kControllerId = 0xc0c0;
 constexpr uint64_t kClientId = 0xcccc;
+constexpr uint64_t kNatId = 0xd0d0;
 constexpr uint16_t kControllerPort = 7400;
 constexpr uint16_t kNodePort = 7401;
 constexpr uint16_t kDnsPort = 53;  // of each home agent
@@ -36,6 +37,12 @@ Ipv6Address ipv4UnderlayAddress(uint64_t id) {
     return mappedAddress({htonl(kUnderlay | static_cast<in_addr_t>(id))});
 }
 
+// Of 10.52.0.0/16, which nobody outside the NAT knows.
+Ipv6Address hiddenAddress(uint32_t number) {
+    constexpr in_addr_t kHidden = 10U << 24 | 52U << 16 | 1U << 8;
+    return mappedAddress({htonl(kHidden | number)});
+}
+
 std::string nodeName(uint32_t number) { return "node" + std::to_string(number); }
 
 std::string homeAgentName(uint32_t number) { return number == 1 ? kHomeAgent : kHomeAgent + std::to_string(number); }
@@ -53,16 +60,27 @@ Host makeInnerHost(const std::string& name, uint64_t id, const Network& network)
     return host;
 }
 
+Host makeNodeHost(uint32_t number, const Sizes& sizes, const Network& network) {
+    Host host = makeInnerHost(nodeName(number), number, network);
+    host.routes_home = !network.ipv4;
+    host.behind_nat = number + network.behind_nat > sizes.nodes;
+    if (host.behind_nat) {
+        host.address = hiddenAddress(number);
+        host.addresses = {host.address};
+    }
+    return host;
+}
+
 std::string correspondentName(uint32_t number) { return kCorrespondent + std::to_string(number); }
 
 std::vector<Host> makeHosts(const Sizes& sizes, const Network& network) {
     std::vector<Host> hosts{makeInnerHost(kController, kControllerId, network)};
+    if (network.behind_nat > 0) hosts.push_back(makeInnerHost(kNat, kNatId, network));
     for (uint32_t number = 1; number <= sizes.home_agents; ++number) {
         hosts.push_back(makeHost(homeAgentName(number), kHomeAgentId + number - 1, network));
     }
     for (uint32_t number = 1; number <= sizes.nodes; ++number) {
-        hosts.push_back(makeInnerHost(nodeName(number), number, network));
-        hosts.back().routes_home = !network.ipv4;
+        hosts.push_back(makeNodeHost(number, sizes, network));
     }
     for (uint32_t number = 1; number <= sizes.correspondents; ++number) {
         hosts.push_back(makeHost(correspondentName(number), kCorrespondentId + number, network));
@@ -114,6 +132,7 @@ Program makeSliverNode(const Plan& plan, const std::string& programs, uint32_t n
     program.argv.insert(program.argv.end(),
                         {"--first-id", std::to_string(first_id), "--id-ranges", std::to_string(kIdRanges)});
     if (plan.network.outbound) program.argv.push_back("--outbound");
+    if (plan.host(program.host).behind_nat) program.argv.push_back("--behind-nat");
     return program;
 }
 

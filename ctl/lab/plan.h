@@ -31,6 +31,8 @@ constexpr const char* kHomeAgent = "ha";      // the first; then "ha2" and so on
 constexpr const char* kCorrespondent = "cn";  // then its number
 constexpr const char* kController = "ctl";
 constexpr const char* kClient = "client";
+constexpr const char* kNat = "nat";  // only where nodes are behind it
+constexpr const char* kNatInside = "10.52.0.1";
 
 // A network namespace that stands for a machine.
 struct Host {
@@ -38,6 +40,7 @@ struct Host {
     Ipv6Address address;  // by which the others know it; IPv4 ones as base/ipv4.h has them
     std::vector<Ipv6Address> addresses;
     bool routes_home = false;  // has a route to the home prefix, by way of the home agent in charge
+    bool behind_nat = false;   // plugged into the NAT's bridge instead of the switch's
 
     std::string netns() const { return kNamespacePrefix + name; }
 };
@@ -53,8 +56,9 @@ struct Program {
 
 // Networks as some have them.
 struct Network {
-    bool ipv4 = false;      // nodes and controller have IPv4 addresses alone, home agents and client both
-    bool outbound = false;  // nodes let slivers out under their own addresses
+    bool ipv4 = false;        // nodes and controller have IPv4 addresses alone, home agents and client both
+    bool outbound = false;    // nodes let slivers out under their own addresses
+    uint32_t behind_nat = 0;  // how many nodes, the last ones, a NAT hides; with IPv4
 
     bool operator==(const Network&) const = default;
 };

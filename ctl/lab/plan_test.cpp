@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "base/ipv4.h"
+
 namespace homeslice::ctl::lab {
 namespace {
 
@@ -109,6 +111,17 @@ TEST(PlanTest, CorrespondentsAreHostsOfTheirOwn) {
     EXPECT_EQ(plan.programs.back().name, "cn2");
     EXPECT_THAT(plan.programs.back().argv, Contains("--correspondent"));
     EXPECT_THAT(plan.programs[2].argv, Not(Contains("--correspondent")));
+}
+
+TEST(PlanTest, TheLastNodesAreBehindTheNat) {
+    const Plan plan = makePlan({.nodes = 3}, *Ipv6Prefix::parse(kDefaultHomePrefix), "/opt/homeslice/bin",
+                               {.ipv4 = true, .behind_nat = 1});
+    EXPECT_EQ(addressText(plan.host(kNat).address), "10.51.208.208");
+    EXPECT_FALSE(plan.host("node2").behind_nat);
+    EXPECT_TRUE(plan.host("node3").behind_nat);
+    EXPECT_EQ(addressText(plan.host("node3").address), "10.52.1.3");
+    EXPECT_THAT(plan.programs.back().argv, IsSupersetOf({"--behind-nat", "10.52.1.3"}));
+    EXPECT_THAT(plan.programs[3].argv, Not(Contains("--behind-nat")));
 }
 
 TEST(PlanTest, NodesShareNoUserIds) {

@@ -28,7 +28,9 @@ LabState stateOf(const Json& json) {
                    .home_agents = json.at("home_agents"),
                    .correspondents = json.at("correspondents"),
                    .home_prefix = json.at("home_prefix"),
-                   .network = {.ipv4 = json.value("ipv4", false), .outbound = json.value("outbound", false)},
+                   .network = {.ipv4 = json.value("ipv4", false),
+                               .outbound = json.value("outbound", false),
+                               .behind_nat = json.value("behind_nat", 0U)},
                    .replace_after = json.at("replace_after"),
                    .made_netns_directory = json.at("made_netns_directory"),
                    .programs = {}};
@@ -73,6 +75,7 @@ std::string toJson(const LabState& state) {
               {"home_prefix", state.home_prefix},
               {"ipv4", state.network.ipv4},
               {"outbound", state.network.outbound},
+              {"behind_nat", state.network.behind_nat},
               {"replace_after", state.replace_after},
               {"made_netns_directory", state.made_netns_directory},
               {"programs", Json::array()}};

@@ -93,6 +93,14 @@ absl::StatusOr<uint32_t> correspondentsOf(const std::string& wish) {
     return parseCount("--correspondents", wish, kMostCorrespondents);
 }
 
+absl::StatusOr<Network> networkOf(const LabWish& wish, uint32_t nodes) {
+    Network network = wish.network;
+    if (wish.behind_nat == "0") return network;
+    HS_ASSIGN_OR_RETURN(network.behind_nat, parseCount("--behind-nat", wish.behind_nat, nodes));
+    if (!network.ipv4) return invalidArgument("--behind-nat: NATs are of IPv4; add --ipv4");
+    return network;
+}
+
 absl::StatusOr<Plan> planFor(const LabWish& wish) {
     HS_ASSIGN_OR_RETURN(const uint32_t nodes, parseCount("--nodes", wish.nodes, kMostNodes));
     HS_ASSIGN_OR_RETURN(const uint32_t home_agents, parseCount("--home-agents", wish.home_agents, kMostHomeAgents));
@@ -101,8 +109,9 @@ absl::StatusOr<Plan> planFor(const LabWish& wish) {
     if (!wish.replace_after.empty()) {
         HS_RETURN_IF_ERROR(parseDuration("--replace-after", wish.replace_after).status());
     }
+    HS_ASSIGN_OR_RETURN(const Network network, networkOf(wish, nodes));
     HS_ASSIGN_OR_RETURN(const std::string programs, programDirectory());
-    return makePlan({nodes, home_agents, correspondents}, prefix, programs, wish.network, wish.replace_after);
+    return makePlan({nodes, home_agents, correspondents}, prefix, programs, network, wish.replace_after);
 }
 
 }  // namespace
