@@ -37,6 +37,7 @@
 #include "noded/mobility/home_agent_duty.h"
 #include "noded/mobility/keepalive_client.h"
 #include "noded/mobility/keepalive_server.h"
+#include "noded/mobility/round_trips.h"
 #include "noded/names/name_service.h"
 #include "noded/options.h"
 #include "noded/sliver/manager.h"
@@ -257,6 +258,8 @@ absl::Status run(const NodedOptions& options) {
                                        }),
         "Binding Errors");
 
+    HS_ASSIGN_OR_RETURN_CTX(const auto round_trips, mobility::RoundTrips::start(care_of_address, *forwarder),
+                            "echo requests");
     HS_ASSIGN_OR_RETURN(const auto duty, startDuty(options, care_of_address, *forwarder, home_agent.get()));
     HS_ASSIGN_OR_RETURN_CTX(const auto keepalive_server, startKeepaliveServer(options, care_of_address, *forwarder),
                             "keepalives");

@@ -6,8 +6,10 @@
 namespace homeslice {
 namespace {
 
-constexpr std::array<std::pair<Balance, std::string_view>, 3> kNames{
-    {{Balance::hash, "hash"}, {Balance::round_robin, "round-robin"}, {Balance::least_load, "least-load"}}};
+constexpr std::array<std::pair<Balance, std::string_view>, 4> kNames{{{Balance::hash, "hash"},
+                                                                      {Balance::round_robin, "round-robin"},
+                                                                      {Balance::least_load, "least-load"},
+                                                                      {Balance::nearest, "nearest"}}};
 
 }  // namespace
 

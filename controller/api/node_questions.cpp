@@ -148,6 +148,7 @@ private:
         added.set_draining(binding.terms().draining());
         added.set_home_agent(reader.agent().name);
         added.set_in_charge(reader.inCharge());
+        added.set_round_trip_us(binding.round_trip_us());
     }
 
     Controller& controller_;

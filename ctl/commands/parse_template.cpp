@@ -76,7 +76,7 @@ absl::StatusOr<RestartWhen> parseRestart(const std::string& option, const std::s
 
 absl::StatusOr<Balance> parseBalanceOption(const std::string& option, const std::string& text) {
     if (const auto balance = parseBalance(text)) return *balance;
-    return invalidArgument(option + " '" + text + "': hash, round-robin or least-load");
+    return invalidArgument(option + " '" + text + "': hash, round-robin, least-load or nearest");
 }
 
 absl::StatusOr<DiskMedium> parseDiskMedium(const std::string& option, const std::string& text) {

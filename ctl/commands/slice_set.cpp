@@ -57,7 +57,7 @@ void declareSliceSet(CLI::App& slice, Context& context) {
     app->add_option("NAME", options->name, "Name of the slice")->required();
     addWaitOptions(*app, options->wait);
     app->add_option("--balance", options->balance,
-                    "How the flows to its address spread: hash, round-robin or least-load")
+                    "How the flows to its address spread: hash, round-robin, least-load or nearest")
         ->type_name("HOW");
     declareOnNodeLoss(*app, options->on_node_loss);
     options->resources.declare(*app);

@@ -70,7 +70,7 @@ TEST_F(TemplateCommands, BalanceIsChosenAtCreateAndLater) {
     EXPECT_EQ(controller_.changed.resources().ByteSizeLong(), 0u);
     const Outcome refused = create({"--balance", "fair"});
     EXPECT_EQ(refused.exit_status, 1);
-    EXPECT_THAT(refused.err, HasSubstr("hash, round-robin or least-load"));
+    EXPECT_THAT(refused.err, HasSubstr("hash, round-robin, least-load or nearest"));
 }
 
 TEST_F(TemplateCommands, EnvironmentFilesVolumesAndNamesAreTaken) {

@@ -288,7 +288,8 @@ Value bindingValue(const v1::HomeBinding& binding) {
             {"remaining_s", binding.remaining_s()},
             {"registered", timeValue(binding.registered_us())},
             {"forwarded_packets", binding.forwarded_packets()},
-            {"forwarded_bytes", binding.forwarded_bytes()}};
+            {"forwarded_bytes", binding.forwarded_bytes()},
+            {"round_trip_us", binding.round_trip_us() == 0 ? Value() : Value(binding.round_trip_us())}};
 }
 
 const std::vector<Column>& bindingColumns() {
@@ -307,7 +308,8 @@ const std::vector<Column>& bindingColumns() {
                                               {.header = "priority", .field = "priority", .wide_only = true},
                                               {.header = "weight", .field = "weight", .wide_only = true},
                                               {.header = "generation", .field = "generation", .wide_only = true},
-                                              {.header = "sequence", .field = "sequence", .wide_only = true}};
+                                              {.header = "sequence", .field = "sequence", .wide_only = true},
+                                              {.header = "round trip us", .field = "round_trip_us", .wide_only = true}};
     return kColumns;
 }
 

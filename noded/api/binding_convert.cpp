@@ -98,7 +98,11 @@ uint32_t remainingSeconds(Monotonic::time_point expires, Monotonic::time_point n
     return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, kMaxLifetimeSeconds));
 }
 
-void fill(const mobility::Binding& binding, const mobility::BindingCounters& counters, Monotonic::time_point now,
+uint32_t microsecondsOf(std::chrono::microseconds round_trip) {
+    return static_cast<uint32_t>(std::clamp<int64_t>(round_trip.count(), 0, std::numeric_limits<uint32_t>::max()));
+}
+
+void fill(const mobility::Binding& binding, const BindingFacts& facts, Monotonic::time_point now,
           v1::Binding& message) {
     message.set_home_address(binding.key.home_address.toBytes());
     message.set_binding_id(binding.key.binding_id);
@@ -109,8 +113,9 @@ void fill(const mobility::Binding& binding, const mobility::BindingCounters& cou
     message.set_lifetime_s(binding.lifetime_s);
     message.set_remaining_s(remainingSeconds(binding.expires, now));
     message.set_registered_us(toUnixMicros(binding.registered));
-    message.set_forwarded_packets(counters.packets);
-    message.set_forwarded_bytes(counters.bytes);
+    message.set_forwarded_packets(facts.counters.packets);
+    message.set_forwarded_bytes(facts.counters.bytes);
+    if (facts.round_trip) message.set_round_trip_us(microsecondsOf(*facts.round_trip));
 }
 
 }  // namespace
@@ -189,12 +194,11 @@ absl::StatusOr<mobility::BindingEvent> bindingEventOf(const v1::BindingEvent& me
     }
 }
 
-v1::BindingEvent toMessage(const mobility::BindingEvent& event, const mobility::BindingCounters& counters,
-                           Monotonic::time_point now) {
+v1::BindingEvent toMessage(const mobility::BindingEvent& event, const BindingFacts& facts, Monotonic::time_point now) {
     v1::BindingEvent message;
     switch (event.kind) {
         case mobility::BindingEvent::Kind::bound:
-            fill(event.binding, counters, now, *message.mutable_bound());
+            fill(event.binding, facts, now, *message.mutable_bound());
             break;
         case mobility::BindingEvent::Kind::unbound:
             message.mutable_unbound()->set_home_address(event.binding.key.home_address.toBytes());

@@ -3,6 +3,8 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 #include "homeslice/v1/binding.pb.h"
@@ -19,8 +21,11 @@ v1::BindingAcknowledgement toMessage(const mobility::BindingAcknowledgement& ack
 
 // Life times go over as seconds that remain; `now` anchors them to the reader's clock.
 absl::StatusOr<mobility::BindingEvent> bindingEventOf(const v1::BindingEvent& message, Monotonic::time_point now);
-// `counters` of a bound binding's home address.
-v1::BindingEvent toMessage(const mobility::BindingEvent& event, const mobility::BindingCounters& counters,
-                           Monotonic::time_point now);
+// What is known of a binding beside the binding itself.
+struct BindingFacts {
+    mobility::BindingCounters counters{};
+    std::optional<std::chrono::microseconds> round_trip{};  // to its care-of address, where that was measured
+};
+v1::BindingEvent toMessage(const mobility::BindingEvent& event, const BindingFacts& facts, Monotonic::time_point now);
 
 }  // namespace homeslice::api

@@ -94,7 +94,7 @@ public:
     struct Dependencies {
         grpc::CallbackServerContext& context;
         mobility::HomeAgent& home_agent;
-        const BindingService::Counters& counters;
+        mobility::Forwarder& forwarder;
         IoLoop& loop;
         size_t max_behind;
     };
@@ -130,7 +130,7 @@ private:
     explicit WatchCall(const Dependencies& dependencies)
         : context_(dependencies.context),
           home_agent_(dependencies.home_agent),
-          counters_(dependencies.counters),
+          forwarder_(dependencies.forwarder),
           loop_(dependencies.loop),
           max_behind_(dependencies.max_behind) {}
 
@@ -174,11 +174,15 @@ private:
     }
 
     void send(const mobility::BindingEvent& event) {
-        const bool bound = event.kind == mobility::BindingEvent::Kind::bound;
-        const auto counters = bound ? counters_(event.binding.key.home_address) : mobility::BindingCounters{};
-        event_ = toMessage(event, counters, Monotonic::now());
+        event_ = toMessage(event, factsOf(event), Monotonic::now());
         writing_ = true;
         StartWrite(&event_);
+    }
+
+    BindingFacts factsOf(const mobility::BindingEvent& event) const {
+        if (event.kind != mobility::BindingEvent::Kind::bound) return {};
+        return {.counters = forwarder_.countersOf(event.binding.key).value_or(mobility::BindingCounters{}),
+                .round_trip = forwarder_.roundTripTo(event.binding.care_of_address)};
     }
 
     void finish(const grpc::Status& status) {
@@ -189,7 +193,7 @@ private:
 
     grpc::CallbackServerContext& context_;
     mobility::HomeAgent& home_agent_;
-    const BindingService::Counters& counters_;
+    mobility::Forwarder& forwarder_;
     IoLoop& loop_;
     const size_t max_behind_;
     std::shared_ptr<WatchCall> self_;
@@ -234,7 +238,7 @@ grpc::ServerWriteReactor<v1::BindingEvent>* BindingService::Watch(grpc::Callback
                                                                   const v1::WatchBindingsRequest* /*request*/) {
     return WatchCall::begin({.context = *context,
                              .home_agent = home_agent_,
-                             .counters = counters_,
+                             .forwarder = forwarder_,
                              .loop = loop_,
                              .max_behind = max_behind_});
 }

@@ -3,11 +3,10 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <functional>
-
 #include "homeslice/v1/binding.grpc.pb.h"
 #include "noded/api/grant_check.h"
 #include "noded/api/io_loop.h"
+#include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
 #include "noded/mobility/keepalive_server.h"
 
@@ -16,18 +15,16 @@ namespace homeslice::api {
 class BindingService final : public v1::BindingService::CallbackService {
 public:
     static constexpr size_t kMaxBehind = 16384;
-    // What was forwarded for a home address so far.
-    using Counters = std::function<mobility::BindingCounters(const Ipv6Address&)>;
 
     // All outlive the gRPC server that serves this. A watcher that is more than `max_behind` changes behind what it was
     // sent is ended (RESOURCE_EXHAUSTED, or CANCELLED when it takes nothing at all): it comes back and gets a whole
     // snapshot.
     // `keepalives` is null where nobody can be behind a NAT: on an IPv6 underlay.
-    BindingService(mobility::HomeAgent& home_agent, const GrantCheck& grants, Counters counters, IoLoop& loop,
-                   size_t max_behind = kMaxBehind, mobility::KeepaliveServer* keepalives = nullptr)
+    BindingService(mobility::HomeAgent& home_agent, const GrantCheck& grants, mobility::Forwarder& forwarder,
+                   IoLoop& loop, size_t max_behind = kMaxBehind, mobility::KeepaliveServer* keepalives = nullptr)
         : home_agent_(home_agent),
           grants_(grants),
-          counters_(std::move(counters)),
+          forwarder_(forwarder),
           loop_(loop),
           max_behind_(max_behind),
           keepalives_(keepalives) {}
@@ -42,7 +39,7 @@ public:
 private:
     mobility::HomeAgent& home_agent_;
     const GrantCheck& grants_;
-    Counters counters_;
+    mobility::Forwarder& forwarder_;
     IoLoop& loop_;
     size_t max_behind_;
     mobility::KeepaliveServer* const keepalives_;

@@ -290,8 +290,8 @@ TEST_F(BindingTest, ServesOverIpv4) {
 TEST_F(BindingTest, AWatcherThatIsTooSlowIsEnded) {
     auto loop = IoLoop::start();
     ASSERT_TRUE(loop.ok());
-    BindingService service(
-        home_agent_, pki_.grants, [](const Ipv6Address&) { return mobility::BindingCounters{}; }, **loop, 100);
+    FakeForwarder forwarder;
+    BindingService service(home_agent_, pki_.grants, forwarder, **loop, 100);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("[::1]:0", pki_.node1->forServer(tls::ClientCertificate::required), &port);

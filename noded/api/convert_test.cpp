@@ -180,9 +180,11 @@ TEST(Convert, BindingEvents) {
     event.binding.key.home_address = Ipv6Address::parse("fd51::1").value();
     event.binding.care_of_address = Ipv6Address::parse("fd00::1").value();
     event.binding.expires = now + std::chrono::milliseconds(1500);
-    const v1::BindingEvent message = toMessage(event, {.packets = 1, .bytes = 2}, now);
+    const v1::BindingEvent message =
+        toMessage(event, {.counters = {.packets = 1, .bytes = 2}, .round_trip = std::chrono::milliseconds(3)}, now);
     EXPECT_EQ(message.bound().remaining_s(), 2U);
     EXPECT_EQ(message.bound().forwarded_bytes(), 2U);
+    EXPECT_EQ(message.bound().round_trip_us(), 3000U);
     EXPECT_EQ(bindingEventOf(message, now)->binding.expires, now + std::chrono::seconds(2));
     EXPECT_FALSE(bindingEventOf(v1::BindingEvent(), now).ok());
     v1::BindingAcknowledgement acknowledgement;

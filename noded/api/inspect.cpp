@@ -55,7 +55,7 @@ json registrationsOf(mobility::AccessGateway& gateway) {
 
 json bindingCacheOf(mobility::HomeAgent& home_agent) {
     json list = json::array();
-    for (const auto& [binding, counters] : home_agent.list()) {
+    for (const auto& [binding, counters, round_trip] : home_agent.list()) {
         list.push_back({{"home_address", binding.key.home_address.toString()},
                         {"binding_id", binding.key.binding_id},
                         {"care_of_address", addressText(binding.care_of_address)},
@@ -64,7 +64,8 @@ json bindingCacheOf(mobility::HomeAgent& home_agent) {
                         {"lifetime_s", binding.lifetime_s},
                         {"registered", formatUtc(binding.registered)},
                         {"forwarded_packets", counters.packets},
-                        {"forwarded_bytes", counters.bytes}});
+                        {"forwarded_bytes", counters.bytes},
+                        {"round_trip_us", round_trip ? json(round_trip->count()) : json(nullptr)}});
     }
     return list;
 }

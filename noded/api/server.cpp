@@ -57,12 +57,9 @@ public:
             flow_service_ = std::make_unique<FlowService>(*dependencies.flows, workers_);
         }
         if (dependencies.home_agent == nullptr) return;
-        const auto counters = [&forwarder = dependencies.forwarder](const Ipv6Address& home_address) {
-            return forwarder.countersOf(home_address).value_or(mobility::BindingCounters{});
-        };
-        binding_service_ =
-            std::make_unique<BindingService>(*dependencies.home_agent, dependencies.grants, counters, *loop_,
-                                             BindingService::kMaxBehind, dependencies.keepalives);
+        binding_service_ = std::make_unique<BindingService>(*dependencies.home_agent, dependencies.grants,
+                                                            dependencies.forwarder, *loop_, BindingService::kMaxBehind,
+                                                            dependencies.keepalives);
     }
 
     ~GrpcServer() override {

@@ -169,7 +169,7 @@ absl::Status FakeForwarder::guard(const Ipv6Address& address) {
     return absl::OkStatus();
 }
 
-absl::StatusOr<mobility::BindingCounters> FakeForwarder::countersOf(const Ipv6Address& /*home_address*/) {
+absl::StatusOr<mobility::BindingCounters> FakeForwarder::countersOf(const mobility::BindingKey& /*binding*/) {
     return mobility::BindingCounters{.packets = 11, .bytes = 1100};
 }
 

@@ -77,7 +77,7 @@ public:
     absl::Status setTrustedPeers(const std::vector<Ipv6Address>& trusted) override;
     absl::Status guard(const Ipv6Address& address) override;
     absl::StatusOr<mobility::ForwarderCounters> counters() override { return mobility::ForwarderCounters{}; }
-    absl::StatusOr<mobility::BindingCounters> countersOf(const Ipv6Address& home_address) override;
+    absl::StatusOr<mobility::BindingCounters> countersOf(const mobility::BindingKey& binding) override;
 
     Eventually seen;
     std::optional<Ipv6Prefix> prefix;

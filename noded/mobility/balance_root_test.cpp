@@ -112,7 +112,7 @@ TEST_F(BalanceTest, FlowsFollowASliverThatMoves) {
 }
 
 TEST_F(BalanceTest, DrainingTakesNoNewFlowAndKeepsTheOldOnes) {
-    for (const Balance balance : {Balance::hash, Balance::round_robin, Balance::least_load}) {
+    for (const Balance balance : {Balance::hash, Balance::round_robin, Balance::least_load, Balance::nearest}) {
         share(nodes(3, balance));
         const unsigned first = 1000 + 1000 * static_cast<unsigned>(balance);
         const auto before = begin(first, 100);
@@ -181,6 +181,53 @@ TEST_F(BalanceTest, LeastLoadEvensOut) {
     share(set);
     shares = sharesOf(begin(4000, 20));
     EXPECT_EQ(shares, (std::map<Ipv6Address, unsigned>{{nodeOf(3), 20}}));
+}
+
+TEST_F(BalanceTest, NearestIsAsFarAsWasMeasured) {
+    using std::chrono::milliseconds;
+    share(nodes(3, Balance::nearest));
+    EXPECT_EQ(sharesOf(begin(1000, 100)).size(), 3u) << "nothing was measured yet";
+    EXPECT_EQ(forwarder_->measuredAddresses().size(), 3u);
+    for (const uint16_t id : std::initializer_list<uint16_t>{1, 2, 3})
+        ASSERT_EQ(forwarder_->setRoundTrip(nodeOf(id), milliseconds(id == 3 ? 2 : 20)), absl::OkStatus());
+    const auto near = begin(2000, 100);
+    EXPECT_EQ(sharesOf(near), (std::map<Ipv6Address, unsigned>{{nodeOf(3), 100}}));
+    EXPECT_EQ(forwarder_->roundTripTo(nodeOf(3)), milliseconds(2));
+
+    ASSERT_EQ(forwarder_->setRoundTrip(nodeOf(3), milliseconds(200)), absl::OkStatus());
+    expectLiving(near);
+    const auto farther = begin(3000, 100);
+    EXPECT_EQ(sharesOf(farther).count(nodeOf(3)), 0u);
+    EXPECT_EQ(sharesOf(farther).size(), 2u) << "those that are as near share by hash";
+    share(nodes(2, Balance::nearest));
+    expectLiving(farther);
+}
+
+TEST_F(BalanceTest, EachMemberHasCountersOfItsOwn) {
+    const auto packetsOf = [this](uint16_t id) {
+        return forwarder_->countersOf({.home_address = kSlice, .binding_id = id})->packets;
+    };
+    share(nodes(3));
+    const auto flows = begin(1000, 60);
+    const auto shares = sharesOf(flows);
+    for (const uint16_t id : std::initializer_list<uint16_t>{1, 2, 3}) EXPECT_EQ(packetsOf(id), shares.at(nodeOf(id)));
+    const Bytes inner = ipv6(kClient, kSlice, IPPROTO_TCP, tcp(1000, 80, kSyn));
+    EXPECT_EQ(forwarder_->countersOf({.home_address = kSlice, .binding_id = 1})->bytes,
+              shares.at(nodeOf(1)) * inner.size());
+
+    // They stay while the set changes around them, and go with the binding.
+    const uint64_t second = packetsOf(2);
+    CareOfSet rest = nodes(3);
+    rest.members.erase(rest.members.begin());
+    rest.members[0].weight = 7;
+    share(rest);
+    EXPECT_EQ(packetsOf(2), second);
+    EXPECT_EQ(packetsOf(1), 0u);
+    share(nodes(3));
+    EXPECT_EQ(packetsOf(1), 0u);
+    share({});
+    share(nodes(3));
+    EXPECT_EQ(packetsOf(2), 0u);
 }
 
 TEST_F(BalanceTest, FragmentsGoWhereTheirFlowGoes) {

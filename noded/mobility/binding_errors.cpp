@@ -19,59 +19,19 @@
 #include "noded/mobility/binding_error_message.h"
 #include "noded/mobility/bpf/stray.h"
 #include "noded/mobility/programs.h"
+#include "noded/mobility/raw_name.h"
 
 namespace homeslice::mobility {
 namespace {
 
 constexpr size_t kMostMessage = 256;  // longer ones are none of ours
 
-// Raw sockets take no mapped addresses: over IPv4 the message is the payload of an IPv4 packet.
-struct Name {
-    explicit Name(const Ipv6Address& address) : is_ipv4(isIpv4(address)) {
-        if (is_ipv4) {
-            ipv4.sin_family = AF_INET;
-            ipv4.sin_addr = toIn4(address);
-        } else {
-            ipv6.sin6_family = AF_INET6;
-            ipv6.sin6_addr = address.toIn6();
-        }
-    }
-    int family() const { return is_ipv4 ? AF_INET : AF_INET6; }
-    const sockaddr* generic() const {
-        return is_ipv4 ? reinterpret_cast<const sockaddr*>(&ipv4) : reinterpret_cast<const sockaddr*>(&ipv6);
-    }
-    socklen_t size() const { return is_ipv4 ? sizeof ipv4 : sizeof ipv6; }
-
-    const bool is_ipv4;
-    sockaddr_in ipv4{};
-    sockaddr_in6 ipv6{};
-};
-
 absl::StatusOr<UniqueFd> openSocket(const Ipv6Address& self) {
-    const Name name(self);
+    const RawName name(self);
     UniqueFd fd(::socket(name.family(), SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, kMobilityHeader));
     if (!fd) return errnoStatus(errno, "socket(mobility header)");
     if (::bind(fd.get(), name.generic(), name.size()) == 0) return fd;
     return errnoStatus(errno, "bind(" + addressText(self) + ")");
-}
-
-struct Message {
-    Ipv6Address sender;
-    std::string text;
-};
-
-// Raw sockets of IPv4 give the header too.
-Message messageOf(const sockaddr_storage& from, std::string text) {
-    if (from.ss_family == AF_INET6) {
-        sockaddr_in6 name{};
-        std::memcpy(&name, &from, sizeof name);
-        return {Ipv6Address(name.sin6_addr), std::move(text)};
-    }
-    constexpr size_t kWord = 4;
-    const size_t header = text.empty() ? 0 : (static_cast<uint8_t>(text[0]) & 0x0fU) * kWord;
-    sockaddr_in name{};
-    std::memcpy(&name, &from, sizeof name);
-    return {mappedAddress(name.sin_addr), text.size() < header ? "" : text.substr(header)};
 }
 
 struct FreeRing {
@@ -119,7 +79,7 @@ private:
 
     void answer(const Ipv6Address& sender, const Ipv6Address& home_address) const {
         const std::string message = encodeBindingError(home_address);
-        const Name to(sender);
+        const RawName to(sender);
         const ssize_t sent =
             ::sendto(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL, to.generic(), to.size());
         // The next stray packet tries again.
@@ -133,7 +93,7 @@ private:
         const ssize_t got =
             ::recvfrom(socket_.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
         if (got < 0) return;
-        const Message message = messageOf(from, std::string(buffer.data(), static_cast<size_t>(got)));
+        const RawMessage message = rawMessageOf(from, std::string(buffer.data(), static_cast<size_t>(got)));
         if (const auto home_address = decodeBindingError(message.text)) heard_(*home_address, message.sender);
     }
 

@@ -16,6 +16,7 @@ uint32_t wireBalance(Balance balance) {
         case Balance::least_load:
             return HS_BALANCE_LOAD;
         case Balance::hash:
+        case Balance::nearest:  // among those that are near alike
             return HS_BALANCE_HASH;
     }
     return HS_BALANCE_HASH;

@@ -68,9 +68,7 @@ public:
     std::vector<FlowRecord> flows;  // that slivers have sent
 
     absl::StatusOr<ForwarderCounters> counters() override { return ForwarderCounters{}; }
-    absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& /*home_address*/) override {
-        return BindingCounters{};
-    }
+    absl::StatusOr<BindingCounters> countersOf(const BindingKey& /*binding*/) override { return BindingCounters{}; }
 
     CareOfSet careOf(const Ipv6Address& home_address) {
         const std::lock_guard lock(mutex_);

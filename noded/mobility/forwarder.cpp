@@ -11,6 +11,7 @@
 #include "noded/mobility/care_of_set.h"
 #include "noded/mobility/flow_records_map.h"
 #include "noded/mobility/nat_map.h"
+#include "noded/mobility/nearest_sets.h"
 #include "noded/mobility/outbound.h"
 #include "noded/mobility/port_table.h"
 #include "noded/mobility/programs.h"
@@ -103,9 +104,20 @@ public:
                                                       std::chrono::seconds longest) override;
     int strays() const override { return programs_.straysFd(); }
     absl::StatusOr<ForwarderCounters> counters() override { return programs_.counters(); }
-    absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& home_address) override;
+    absl::StatusOr<BindingCounters> countersOf(const BindingKey& binding) override;
+    std::vector<Ipv6Address> measuredAddresses() override {
+        const std::lock_guard lock(mutex_);
+        return nearest_.addresses();
+    }
+    absl::Status setRoundTrip(const Ipv6Address& care_of_address,
+                              std::optional<std::chrono::microseconds> round_trip) override;
+    std::optional<std::chrono::microseconds> roundTripTo(const Ipv6Address& care_of_address) override {
+        const std::lock_guard lock(mutex_);
+        return nearest_.roundTripTo(care_of_address);
+    }
 
 private:
+    absl::Status putCareOf(const Ipv6Address& home_address, const CareOfSet& care_of);
     absl::Status forgetPrefix(const hs_node& node);
 
     const ForwarderConfig config_;
@@ -113,6 +125,7 @@ private:
     std::mutex mutex_;  // guards all below, and every change to a map
     sys::Netlink netlink_;
     const SharedSets sets_;
+    NearestSets nearest_;
     PortTable ports_;
     std::set<int> closed_;  // links that have the programs and are no ports yet
     const uint32_t sliver_mtu_;
@@ -144,6 +157,19 @@ absl::Status BpfForwarder::removePort(const SliverPort& port) {
 
 absl::Status BpfForwarder::setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) {
     const std::lock_guard lock(mutex_);
+    return putCareOf(home_address, nearest_.set(home_address, care_of));
+}
+
+absl::Status BpfForwarder::setRoundTrip(const Ipv6Address& care_of_address,
+                                        std::optional<std::chrono::microseconds> round_trip) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [home_address, care_of] : nearest_.measured(care_of_address, round_trip))
+        HS_RETURN_IF_ERROR(putCareOf(home_address, care_of));
+    return absl::OkStatus();
+}
+
+// With the lock held.
+absl::Status BpfForwarder::putCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) {
     const hs_address key = toWire(home_address);
     const hs_set_key set_key{.home_address = key, .scope = HS_SCOPE_CARE_OF};
     hs_binding binding = programs_.bindings().get(key).value_or(hs_binding{});
@@ -269,10 +295,13 @@ absl::StatusOr<std::vector<FlowRecord>> BpfForwarder::takeFlows(Monotonic::time_
     return records;
 }
 
-absl::StatusOr<BindingCounters> BpfForwarder::countersOf(const Ipv6Address& home_address) {
-    const auto binding = programs_.bindings().get(toWire(home_address));
+absl::StatusOr<BindingCounters> BpfForwarder::countersOf(const BindingKey& key) {
+    const auto binding = programs_.bindings().get(toWire(key.home_address));
     if (!binding) return BindingCounters{};
-    return BindingCounters{.packets = binding->packets, .bytes = binding->bytes};
+    const hs_shared_key shared{.home_address = toWire(key.home_address), .id = key.binding_id};
+    const hs_counts counts =
+        binding->shared != 0 ? programs_.sharedCounts().get(shared).value_or(hs_counts{}) : binding->counts;
+    return BindingCounters{.packets = counts.packets, .bytes = counts.bytes};
 }
 
 // Keeps a prefix that an earlier noded was told, so that packets flow before the controller speaks again.

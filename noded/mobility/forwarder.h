@@ -12,6 +12,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -72,7 +73,7 @@ struct ForwarderCounters {
     uint64_t path_mtu_changes = 0;   // a router on the way to another node said so
 };
 
-// Forwarded to the care-of addresses of one home address.
+// Forwarded for one binding.
 struct BindingCounters {
     uint64_t packets = 0;
     uint64_t bytes = 0;
@@ -154,7 +155,20 @@ public:
     }
 
     virtual absl::StatusOr<ForwarderCounters> counters() = 0;
-    virtual absl::StatusOr<BindingCounters> countersOf(const Ipv6Address& home_address) = 0;
+    virtual absl::StatusOr<BindingCounters> countersOf(const BindingKey& binding) = 0;
+
+    // The care-of addresses whose distance counts: those of sets with Balance::nearest. The defaults have no such sets.
+    virtual std::vector<Ipv6Address> measuredAddresses() { return {}; }
+    // The round trip as measured; nothing: no answer comes. From now on flows of those sets that begin go to the
+    // nearest members, see nearest_sets.h.
+    virtual absl::Status setRoundTrip(const Ipv6Address& /*care_of_address*/,
+                                      std::optional<std::chrono::microseconds> /*round_trip*/) {
+        return absl::OkStatus();
+    }
+    // As it was told; nothing when it was not measured.
+    virtual std::optional<std::chrono::microseconds> roundTripTo(const Ipv6Address& /*care_of_address*/) {
+        return std::nullopt;
+    }
 };
 
 // Detaches and unpins everything below `config.pin_directory`. Safe to repeat.

@@ -174,8 +174,10 @@ std::vector<HomeAgent::CachedBinding> CachingHomeAgent::list() {
     const std::lock_guard lock(mutex_);
     std::vector<CachedBinding> result;
     for (const Binding& binding : cache_.list()) {
-        const auto counters = forwarder_.countersOf(binding.key.home_address);
-        result.push_back({.binding = binding, .counters = counters.value_or(BindingCounters{})});
+        const auto counters = forwarder_.countersOf(binding.key);
+        result.push_back({.binding = binding,
+                          .counters = counters.value_or(BindingCounters{}),
+                          .round_trip = forwarder_.roundTripTo(binding.care_of_address)});
     }
     return result;
 }

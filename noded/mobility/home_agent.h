@@ -38,7 +38,8 @@ public:
 
     struct CachedBinding {
         Binding binding;
-        BindingCounters counters;
+        BindingCounters counters{};
+        std::optional<std::chrono::microseconds> round_trip{};  // to the care-of address, where it was measured
     };
     virtual std::vector<CachedBinding> list() = 0;
 

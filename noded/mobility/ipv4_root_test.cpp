@@ -5,6 +5,7 @@
 #include "base/ipv4.h"
 #include "noded/mobility/binding_errors.h"
 #include "noded/mobility/forwarder_fixture.h"
+#include "noded/mobility/round_trips.h"
 
 namespace homeslice::mobility {
 namespace {
@@ -65,6 +66,17 @@ TEST_F(Ipv4UnderlayTest, SliversReachEachOtherByTheHomeAgentAndStraight) {
     EXPECT_LT(encapsulatedByHomeAgent(), before + 10) << "no more than the end of the first connection";
     for (const auto& node : {home_agent_.get(), node1_.get(), node2_.get()})
         EXPECT_EQ(node->forwarder->counters()->dropped_malformed, 0u);
+}
+
+TEST_F(Ipv4UnderlayTest, DistancesAreMeasured) {
+    const std::vector<Ipv6Address> nodes{node1_->careOf(), node2_->careOf()};
+    ASSERT_TRUE(home_agent_->forwarder->setCareOf(kSlice, careOf({nodes[0], nodes[1]}, Balance::nearest)).ok());
+    home_agent_->host.run([&] {
+        const auto round_trips = RoundTrips::start(home_agent_->careOf(), *home_agent_->forwarder);
+        ASSERT_TRUE(round_trips.ok()) << round_trips.status();
+        for (const Ipv6Address& node : nodes)
+            EXPECT_TRUE(eventually([&] { return home_agent_->forwarder->roundTripTo(node).has_value(); }));
+    });
 }
 
 // As with cards that know nothing of tunnels: the kernel segments, and sums up.

@@ -28,8 +28,13 @@ int logLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
 
 std::string layoutDirectory() { return "v" + std::to_string(HS_LAYOUT_VERSION); }
 
-void sizeMaps(const forwarder_bpf& skeleton, bool home_agent) {
-    if (home_agent) bpf_map__set_max_entries(skeleton.maps.flows, HS_FLOWS_HOME_AGENT);
+// What hangs on the role, before loading.
+void configure(const forwarder_bpf& skeleton, bool home_agent) {
+    skeleton.rodata->tells_choices = home_agent ? 1 : 0;
+    if (home_agent)
+        bpf_map__set_max_entries(skeleton.maps.flows, HS_FLOWS_HOME_AGENT);
+    else
+        bpf_map__set_max_entries(skeleton.maps.chosen_flows, HS_SMALLEST_RING_BYTES);
 }
 
 absl::Status setPinPaths(const forwarder_bpf& skeleton, const std::string& directory) {
@@ -52,7 +57,7 @@ absl::StatusOr<Skeleton> loadPinned(const std::string& directory, bool home_agen
     HS_RETURN_IF_ERROR(makeDirectories(directory, 0700));
     Skeleton skeleton(forwarder_bpf__open());
     if (!skeleton) return errnoStatus(errno, "open the BPF object");
-    sizeMaps(*skeleton, home_agent);
+    configure(*skeleton, home_agent);
     HS_RETURN_IF_ERROR(setPinPaths(*skeleton, directory));
     if (const int error = forwarder_bpf__load(skeleton.get()); error != 0)
         return errnoStatus(-error, "load the BPF programs");
@@ -116,6 +121,10 @@ BpfMap<hs_address, hs_local> Programs::localSlivers() const {
 BpfMap<hs_address, hs_binding> Programs::bindings() const {
     return viewOf<hs_address, hs_binding>(skeleton_->maps.bindings);
 }
+BpfMap<hs_shared_key, hs_counts> Programs::sharedCounts() const {
+    return viewOf<hs_shared_key, hs_counts>(skeleton_->maps.shared_counts);
+}
+BpfMap<hs_flow, hs_chosen> Programs::flows() const { return viewOf<hs_flow, hs_chosen>(skeleton_->maps.flows); }
 BpfMap<hs_set_key, hs_set> Programs::sets() const { return viewOf<hs_set_key, hs_set>(skeleton_->maps.sets); }
 BpfMap<hs_set_key, hs_set_state> Programs::setStates() const {
     return viewOf<hs_set_key, hs_set_state>(skeleton_->maps.set_states);
@@ -156,6 +165,7 @@ absl::StatusOr<ForwarderCounters> Programs::counters() const {
 }
 
 int Programs::straysFd() const { return bpf_map__fd(skeleton_->maps.strays); }
+int Programs::chosenFlowsFd() const { return bpf_map__fd(skeleton_->maps.chosen_flows); }
 
 int Programs::programFd(const std::string& name) const {
     const bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, name.c_str());

@@ -36,6 +36,8 @@ public:
     BpfMap<hs_exposed, __u8> exposed() const;
     BpfMap<hs_address, hs_local> localSlivers() const;
     BpfMap<hs_address, hs_binding> bindings() const;
+    BpfMap<hs_shared_key, hs_counts> sharedCounts() const;
+    BpfMap<hs_flow, hs_chosen> flows() const;
     BpfMap<hs_set_key, hs_set> sets() const;
     BpfMap<hs_set_key, hs_set_state> setStates() const;
     BpfMap<hs_saved_key, hs_saved_binding> savedBindings() const;
@@ -46,6 +48,8 @@ public:
 
     // The ring buffer of bpf/stray.h.
     int straysFd() const;
+    // That of hs_chosen_flow.
+    int chosenFlowsFd() const;
 
     // For tests that run a program on a packet.
     int programFd(const std::string& name) const;

@@ -26,8 +26,8 @@ TEST_F(ProgramsTest, HomeAgentEncapsulatesByteForByte) {
                                  tunnel(kSelf, inner, {.traffic_class = 0x2a, .flow_label = label}, kPeer));
     EXPECT_EQ(counters().encapsulated_packets, 1u);
     EXPECT_EQ(counters().encapsulated_bytes, inner.size());
-    EXPECT_EQ(forwarder_->countersOf(kRemote)->packets, 1u);
-    EXPECT_EQ(forwarder_->countersOf(kRemote)->bytes, inner.size());
+    EXPECT_EQ(forwarder_->countersOf({.home_address = kRemote})->packets, 1u);
+    EXPECT_EQ(forwarder_->countersOf({.home_address = kRemote})->bytes, inner.size());
 }
 
 TEST_F(ProgramsTest, CountersOfABindingOutliveItsMoves) {
@@ -35,13 +35,11 @@ TEST_F(ProgramsTest, CountersOfABindingOutliveItsMoves) {
     const auto send = [this] { fromUplink(ipv6(kClient, kRemote, IPPROTO_UDP, udp(1, 2))); };
     ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
     send();
-    ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer, kPeer3})).ok());
-    send();
     ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer3})).ok());
     send();
-    EXPECT_EQ(forwarder_->countersOf(kRemote)->packets, 3u);
+    EXPECT_EQ(forwarder_->countersOf({.home_address = kRemote})->packets, 2u);
     ASSERT_TRUE(forwarder_->setCareOf(kRemote, {}).ok());
-    EXPECT_EQ(forwarder_->countersOf(kRemote)->packets, 0u);
+    EXPECT_EQ(forwarder_->countersOf({.home_address = kRemote})->packets, 0u);
 }
 
 TEST_F(ProgramsTest, HomeAgentLeavesUnboundAndForeignToTheKernel) {

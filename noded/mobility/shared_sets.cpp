@@ -12,7 +12,20 @@ namespace homeslice::mobility {
 absl::Status SharedSets::put(const hs_set_key& key, std::vector<hs_member> members, Balance balance) const {
     const hs_set set = makeSet(std::move(members), balance);
     HS_RETURN_IF_ERROR(putState(key, set));
+    if (key.scope == HS_SCOPE_CARE_OF) HS_RETURN_IF_ERROR(putCounts(key, set));
     return programs_.sets().put(key, set);
+}
+
+absl::Status SharedSets::putCounts(const hs_set_key& key, const hs_set& set) const {
+    const std::span members(set.members, set.count);
+    for (const hs_member& member : members)
+        HS_RETURN_IF_ERROR(programs_.sharedCounts().putIfAbsent({key.home_address, member.id}, {}));
+    for (const hs_member& before : this->members(key)) {
+        const bool stays =
+            std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.id == before.id; });
+        if (!stays) HS_RETURN_IF_ERROR(programs_.sharedCounts().erase({key.home_address, before.id}));
+    }
+    return absl::OkStatus();
 }
 
 // Before the set that needs it. What the programs count meanwhile is lost, a few flows at most.
@@ -40,6 +53,8 @@ std::vector<hs_member> SharedSets::members(const hs_set_key& key) const {
 }
 
 absl::Status SharedSets::erase(const hs_set_key& key) const {
+    for (const hs_member& member : key.scope == HS_SCOPE_CARE_OF ? members(key) : std::vector<hs_member>())
+        HS_RETURN_IF_ERROR(programs_.sharedCounts().erase({key.home_address, member.id}));
     HS_RETURN_IF_ERROR(programs_.sets().erase(key));
     return programs_.setStates().erase(key);
 }

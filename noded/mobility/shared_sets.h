@@ -23,6 +23,7 @@ public:
     absl::Status erase(const hs_set_key& key) const;
 
 private:
+    absl::Status putCounts(const hs_set_key& key, const hs_set& set) const;
     absl::Status putState(const hs_set_key& key, const hs_set& set) const;
 
     const Programs& programs_;

@@ -53,7 +53,8 @@ v1::RestartWhen toMessage(RestartWhen restart) {
 
 constexpr std::pair<Balance, v1::Balance> kBalances[] = {{Balance::hash, v1::BALANCE_HASH},
                                                          {Balance::round_robin, v1::BALANCE_ROUND_ROBIN},
-                                                         {Balance::least_load, v1::BALANCE_LEAST_LOAD}};
+                                                         {Balance::least_load, v1::BALANCE_LEAST_LOAD},
+                                                         {Balance::nearest, v1::BALANCE_NEAREST}};
 
 // The kernel's numbers are the API's; check() refuses what is neither TCP nor UDP.
 absl::StatusOr<ExposedPort> exposedOf(const v1::ExposedPort& message) {

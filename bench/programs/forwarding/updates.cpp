@@ -60,12 +60,7 @@ public:
         std::unique_ptr<Agent> agent(new Agent);
         HS_ASSIGN_OR_RETURN(agent->loop_, api::IoLoop::start());
         agent->grants_.setKey(kGrantKey);
-        agent->service_ = std::make_unique<api::BindingService>(
-            home_agent, agent->grants_,
-            [&forwarder](const Ipv6Address& home_address) {
-                return forwarder.countersOf(home_address).value_or(mobility::BindingCounters{});
-            },
-            *agent->loop_);
+        agent->service_ = std::make_unique<api::BindingService>(home_agent, agent->grants_, forwarder, *agent->loop_);
         grpc::ServerBuilder builder;
         builder.AddListeningPort("[" + std::string(kAddress) + "]:0",
                                  credentials.forServer(tls::ClientCertificate::required), &agent->port_);

@@ -105,6 +105,19 @@ static __always_inline int opensConnection(const struct packet* packet) {
            (packet->tcp_flags & (TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT)) == TCP_FLAG_SYN_BIT;
 }
 
+// Set before loading, on home agents.
+const volatile __u32 tells_choices = 0;
+
+// What finds no room is left out: the others then choose for themselves.
+static __always_inline void tellChoice(const struct hs_flow* flow, __u32 id) {
+    struct hs_chosen_flow* told = bpf_ringbuf_reserve(&chosen_flows, sizeof(*told), 0);
+    if (!told) return;
+    told->flow = *flow;
+    told->id = id;
+    told->reserved = 0;
+    bpf_ringbuf_submit(told, 0);
+}
+
 // True when somebody has the flow, or can take it. All is copied: Linux 6.1 takes no memory of a caller's as the key or
 // value of a map.
 __noinline int chooseMember(const struct packet* packet, __u32 scope, struct hs_member* chosen) {
@@ -143,7 +156,9 @@ __noinline int chooseMember(const struct packet* packet, __u32 scope, struct hs_
     *chosen = choice.set->members[choice.best];
     if (!remembered && begins) {
         const struct hs_chosen now = {.id = chosen->id, .place = choice.best};
+        const __u32 is_news = !before || before->id != now.id;
         bpf_map_update_elem(&flows, &flow, &now, BPF_ANY);
+        if (tells_choices && is_news && scope == HS_SCOPE_CARE_OF) tellChoice(&flow, now.id);
     }
     return 1;
 }

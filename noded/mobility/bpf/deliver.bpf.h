@@ -14,21 +14,28 @@ static __always_inline __u32 chooseLocal(const struct packet* packet) {
     return chooseMember(packet, HS_SCOPE_LOCAL, &chosen) ? chosen.link : 0;
 }
 
-// The binding of the packet's destination and the care-of address that it has for this flow; null: none.
-static __always_inline struct hs_binding* chooseCareOf(const struct packet* packet, struct hs_address* care_of) {
+// Where the packet's destination is bound for this flow: fills `care_of`, and says where its binding is counted. Null
+// when nowhere.
+static __always_inline struct hs_counts* chooseCareOf(const struct packet* packet, struct hs_address* care_of) {
     struct hs_binding* binding = bpf_map_lookup_elem(&bindings, &packet->destination);
     struct hs_member chosen;
     if (!binding) return 0;
-    if (binding->shared && !chooseMember(packet, HS_SCOPE_CARE_OF, &chosen)) return 0;
-    *care_of = binding->shared ? chosen.care_of : binding->care_of;
-    return binding;
+    if (!binding->shared) {
+        *care_of = binding->care_of;
+        return &binding->counts;
+    }
+    if (!chooseMember(packet, HS_SCOPE_CARE_OF, &chosen)) return 0;
+    *care_of = chosen.care_of;
+    const struct hs_shared_key key = {.home_address = packet->destination, .id = chosen.id};
+    struct hs_counts* counts = bpf_map_lookup_elem(&shared_counts, &key);
+    return counts ? counts : &binding->counts;
 }
 
 static __always_inline int encapsulateToBinding(struct __sk_buff* skb, const struct packet* packet,
-                                                const struct hs_node* self, struct hs_binding* binding,
+                                                const struct hs_node* self, struct hs_counts* counts,
                                                 const struct hs_address* care_of, __u32 how) {
-    __sync_fetch_and_add(&binding->packets, 1);
-    __sync_fetch_and_add(&binding->bytes, skb->len - ETH_HLEN);
+    __sync_fetch_and_add(&counts->packets, 1);
+    __sync_fetch_and_add(&counts->bytes, skb->len - ETH_HLEN);
     return encapsulate(skb, packet, self, care_of, how);
 }
 

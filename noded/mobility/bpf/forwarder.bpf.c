@@ -48,7 +48,7 @@ static __always_inline int relay(struct __sk_buff* skb, const struct packet* pac
     const int home_agent = self->flags & HS_NODE_HOME_AGENT;
     if (!home_agent) reportStray(&outer->source, packet);
     if (!home_agent && outer->relayed) return drop(HS_DROPPED_NO_SLIVER);
-    struct hs_binding* const bound = chooseCareOf(packet, &care_of);
+    struct hs_counts* const bound = chooseCareOf(packet, &care_of);
     if (home_agent && !bound) return leaveToKernel(skb, packet, outer);  // a rule of the packet filter answers
     const int direct = bound && !sameAddress(&care_of, &outer->source) && !sameAddress(&care_of, &self->care_of);
     if (!direct) {
@@ -101,7 +101,7 @@ static __always_inline int receiveTunnelled(struct __sk_buff* skb, const struct 
 // A plain packet for a home address at the home agent, which has no slivers itself.
 static __always_inline int forwardHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
     struct hs_address care_of;
-    struct hs_binding* const bound = chooseCareOf(packet, &care_of);
+    struct hs_counts* const bound = chooseCareOf(packet, &care_of);
     if (!bound) return TC_ACT_OK;  // the packet filter answers (steering.cpp)
     const __u32 mtu = tunnelMtu(self, &care_of);
     if (packet->hop_limit <= 1 || isTooBig(skb, packet, mtu, 0)) return letKernelRefuse(skb, mtu);
@@ -203,7 +203,7 @@ int uplink_egress(struct __sk_buff* skb) {
         return bpf_redirect(link, 0);  // port_egress looks at it
     }
     if (isTooBig(skb, &packet, self->sliver_mtu, 0)) return TC_ACT_SHOT;
-    struct hs_binding* const bound = chooseCareOf(&packet, &care_of);
+    struct hs_counts* const bound = chooseCareOf(&packet, &care_of);
     if (bound && !sameAddress(&care_of, &self->care_of))
         return encapsulateToBinding(skb, &packet, self, bound, &care_of, 0);
     if (self->flags & HS_NODE_HAS_HOME_AGENT) return encapsulate(skb, &packet, self, &self->home_agent, 0);
@@ -236,7 +236,7 @@ static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* 
         add(HS_LOCAL_PACKETS, 1);
         return deliver(skb, packet, link);
     }
-    struct hs_binding* bound = chooseCareOf(packet, &care_of);
+    struct hs_counts* bound = chooseCareOf(packet, &care_of);
     if (bound && sameAddress(&care_of, &self->care_of)) bound = 0;
     if (!bound && !(self->flags & HS_NODE_HAS_HOME_AGENT)) return TC_ACT_OK;
     if (!bound) care_of = self->home_agent;

@@ -30,6 +30,8 @@ enum {
     HS_FRAGMENTED = 4096,
     HS_BEGUN_FLOWS = 65536,
     HS_MAX_NAT_BINDINGS = 16384,  // nodes behind NATs
+    HS_CHOSEN_FLOWS_BYTES = 524288,  // of the ring buffer, on home agents
+    HS_SMALLEST_RING_BYTES = 65536,  // at least a page, whatever its size
 };
 
 // skb->mark of packets that the kernel shall answer with an ICMPv6 error; the low half is the MTU that it shall name.
@@ -121,14 +123,25 @@ struct hs_local {
     __u32 shared;  // several may have it: see `sets`
 };
 
+// What was forwarded so far.
+struct hs_counts {
+    __u64 packets;
+    __u64 bytes;  // without the tunnel's header
+};
+
 // Value of `bindings`, key: home address. One element has all that a packet needs of its binding: with a million of
 // them each further one would be a miss in the processor's caches.
 struct hs_binding {
-    __u64 packets;  // forwarded so far
-    __u64 bytes;    // of these, without the tunnel's header
+    struct hs_counts counts;  // while it is not shared
     struct hs_address care_of;
-    __u32 shared;  // several may have it: see `sets`
+    __u32 shared;  // several may have it: see `sets`, `shared_counts`
     __u32 reserved;
+};
+
+// Key of `shared_counts`: a binding of a home address that several share; the value is a hs_counts.
+struct hs_shared_key {
+    struct hs_address home_address;
+    __u32 id;  // binding id
 };
 
 enum hs_scope {
@@ -192,6 +205,13 @@ struct hs_flow {
     __u8 reserved[2];
 };
 
+// A record of `chosen_flows`: what a home agent tells the others of a choice that it made.
+struct hs_chosen_flow {
+    struct hs_flow flow;
+    __u32 id;  // binding id
+    __u32 reserved;
+};
+
 // Key of `fragmented`: the packets that come in fragments; the value is a hs_flow.
 struct hs_fragmented {
     struct hs_address source;
@@ -250,11 +270,13 @@ HS_STATIC_ASSERT(sizeof(struct hs_port) == 52);
 HS_STATIC_ASSERT(sizeof(struct hs_exposed) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_local) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_binding) == 40);
+HS_STATIC_ASSERT(sizeof(struct hs_shared_key) == 20);
 HS_STATIC_ASSERT(sizeof(struct hs_set_key) == 20);
 HS_STATIC_ASSERT(sizeof(struct hs_member) == 32);
 HS_STATIC_ASSERT(sizeof(struct hs_set) == 16 + HS_MAX_TURNS + 32 * HS_MAX_MEMBERS);
 HS_STATIC_ASSERT(sizeof(struct hs_set_state) == 8 + 4 * HS_MAX_MEMBERS);
 HS_STATIC_ASSERT(sizeof(struct hs_fragmented) == 36);
 HS_STATIC_ASSERT(sizeof(struct hs_flow) == 40);
+HS_STATIC_ASSERT(sizeof(struct hs_chosen_flow) == 48);
 HS_STATIC_ASSERT(sizeof(struct hs_saved_key) == 20);
 HS_STATIC_ASSERT(sizeof(struct hs_saved_binding) == 48);

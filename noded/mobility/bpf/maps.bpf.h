@@ -91,6 +91,14 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HS_MAX_BINDINGS);
+    __type(key, struct hs_shared_key);
+    __type(value, struct hs_counts);
+} shared_counts SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
     __uint(max_entries, HS_MAX_SETS);
     __type(key, struct hs_set_key);
     __type(value, struct hs_set);
@@ -111,6 +119,12 @@ struct {
     __type(key, struct hs_flow);
     __type(value, struct hs_chosen);
 } flows SEC(".maps");
+
+// Each choice that is put into `flows`, for the other home agents.
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, HS_CHOSEN_FLOWS_BYTES);
+} chosen_flows SEC(".maps");
 
 // The flow of a packet whose later fragments are still to come.
 struct {
