@@ -4,7 +4,7 @@
 
 #include "base/names.h"
 #include "base/status.h"
-#include "noded/api/utf8.h"
+#include "base/utf8.h"
 
 namespace homeslice::api {
 namespace {

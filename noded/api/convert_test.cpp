@@ -10,7 +10,7 @@
 #include "noded/api/binding_convert.h"
 #include "noded/api/channel.h"
 #include "noded/api/grpc_status.h"
-#include "noded/api/utf8.h"
+#include "base/utf8.h"
 
 namespace homeslice::api {
 namespace {

@@ -1,12 +1,11 @@
-// absl::Status <-> grpc::Status: the codes are the same numbers, the messages go over as they are.
+// absl::Status <-> grpc::Status, as in rpc/.
 #pragma once
 
-#include <absl/status/status.h>
-#include <grpcpp/support/status.h>
+#include "rpc/status.h"
 
 namespace homeslice::api {
 
-grpc::Status toGrpc(const absl::Status& status);
-absl::Status fromGrpc(const grpc::Status& status);
+using rpc::fromGrpc;
+using rpc::toGrpc;
 
 }  // namespace homeslice::api

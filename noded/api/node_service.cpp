@@ -5,7 +5,7 @@
 #include "noded/api/exec_call.h"
 #include "noded/api/grpc_status.h"
 #include "noded/api/produced_stream.h"
-#include "noded/api/utf8.h"
+#include "base/utf8.h"
 #include "noded/init/log_reader.h"
 
 namespace homeslice::api {

@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace homeslice::api {
+namespace homeslice {
 
 // `text` with '?' for each byte that is no part of well-formed UTF-8 (RFC 3629).
 std::string asUtf8(std::string text);
 
-}  // namespace homeslice::api
+}  // namespace homeslice

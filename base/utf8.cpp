@@ -1,9 +1,9 @@
-#include "noded/api/utf8.h"
+#include "base/utf8.h"
 
 #include <cstddef>
 #include <cstdint>
 
-namespace homeslice::api {
+namespace homeslice {
 namespace {
 
 bool isContinuation(uint8_t byte) { return (byte & 0xc0) == 0x80; }
@@ -56,4 +56,4 @@ std::string asUtf8(std::string text) {
     return text;
 }
 
-}  // namespace homeslice::api
+}  // namespace homeslice
