@@ -2,12 +2,15 @@
 
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/ipv4.h"
 #include "base/log.h"
@@ -17,6 +20,7 @@
 #include "noded/api/io_loop.h"
 #include "noded/api/node_service.h"
 #include "noded/api/workers.h"
+#include "rpc/reflection.h"
 
 namespace homeslice::api {
 namespace {
@@ -74,8 +78,19 @@ public:
         peers_.guard(builder, *credentials);
         builder.AddListeningPort(textOf(config), credentials, &port_);
         builder.RegisterService(&node_service_);
-        if (flow_service_) builder.RegisterService(flow_service_.get());
-        if (binding_service_) builder.RegisterService(binding_service_.get());
+        std::vector<std::string> services{v1::NodeService::service_full_name(), "grpc.health.v1.Health"};
+        if (flow_service_) {
+            builder.RegisterService(flow_service_.get());
+            services.emplace_back(v1::FlowService::service_full_name());
+        }
+        if (binding_service_) {
+            builder.RegisterService(binding_service_.get());
+            services.emplace_back(v1::BindingService::service_full_name());
+        }
+        grpc::EnableDefaultHealthCheckService(true);
+        // Whom the peer table lets in may ask.
+        reflection_.emplace(services, [](const grpc::CallbackServerContext&) { return absl::OkStatus(); });
+        reflection_->registerWith(builder);
         server_ = builder.BuildAndStart();
         if (!server_ || port_ == 0) {
             // gRPC takes IPv6 for missing where ::1 cannot be bound.
@@ -94,6 +109,7 @@ private:
     NodeService node_service_;
     std::unique_ptr<FlowService> flow_service_;
     std::unique_ptr<BindingService> binding_service_;
+    std::optional<rpc::Reflection> reflection_;
     int port_ = 0;
     std::unique_ptr<grpc::Server> server_;
 };

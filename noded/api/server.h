@@ -1,5 +1,5 @@
-// The node's gRPC server: NodeService, and BindingService on home agents. Listens on one address only, to those whom
-// its peer table knows, by TLS.
+// The node's gRPC server: NodeService, BindingService on home agents, server reflection and health. Listens on one
+// address only, to those whom its peer table knows, by TLS.
 #pragma once
 
 #include <absl/status/statusor.h>
