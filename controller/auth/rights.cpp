@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/reason.h"
 #include "base/status.h"
 
 namespace homeslice::controller {
@@ -11,7 +12,8 @@ constexpr bool kReads = false;
 constexpr bool kChanges = true;
 
 absl::Status lacks(const Caller& caller, const std::string& what, const std::string& advice) {
-    return permissionDenied("user '" + caller.name + "' lacks the right '" + what + "'" + advice);
+    return because(permissionDenied("user '" + caller.name + "' lacks the right '" + what + "'" + advice),
+                   reason::kRightMissing, {{"right", what}, {"user", caller.name}});
 }
 
 bool isMember(const Caller& caller, const Slice& slice) { return slice.members.contains(caller.name); }
@@ -73,6 +75,7 @@ const std::vector<Method>& methods() {
         {"MoveSliver", Right::use_slice, kChanges},
         {"Exec", Right::use_slice, kChanges},
         {"Logs", Right::use_slice, kReads},
+        {"Watch", Right::look, kReads},
         {"ListBindings", Right::look, kReads},
         {"WatchOperation", Right::use_slice, kReads},
         {"ListOperations", Right::look, kReads},

@@ -26,6 +26,7 @@ Controller::Controller(const Config& config, Store& store, ImageFiles& images, C
       image_files_(images),
       clock_(std::move(clock)),
       snapshot_(std::move(snapshot)),
+      feed_(snapshot_.revision, config.changes_kept),
       nodes_(config.node_timeout, clock_.monotonic()) {
     renewNames();
 }
@@ -76,6 +77,7 @@ absl::Status Controller::commit(Changes changes) {
     }
     HS_RETURN_IF_ERROR(store_.apply(changes));
     logMoves(changes);
+    feed_.record(snapshot_, changes);
     applyTo(snapshot_, changes);
     renewNames();
     if (!changes.put_images.empty() || !changes.erase_images.empty() || !changes.erase_slices.empty()) collectImages();
@@ -154,6 +156,7 @@ void Controller::tick() {
     placeLostAnew();
     rebalanceByPolicy();
     settleAll();
+    noteTime();
 }
 
 void Controller::endLeases() {
@@ -176,6 +179,7 @@ void Controller::endLease(const Slice& slice) {
             if (warned_.insert(slice.name).second) {
                 logWarning("slice {}: the lease ends at {}", slice.name, end);
                 recordEvent("LeaseEnding", slice.name, "the lease ends at " + end);
+                feed_.note({ChangeKind::lease, slice.name, 0}, snapshot_.revision);
             }
             return;
         case LeaseState::over: {
@@ -197,9 +201,8 @@ void Controller::endLease(const Slice& slice) {
 
 absl::Status Controller::watchOperation(const std::string& id, const std::weak_ptr<OperationWatcher>& watcher) {
     const std::lock_guard lock(mutex_);
-    const auto found = snapshot_.operations.find(id);
-    if (found == snapshot_.operations.end()) return notFound("no operation '" + id.substr(0, 64) + "'");
-    const Operation now = viewOperation(world(), found->second);
+    HS_ASSIGN_OR_RETURN(const Operation* found, findOperation(id));
+    const Operation now = viewOperation(world(), *found);
     if (const auto live = watcher.lock()) live->changed(now);
     if (now.ended()) return absl::OkStatus();
     Watched& watched = watched_[id];

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,11 +21,13 @@
 #include "base/clock.h"
 #include "base/ipv6.h"
 #include "controller/auth/rights.h"
+#include "controller/core/change_feed.h"
 #include "controller/core/node_table.h"
 #include "controller/core/quota.h"
 #include "controller/core/rebalance.h"
 #include "controller/core/requests.h"
 #include "controller/core/views.h"
+#include "controller/core/watch.h"
 #include "controller/images/image_files.h"
 #include "controller/model/model.h"
 #include "controller/store/store.h"
@@ -39,6 +42,7 @@ struct Config {
     std::chrono::seconds grace = std::chrono::hours(24);  // from the end of a lease to the deletion
     std::chrono::milliseconds node_timeout = std::chrono::seconds(5);
     std::chrono::milliseconds replace_after = std::chrono::minutes(10);  // of silence: a node's slivers are placed anew
+    size_t changes_kept = kChangesKept;                                  // for watchers who have missed some
     uint32_t rebalance_above = 0;  // difference of load, hundredths, above which nodes are evened out unasked; 0: never
 };
 
@@ -208,6 +212,7 @@ public:
     absl::Status checkSliceRight(const Caller& caller, Right right, const std::string& slice) const;
     // Empty when there is no such operation.
     std::string sliceOfOperation(const std::string& id) const;
+    absl::Status checkOperationRight(const Caller& caller, const Operation& operation) const;
     std::vector<UserView> users() const;
     absl::StatusOr<UserView> user(const std::string& name) const;
     absl::StatusOr<UserView> setQuota(const std::string& name, const QuotaChange& change);
@@ -221,14 +226,18 @@ public:
     // Oldest first; 0: a thousand.
     absl::StatusOr<std::vector<AuditEntry>> auditLog(uint32_t newest) const;
 
-    // Questions.
-    std::vector<NodeView> nodes() const;
+    // Questions. Lists are in the order of their keys: at most `most`, from behind the key `after`, and of those that
+    // `caller` may see; null: all.
+    static constexpr size_t kAll = std::numeric_limits<size_t>::max();
+    std::vector<NodeView> nodes(const std::string& after = "", size_t most = kAll) const;
     absl::StatusOr<NodeView> node(const std::string& name) const;
     std::vector<ImageView> images() const;
-    std::vector<SliceView> slices() const;
+    std::vector<SliceView> slices(const std::string& after = "", size_t most = kAll,
+                                  const Caller* caller = nullptr) const;
     absl::StatusOr<SliceView> slice(const std::string& name) const;
     // Of one slice, or of all when `slice` is empty.
-    absl::StatusOr<std::vector<SliverView>> slivers(const std::string& slice) const;
+    absl::StatusOr<std::vector<SliverView>> slivers(const std::string& slice, const SliverId& after = {},
+                                                    size_t most = kAll, const Caller* caller = nullptr) const;
     absl::StatusOr<SliverView> sliver(const SliverId& id) const;
     // UNAVAILABLE when the node is away.
     absl::StatusOr<NodeEndpoint> endpointOfNode(const std::string& name) const;
@@ -236,6 +245,12 @@ public:
     absl::StatusOr<std::vector<NodeEndpoint>> homeAgents() const;
     BindingOwner describeBinding(const Ipv6Address& home_address, uint32_t binding_id,
                                  const Ipv6Address& care_of_address) const;
+
+    // Watching. OUT_OF_RANGE, REVISION_GONE when what was missed is not known any more. The cursor is the watcher's;
+    // `wake` is called after each change, under the lock: it must not block nor call back.
+    absl::StatusOr<WatchCursor> beginWatch(const WatchRequest& request) const;
+    absl::StatusOr<WatchBatch> continueWatch(WatchCursor& cursor) const;
+    void onChange(std::function<void()> wake);
 
     // Tells the watcher of the operation's present state and of each change, until it has ended or the watcher is gone.
     absl::Status watchOperation(const std::string& id, const std::weak_ptr<OperationWatcher>& watcher);
@@ -295,6 +310,11 @@ private:
     // Something that nobody asked for, in the audit log.
     void recordEvent(const std::string& what, const std::string& subject, const std::string& text);
     void record(AuditEntry entry);
+    WatchBatch drawPicture(WatchCursor& cursor) const;
+    WatchBatch tellChanges(WatchCursor& cursor) const;
+    uint64_t revisionTold(const WatchCursor& cursor) const;
+    void noteReport(const std::string& node, const NodeReport& report);
+    void noteTime();
     absl::Status endInterruptedImports();
     void endLeases();
     void endLease(const Slice& slice);
@@ -306,6 +326,8 @@ private:
 
     mutable std::mutex mutex_;
     Snapshot snapshot_;
+    ChangeFeed feed_;
+    std::map<std::string, bool> ready_nodes_;  // as the feed knows them
     NodeTable nodes_;
     std::shared_ptr<const NameTable> names_;
     uint64_t last_session_ = 0;

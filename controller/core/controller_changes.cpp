@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/reason.h"
 #include "base/status.h"
 #include "controller/core/capacity.h"
 #include "controller/core/controller.h"
@@ -19,7 +20,7 @@ bool overlap(const SliverId& a, const SliverId& b) {
 }
 
 absl::Status checkChange(const Slice& slice, const Resources& next) {
-    if (slice.deleting) return failedPrecondition("slice '" + slice.name + "' is being deleted");
+    if (slice.deleting) return beingDeleted(slice.name);
     if (next.disk_medium == slice.base.resources.disk_medium) return check(next);
     return failedPrecondition("slice '" + slice.name + "': where its disks are is fixed when it is made");
 }
@@ -108,8 +109,10 @@ absl::Status Controller::checkReservations(const Slice& slice, uint32_t cpu_rese
         const auto more = more_on.find(node.name);
         if (more == more_on.end() || node.reserved_millis + more->second <= node.cpu_millis) continue;
         const std::string held = node.held_by.empty() ? "" : " (" + node.held_by + ")";
-        return resourceExhausted(fmt::format("node '{}' has {}m of {}m CPU reserved{}, {}m more are too many",
-                                             node.name, node.reserved_millis, node.cpu_millis, held, more->second));
+        const absl::Status over =
+            resourceExhausted(fmt::format("node '{}' has {}m of {}m CPU reserved{}, {}m more are too many", node.name,
+                                          node.reserved_millis, node.cpu_millis, held, more->second));
+        return because(over, reason::kUnplaceable, {{"node", node.name}});
     }
     return absl::OkStatus();
 }
@@ -117,10 +120,11 @@ absl::Status Controller::checkReservations(const Slice& slice, uint32_t cpu_rese
 // The slivers that are to stand still or to go on, each of which can be told so.
 absl::StatusOr<std::vector<const Sliver*>> Controller::findSubjects(const SliverId& subject) const {
     HS_ASSIGN_OR_RETURN(const Slice* slice, findSlice(subject.slice));
-    if (slice->deleting) return failedPrecondition("slice '" + slice->name + "' is being deleted");
+    if (slice->deleting) return beingDeleted(slice->name);
     if (slice->suspended) {
-        return failedPrecondition("the lease of slice '" + slice->name + "' has ended: slicectl slice renew " +
-                                  slice->name);
+        return because(failedPrecondition("the lease of slice '" + slice->name + "' has ended: slicectl slice renew " +
+                                          slice->name),
+                       reason::kLeaseEnded, {{"slice", slice->name}});
     }
     std::vector<const Sliver*> slivers = sliversOf(snapshot_, subject.slice);
     if (subject.index != 0) {

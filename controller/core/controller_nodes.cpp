@@ -70,6 +70,7 @@ absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::share
 void Controller::reportFromNode(const NodeHandle& node, const NodeReport& report) {
     const std::lock_guard lock(mutex_);
     if (!nodes_.isCurrent(node.name, node.session)) return;
+    noteReport(node.name, report);
     nodes_.report(node.name, report, clock_.monotonic());
     // Stored with the row's next change: a write for each heartbeat would buy nothing.
     snapshot_.nodes[node.name].last_seen_us = clock_.utc_us();

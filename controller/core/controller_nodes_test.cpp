@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/reason.h"
 #include "base/status.h"
 #include "controller/core/test_world.h"
 
@@ -172,6 +173,21 @@ TEST_F(NodesTest, GuaranteesCannotGrowBeyondANode) {
     EXPECT_EQ(reserve(1000), absl::OkStatus());
     EXPECT_EQ(reserve(1001).code(), absl::StatusCode::kResourceExhausted);
     EXPECT_EQ(reserve(100), absl::OkStatus());
+}
+
+TEST(Nodes, ACreationWaitsForNodesToComeBackAfterARestart) {
+    TestWorld world;
+    world.addLab(2);
+    world.start();
+    const auto early = world.create("web", {"node1"});
+    EXPECT_EQ(early.status().code(), absl::StatusCode::kUnavailable) << early.status();
+    EXPECT_EQ(reasonOf(early.status()).word, reason::kNodeAway);
+    EXPECT_TRUE(reasonOf(early.status()).facts.contains(kRetryAfterFact)) << "slicectl asks again";
+    world.connect("node1");
+    EXPECT_TRUE(world.create("web", {"node1"}).ok());
+    // Whoever is not back after the timeout is away.
+    world.pass(std::chrono::seconds(6));
+    EXPECT_EQ(world.create("db", {"node2"}).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 }  // namespace

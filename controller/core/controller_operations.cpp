@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/reason.h"
 #include "base/status.h"
 #include "controller/core/controller.h"
 #include "controller/core/replace.h"
@@ -34,7 +35,10 @@ void markFrozen(const Snapshot& snapshot, const SliverId& subject, bool frozen, 
 // What stands against a cancellation; OK when it can be.
 absl::Status checkCancel(const Operation& operation) {
     const std::string name = std::string("operation ") + operation.id + " (" + toString(operation.kind) + ")";
-    if (operation.ended()) return failedPrecondition(name + " has ended: " + operation.step);
+    if (operation.ended()) {
+        return because(failedPrecondition(name + " has ended: " + operation.step), reason::kOperationEnded,
+                       {{"operation", operation.id}});
+    }
     if (operation.kind == OperationKind::deleteSlice) {
         return failedPrecondition(name + " cannot be taken back: disks are being removed");
     }
@@ -73,7 +77,10 @@ const char* resultOf(OperationKind kind) {
 
 absl::StatusOr<const Operation*> Controller::findOperation(const std::string& id) const {
     const auto found = snapshot_.operations.find(id);
-    if (found == snapshot_.operations.end()) return notFound("no operation '" + id.substr(0, 64) + "'");
+    if (found == snapshot_.operations.end()) {
+        const std::string shown = id.substr(0, 64);
+        return because(notFound("no operation '" + shown + "'"), reason::kOperationNotFound, {{"operation", shown}});
+    }
     return &found->second;
 }
 

@@ -6,10 +6,12 @@
 
 #include "base/log.h"
 #include "base/names.h"
+#include "base/reason.h"
 #include "base/status.h"
 #include "controller/auth/ssh_keys.h"
 #include "controller/core/audit.h"
 #include "controller/core/controller.h"
+#include "controller/core/operation_rights.h"
 
 namespace homeslice::controller {
 namespace {
@@ -36,8 +38,9 @@ void eraseTokensOf(const Snapshot& snapshot, pki::Kind kind, const std::string& 
 }
 
 absl::Status revoked(const pki::Identity& identity) {
-    return absl::UnauthenticatedError("the certificate of " + describe(identity) +
-                                      " was revoked: ask an administrator for a token");
+    return because(absl::UnauthenticatedError("the certificate of " + describe(identity) +
+                                              " was revoked: ask an administrator for a token"),
+                   reason::kCertificateRevoked);
 }
 
 }  // namespace
@@ -45,7 +48,8 @@ absl::Status revoked(const pki::Identity& identity) {
 absl::StatusOr<const User*> Controller::findUser(const std::string& name) const {
     HS_RETURN_IF_ERROR(checkName("user name", name));
     const auto found = snapshot_.users.find(name);
-    if (found == snapshot_.users.end()) return notFound("no user '" + name + "'");
+    if (found == snapshot_.users.end())
+        return because(notFound("no user '" + name + "'"), reason::kUserNotFound, {{"user", name}});
     return &found->second;
 }
 
@@ -194,6 +198,11 @@ absl::Status Controller::checkSliceRight(const Caller& caller, Right right, cons
     return found == snapshot_.slices.end() ? absl::OkStatus() : checkRight(caller, right, found->second);
 }
 
+absl::Status Controller::checkOperationRight(const Caller& caller, const Operation& operation) const {
+    const std::lock_guard lock(mutex_);
+    return controller::checkOperationRight(caller, operation, snapshot_);
+}
+
 std::string Controller::sliceOfOperation(const std::string& id) const {
     const std::lock_guard lock(mutex_);
     const auto found = snapshot_.operations.find(id);
@@ -236,7 +245,7 @@ absl::StatusOr<SliceView> Controller::shareSlice(const std::string& name, const 
         }
     } else {
         HS_RETURN_IF_ERROR(findUser(user).status());
-        if (slice.deleting) return failedPrecondition("slice '" + name + "' is being deleted");
+        if (slice.deleting) return beingDeleted(name);
         slice.members.insert(user);
     }
     Changes changes;

@@ -1,5 +1,8 @@
 // What clients ask the controller to tell.
+#include <algorithm>
+
 #include "base/names.h"
+#include "base/reason.h"
 #include "base/status.h"
 #include "controller/addresses/addresses.h"
 #include "controller/core/controller.h"
@@ -9,35 +12,40 @@ namespace homeslice::controller {
 absl::Status Controller::checkNameFree(const std::string& slice) const {
     const auto found = snapshot_.slices.find(slice);
     if (found == snapshot_.slices.end()) return absl::OkStatus();
-    return alreadyExists("slice '" + slice +
-                         (found->second.deleting ? "' is still being deleted" : "' exists already"));
+    const bool deleting = found->second.deleting;
+    return because(alreadyExists("slice '" + slice + (deleting ? "' is still being deleted" : "' exists already")),
+                   deleting ? reason::kSliceDeleting : reason::kSliceExists, {{"slice", slice}});
 }
 
 absl::StatusOr<const Image*> Controller::findImage(const std::string& name) const {
     HS_RETURN_IF_ERROR(checkName("image name", name));
     const auto found = snapshot_.images.find(name);
-    if (found == snapshot_.images.end()) return notFound("no image '" + name + "'");
+    if (found == snapshot_.images.end())
+        return because(notFound("no image '" + name + "'"), reason::kImageNotFound, {{"image", name}});
     return &found->second;
 }
 
 absl::StatusOr<const Node*> Controller::findNode(const std::string& name) const {
     HS_RETURN_IF_ERROR(checkName("node name", name));
     const auto found = snapshot_.nodes.find(name);
-    if (found == snapshot_.nodes.end()) return notFound("no node '" + name + "'");
+    if (found == snapshot_.nodes.end())
+        return because(notFound("no node '" + name + "'"), reason::kNodeNotFound, {{"node", name}});
     return &found->second;
 }
 
 absl::StatusOr<const Slice*> Controller::findSlice(const std::string& name) const {
     HS_RETURN_IF_ERROR(checkName("slice name", name));
     const auto found = snapshot_.slices.find(name);
-    if (found == snapshot_.slices.end()) return notFound("no slice '" + name + "'");
+    if (found == snapshot_.slices.end())
+        return because(notFound("no slice '" + name + "'"), reason::kSliceNotFound, {{"slice", name}});
     return &found->second;
 }
 
 absl::StatusOr<const Sliver*> Controller::findSliver(const SliverId& id) const {
     HS_RETURN_IF_ERROR(findSlice(id.slice).status());
     const auto found = snapshot_.slivers.find(id);
-    if (found == snapshot_.slivers.end()) return notFound("no sliver " + id.toString());
+    if (found == snapshot_.slivers.end())
+        return because(notFound("no sliver " + id.toString()), reason::kSliverNotFound, {{"sliver", id.toString()}});
     return &found->second;
 }
 
@@ -48,7 +56,8 @@ absl::StatusOr<const Operation*> Controller::findRepeated(const std::string& req
     for (const auto& [id, operation] : snapshot_.operations) {
         if (operation.request_id != request_id) continue;
         if (operation.kind == kind && operation.subject == subject) return &operation;
-        return invalidArgument("request id '" + request_id + "' was used for another request");
+        return because(invalidArgument("request id '" + request_id + "' was used for another request"),
+                       reason::kRequestIdReused, {{"operation", id}});
     }
     return nullptr;
 }
@@ -64,14 +73,18 @@ const Operation* Controller::runningDeletion(const std::string& slice) const {
 absl::StatusOr<NodeEndpoint> Controller::endpointIfReady(const std::string& name) const {
     HS_ASSIGN_OR_RETURN(const Node* node, findNode(name));
     const std::string away = nodes_.notReady(name, clock_.monotonic());
-    if (!away.empty()) return unavailable("node '" + name + "' is away: " + away);
+    if (!away.empty()) {
+        return because(unavailable("node '" + name + "' is away: " + away), reason::kNodeAway, {{"node", name}});
+    }
     return NodeEndpoint{name, node->care_of_address, node->api_port};
 }
 
-std::vector<NodeView> Controller::nodes() const {
+std::vector<NodeView> Controller::nodes(const std::string& after, size_t most) const {
     const std::lock_guard lock(mutex_);
     std::vector<NodeView> views;
-    for (const auto& [name, node] : snapshot_.nodes) views.push_back(viewNode(world(), node));
+    for (auto it = snapshot_.nodes.upper_bound(after); it != snapshot_.nodes.end() && views.size() < most; ++it) {
+        views.push_back(viewNode(world(), it->second));
+    }
     return views;
 }
 
@@ -88,10 +101,12 @@ std::vector<ImageView> Controller::images() const {
     return views;
 }
 
-std::vector<SliceView> Controller::slices() const {
+std::vector<SliceView> Controller::slices(const std::string& after, size_t most, const Caller* caller) const {
     const std::lock_guard lock(mutex_);
     std::vector<SliceView> views;
-    for (const auto& [name, slice] : snapshot_.slices) views.push_back(viewSlice(world(), slice));
+    for (auto it = snapshot_.slices.upper_bound(after); it != snapshot_.slices.end() && views.size() < most; ++it) {
+        if (caller == nullptr || maySee(*caller, it->second)) views.push_back(viewSlice(world(), it->second));
+    }
     return views;
 }
 
@@ -101,15 +116,27 @@ absl::StatusOr<SliceView> Controller::slice(const std::string& name) const {
     return viewSlice(world(), *slice);
 }
 
-absl::StatusOr<std::vector<SliverView>> Controller::slivers(const std::string& slice) const {
+absl::StatusOr<std::vector<SliverView>> Controller::slivers(const std::string& slice, const SliverId& after,
+                                                            size_t most, const Caller* caller) const {
     const std::lock_guard lock(mutex_);
-    std::vector<SliverView> views;
-    if (slice.empty()) {
-        for (const auto& [id, sliver] : snapshot_.slivers) views.push_back(viewSliver(world(), sliver));
-        return views;
+    if (!slice.empty()) {
+        HS_ASSIGN_OR_RETURN(const Slice* found, findSlice(slice));
+        if (caller != nullptr) HS_RETURN_IF_ERROR(checkRight(*caller, Right::use_slice, *found));
     }
-    HS_RETURN_IF_ERROR(findSlice(slice).status());
-    for (const Sliver* sliver : sliversOf(snapshot_, slice)) views.push_back(viewSliver(world(), *sliver));
+    std::vector<SliverView> views;
+    const std::string* last_slice = nullptr;  // whose visibility is known
+    bool visible = false;
+    for (auto it = snapshot_.slivers.upper_bound(std::max(after, SliverId{slice, 0}));
+         it != snapshot_.slivers.end() && views.size() < most; ++it) {
+        const std::string& name = it->first.slice;
+        if (!slice.empty() && name != slice) break;
+        if (last_slice == nullptr || *last_slice != name) {
+            const auto found = snapshot_.slices.find(name);
+            visible = caller == nullptr || (found != snapshot_.slices.end() && maySee(*caller, found->second));
+            last_slice = &name;
+        }
+        if (visible) views.push_back(viewSliver(world(), it->second));
+    }
     return views;
 }
 

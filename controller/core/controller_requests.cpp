@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/names.h"
+#include "base/reason.h"
 #include "base/status.h"
 #include "controller/addresses/addresses.h"
 #include "controller/core/capacity.h"
@@ -35,6 +36,22 @@ Sliver newSliver(const SliverId& id, const std::string& node) {
 
 int64_t leaseEnd(int64_t now_us, std::chrono::seconds lease) {
     return now_us + std::chrono::duration_cast<std::chrono::microseconds>(lease).count();
+}
+
+// After a restart or a takeover the nodes come back one by one. Until they had time to, what does not fit may fit in a
+// moment: the client is told to come again.
+absl::Status unlessNodesReturn(const World& world, std::chrono::milliseconds timeout, const absl::Status& why) {
+    constexpr int kComeAgainMs = 300;
+    const Monotonic::duration since_start = world.nodes.silence("", world.now);
+    if (since_start >= timeout) return why;
+    const auto awaited =
+        std::count_if(world.snapshot.nodes.begin(), world.snapshot.nodes.end(), [&](const auto& entry) {
+            return world.nodes.silence(entry.first, world.now) == since_start && !world.nodes.connected(entry.first);
+        });
+    if (awaited == 0) return why;
+    return because(unavailable(fmt::format("the controller has just started, and {} of {} nodes are not back yet: {}",
+                                           awaited, world.snapshot.nodes.size(), messageOf(why))),
+                   reason::kNodeAway, {{kRetryAfterFact, std::to_string(kComeAgainMs)}});
 }
 
 bool concerns(const Operation& operation, const std::string& slice) { return operation.subject.slice == slice; }
@@ -72,8 +89,9 @@ absl::StatusOr<Plan> Controller::placeSlice(const CreateSliceRequest& request) c
     slice.name = request.name;
     slice.reservation = request.reservation;
     slice.lease_end_us = leaseEnd(clock_.utc_us(), lease);
-    HS_ASSIGN_OR_RETURN(Plan plan, place(where, candidatesFor(world(), candidates(world()), slice)));
-    HS_RETURN_IF_ERROR(checkQuota(snapshot_, request.owner, plan.places.size(), request.base.resources));
+    absl::StatusOr<Plan> plan = place(where, candidatesFor(world(), candidates(world()), slice));
+    if (!plan.ok()) return unlessNodesReturn(world(), config_.node_timeout, plan.status());
+    HS_RETURN_IF_ERROR(checkQuota(snapshot_, request.owner, plan->places.size(), request.base.resources));
     return plan;
 }
 
@@ -155,7 +173,7 @@ absl::StatusOr<Operation> Controller::beginDeletion(const Slice& slice, const st
 absl::StatusOr<RenewedSlice> Controller::renewSlice(const std::string& name, uint32_t lease_s) {
     const std::lock_guard lock(mutex_);
     HS_ASSIGN_OR_RETURN(const Slice* found, findSlice(name));
-    if (found->deleting) return failedPrecondition("slice '" + name + "' is being deleted");
+    if (found->deleting) return beingDeleted(name);
     Slice slice = *found;
     const std::chrono::seconds granted_most = grantRenewal(lease_s, config_.default_lease);
     HS_ASSIGN_OR_RETURN(GrantedLease granted, grantLease(world(), slice, leaseEnd(clock_.utc_us(), granted_most)));
@@ -187,7 +205,7 @@ absl::StatusOr<Operation> Controller::moveSliver(const SliverId& id, const std::
 absl::Status Controller::checkMove(const Sliver& sliver, const std::string& to_node) const {
     HS_ASSIGN_OR_RETURN(const Slice* slice, findSlice(sliver.id.slice));
     HS_RETURN_IF_ERROR(findNode(to_node).status());
-    if (slice->deleting) return failedPrecondition("slice '" + slice->name + "' is being deleted");
+    if (slice->deleting) return beingDeleted(slice->name);
     if (sliver.moving()) {
         return aborted("sliver " + sliver.id.toString() + " moves to node '" + sliver.move.target + "' already");
     }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "controller/core/requests.h"
 #include "controller/core/views.h"
 
 namespace homeslice::controller {
@@ -69,7 +70,7 @@ absl::Status checkLoan(const Snapshot& snapshot, const Loan& loan) {
     if (borrower == nullptr) return notFound("no slice '" + loan.borrower + "'");
     if (lender == borrower) return invalidArgument("a slice cannot lend to itself");
     for (const Slice* slice : {lender, borrower}) {
-        if (slice->deleting) return failedPrecondition("slice '" + slice->name + "' is being deleted");
+        if (slice->deleting) return beingDeleted(slice->name);
         if (slice->suspended) return failedPrecondition("the lease of slice '" + slice->name + "' has ended");
     }
     if (snapshot.loans.contains(loan.key())) {

@@ -132,6 +132,14 @@ const SliverReport* NodeTable::currentReport(const std::string& name, const Sliv
     return node != nullptr && speaksOf(*node, id) ? lastReport(name, id) : nullptr;
 }
 
+std::vector<SliverId> NodeTable::reported(const std::string& name) const {
+    std::vector<SliverId> ids;
+    if (const LiveNode* node = find(name)) {
+        for (const auto& [id, report] : node->reports) ids.push_back(id);
+    }
+    return ids;
+}
+
 BindingRefusals NodeTable::refusals(const std::string& name) const {
     const LiveNode* const node = find(name);
     return node == nullptr ? BindingRefusals{} : node->refusals;

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "controller/model/model.h"
@@ -64,6 +65,8 @@ public:
     // The same, but only if the node is connected and had taken in, when it reported, what it was last told of this
     // sliver.
     const SliverReport* currentReport(const std::string& name, const SliverId& id) const;
+    // The slivers that its newest report speaks of.
+    std::vector<SliverId> reported(const std::string& name) const;
     // As its newest report says.
     BindingRefusals refusals(const std::string& name) const;
     // Whether such a report says that the node has nothing of it.

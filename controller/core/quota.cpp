@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/reason.h"
 #include "base/status.h"
 #include "controller/core/views.h"
 
@@ -60,9 +61,10 @@ absl::Status check(const std::string& user, const Limit& limit) {
     }
     const uint64_t left = *limit.most - std::min(limit.used, *limit.most);
     if (limit.asked <= left) return absl::OkStatus();
-    return resourceExhausted(fmt::format("the quota of user '{}' for {} is {}: {} used, {} left, {} asked for", user,
-                                         limit.what, limit.text(*limit.most), limit.text(limit.used), limit.text(left),
-                                         limit.text(limit.asked)));
+    const absl::Status exceeded = resourceExhausted(
+        fmt::format("the quota of user '{}' for {} is {}: {} used, {} left, {} asked for", user, limit.what,
+                    limit.text(*limit.most), limit.text(limit.used), limit.text(left), limit.text(limit.asked)));
+    return because(exceeded, reason::kQuotaExceeded, {{"user", user}, {"quota", limit.what}});
 }
 
 // 0 is no cap at all.

@@ -4,6 +4,7 @@
 
 #include "base/names.h"
 #include "base/nat.h"
+#include "base/reason.h"
 #include "base/status.h"
 
 namespace homeslice::controller {
@@ -56,6 +57,11 @@ absl::Status checkHello(const Node& node) {
         if (text->size() > kMaxText) return invalidArgument("node " + node.name + ": a field of its hello is too long");
     }
     return absl::OkStatus();
+}
+
+absl::Status beingDeleted(const std::string& slice) {
+    return because(failedPrecondition("slice '" + slice + "' is being deleted"), reason::kSliceDeleting,
+                   {{"slice", slice}});
 }
 
 }  // namespace homeslice::controller

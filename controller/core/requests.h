@@ -38,4 +38,7 @@ absl::Status checkRequestId(const std::string& request_id);
 // Of a node's hello: its own words are not trusted to be well-formed.
 absl::Status checkHello(const Node& node);
 
+// FAILED_PRECONDITION, SLICE_DELETING.
+absl::Status beingDeleted(const std::string& slice);
+
 }  // namespace homeslice::controller

@@ -8,12 +8,17 @@
 #include <set>
 #include <tuple>
 
+#include "base/reason.h"
 #include "base/status.h"
 
 namespace homeslice::controller {
 namespace {
 
 constexpr uint32_t kMaxSlivers = 65535;  // a sliver's index is 16 bits of its home address
+
+absl::Status unplaceable(const std::string& message) {
+    return because(resourceExhausted(message), reason::kUnplaceable);
+}
 
 bool namesItsNodes(const PlacementRequest& request) {
     return request.node_count != 0 || !request.nodes.empty() || request.all_nodes;
@@ -133,9 +138,9 @@ private:
                   [first](const Seat& a, const Seat& b) { return first(*a.node, *b.node); });
         if (!seats_.empty() && seats_.size() >= request_.node_count) return absl::OkStatus();
         const uint32_t wanted = std::max(request_.node_count, 1U);
-        return resourceExhausted(fmt::format("{} node{} {} asked for and {} fit{}{}", wanted, wanted == 1 ? "" : "s",
-                                             wanted == 1 ? "is" : "are", seats_.size(), seats_.size() == 1 ? "s" : "",
-                                             exclusionsText()));
+        return unplaceable(fmt::format("{} node{} {} asked for and {} fit{}{}", wanted, wanted == 1 ? "" : "s",
+                                       wanted == 1 ? "is" : "are", seats_.size(), seats_.size() == 1 ? "s" : "",
+                                       exclusionsText()));
     }
 
     // ": cordoned 1 (node3); rack=r1 not met 2 (node1, node2)"
@@ -177,9 +182,8 @@ private:
         uint64_t room = 0;
         for (const Seat& seat : seats_) room += seat.room;
         if (room >= wanted) return absl::OkStatus();
-        return resourceExhausted(
-            fmt::format("there is room for {} of {} slivers with {}m CPU reserved each on {} nodes{}", room, wanted,
-                        request_.cpu_reservation_millis, seats_.size(), exclusionsText()));
+        return unplaceable(fmt::format("there is room for {} of {} slivers with {}m CPU reserved each on {} nodes{}",
+                                       room, wanted, request_.cpu_reservation_millis, seats_.size(), exclusionsText()));
     }
 
     void give(Seat& seat, const std::string& reason) {
