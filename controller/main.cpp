@@ -45,6 +45,7 @@ struct Options {
     std::string node_timeout = "5s";
     std::string replace_after = "10m";
     uint32_t rebalance = 0;
+    uint32_t rate_limit = Server::kUsualRate;
     std::string certificate_lifetime = "90d";
     bool init = false;
     LogLevel log_level = LogLevel::info;
@@ -70,6 +71,10 @@ void describe(CLI::App& app, Options& options) {
     app.add_option("--rebalance", options.rebalance,
                    "difference of load between nodes, in percent, above which slivers are moved; 0: never")
         ->check(CLI::Range(0, 1000))
+        ->capture_default_str();
+    app.add_option("--rate-limit", options.rate_limit,
+                   "requests a second that each user may make, twice as many in a burst; 0: any number")
+        ->check(CLI::Range(0, 1'000'000))
         ->capture_default_str();
     app.add_option("--certificate-lifetime", options.certificate_lifetime,
                    "of nodes, users and sliced itself; renewed when a third is left")
@@ -185,6 +190,7 @@ struct Office {
     Issuer& issuer;
     ImageFiles& images;
     std::function<bool(std::chrono::nanoseconds)> stopped_within;
+    uint32_t rate_limit;
     std::chrono::seconds port_patience;  // for the role before to give its ports up
 };
 
@@ -192,7 +198,7 @@ absl::StatusOr<std::unique_ptr<Server>> startServer(const Office& office, Contro
     constexpr std::chrono::milliseconds kLookAgain{50};
     const auto deadline = Monotonic::now() + office.port_patience;
     for (;;) {
-        auto server = Server::start(office.addresses, controller, office.images, office.issuer);
+        auto server = Server::start(office.addresses, controller, office.images, office.issuer, office.rate_limit);
         if (server.ok() || Monotonic::now() >= deadline || office.stopped_within(kLookAgain)) return server;
     }
 }
@@ -259,6 +265,7 @@ absl::Status serve(const Options& options) {
                         *issuer,
                         *images,
                         [&signals](std::chrono::nanoseconds time) { return stoppedWithin(signals, time); },
+                        options.rate_limit,
                         std::chrono::seconds(alone ? 0 : 3)};
     HS_RETURN_IF_ERROR(alone ? leadAlone(office, options.store, location)
                              : leadInTurns(office, options.store, location));

@@ -6,8 +6,10 @@
 
 #include <string>
 
+#include "base/status.h"
 #include "controller/api/convert.h"
 #include "controller/api/gate.h"
+#include "controller/api/pager.h"
 #include "leader/controllers.h"
 
 namespace homeslice::controller {
@@ -23,6 +25,8 @@ inline grpc::ServerUnaryReactor* finish(grpc::CallbackServerContext* context, co
 template <typename Ask>
 grpc::ServerUnaryReactor* answer(const Gate& gate, grpc::CallbackServerContext* context, const char* method,
                                  const std::string& subject, const Ask& ask) {
+    // Its deadline has passed on the way, or nobody waits for the answer any more.
+    if (context->IsCancelled()) return finish(context, cancelled("the caller waits no more"));
     const auto caller = gate.admit(*context, method, subject);
     return finish(context, caller.ok() ? ask(*caller) : caller.status());
 }
@@ -37,6 +41,25 @@ grpc::ServerUnaryReactor* change(const Gate& gate, grpc::CallbackServerContext* 
         recorded.end(status);
         return status;
     });
+}
+
+// A list: `list` is a function of the caller and of the pager, which fills the response.
+template <typename Request, typename List>
+grpc::ServerUnaryReactor* answerPage(const Gate& gate, grpc::CallbackServerContext* context, const char* method,
+                                     const Request& request, const std::string& filter, const List& list) {
+    return answer(gate, context, method, filter, [&](const Caller& caller) -> absl::Status {
+        HS_ASSIGN_OR_RETURN(const Pager pager, Pager::of(request, filter));
+        return list(caller, pager);
+    });
+}
+
+// Adds the view to a list.
+template <typename Message>
+auto adder(google::protobuf::RepeatedPtrField<Message>* list) {
+    return [list](const auto& view) -> const Message& {
+        toProto(view, *list->Add());
+        return list->Get(list->size() - 1);
+    };
 }
 
 // One value, or the error.

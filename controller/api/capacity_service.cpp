@@ -65,10 +65,16 @@ Unary* ControllerApi::CreateReservation(Context* context, const v1::CreateReserv
     });
 }
 
-Unary* ControllerApi::ListReservations(Context* context, const v1::ListReservationsRequest* /*request*/,
+Unary* ControllerApi::ListReservations(Context* context, const v1::ListReservationsRequest* request,
                                        v1::ListReservationsResponse* response) {
-    return answer(gate_, context, __func__, "", [&](const Caller&) {
-        for (const ReservationView& view : controller_.reservations()) toProto(view, *response->add_reservations());
+    return answerPage(gate_, context, __func__, *request, "", [&](const Caller&, const Pager& pager) {
+        const auto add = [&](const ReservationView& view) -> const v1::Reservation& {
+            toProto(view, *response->add_reservations());
+            return *response->mutable_reservations()->rbegin();
+        };
+        pager.fillSorted(
+            controller_.reservations(), [](const ReservationView& view) { return view.reservation.name; }, add,
+            *response);
         return absl::OkStatus();
     });
 }
@@ -88,14 +94,20 @@ Unary* ControllerApi::LendGuarantee(Context* context, const v1::LendGuaranteeReq
     });
 }
 
-Unary* ControllerApi::ListLoans(Context* context, const v1::ListLoansRequest* /*request*/,
+Unary* ControllerApi::ListLoans(Context* context, const v1::ListLoansRequest* request,
                                 v1::ListLoansResponse* response) {
-    return answer(gate_, context, __func__, "", [&](const Caller& caller) {
-        for (const LoanView& view : controller_.loans()) {
-            const bool seen = controller_.checkSliceRight(caller, Right::use_slice, view.loan.lender).ok() ||
-                              controller_.checkSliceRight(caller, Right::use_slice, view.loan.borrower).ok();
-            if (seen) toProto(view, *response->add_loans());
-        }
+    return answerPage(gate_, context, __func__, *request, "", [&](const Caller& caller, const Pager& pager) {
+        std::vector<LoanView> views = controller_.loans();
+        std::erase_if(views, [&](const LoanView& view) {
+            return !controller_.checkSliceRight(caller, Right::use_slice, view.loan.lender).ok() &&
+                   !controller_.checkSliceRight(caller, Right::use_slice, view.loan.borrower).ok();
+        });
+        const auto add = [&](const LoanView& view) -> const v1::Loan& {
+            toProto(view, *response->add_loans());
+            return *response->mutable_loans()->rbegin();
+        };
+        pager.fillSorted(
+            views, [](const LoanView& view) { return view.loan.key(); }, add, *response);
         return absl::OkStatus();
     });
 }

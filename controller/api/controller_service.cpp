@@ -1,6 +1,6 @@
 #include "controller/api/controller_service.h"
 
-#include <set>
+#include <charconv>
 
 #include "base/status.h"
 #include "controller/api/answer.h"
@@ -18,22 +18,28 @@ namespace {
 // Of a right that is about nothing in particular.
 const std::string kNothing;
 
-std::set<std::string> namesSeenBy(const Caller& caller, const std::vector<SliceView>& slices) {
-    std::set<std::string> names;
-    for (const SliceView& view : slices) {
-        if (maySee(caller, view.slice)) names.insert(view.slice.name);
+// "web/2", the key of a page of slivers.
+absl::StatusOr<SliverId> sliverOf(const std::string& key) {
+    const size_t slash = key.find('/');
+    uint32_t index = 0;
+    const char* const end = key.data() + key.size();
+    if (slash == std::string::npos || std::from_chars(key.data() + slash + 1, end, index).ptr != end) {
+        return Pager::badToken();
     }
-    return names;
+    return SliverId{key.substr(0, slash), index};
 }
 
 }  // namespace
 
 using Unary = ControllerApi::Unary;
 
-Unary* ControllerApi::ListNodes(Context* context, const v1::ListNodesRequest* /*request*/,
+Unary* ControllerApi::ListNodes(Context* context, const v1::ListNodesRequest* request,
                                 v1::ListNodesResponse* response) {
-    return answer(gate_, context, __func__, kNothing, [&](const Caller&) {
-        for (const NodeView& view : controller_.nodes()) toProto(view, *response->add_nodes());
+    return answerPage(gate_, context, __func__, *request, kNothing, [&](const Caller&, const Pager& pager) {
+        const auto views = controller_.nodes(pager.after(), pager.most());
+        pager.fill(
+            views.begin(), views.end(), [](const NodeView& view) { return view.node.name; },
+            adder(response->mutable_nodes()), *response);
         return absl::OkStatus();
     });
 }
@@ -66,10 +72,12 @@ grpc::ServerReadReactor<v1::ImportImageRequest>* ControllerApi::ImportImage(Cont
     return importImage(gate_, *caller, images_, *response);
 }
 
-Unary* ControllerApi::ListImages(Context* context, const v1::ListImagesRequest* /*request*/,
+Unary* ControllerApi::ListImages(Context* context, const v1::ListImagesRequest* request,
                                  v1::ListImagesResponse* response) {
-    return answer(gate_, context, __func__, kNothing, [&](const Caller&) {
-        for (const ImageView& view : controller_.images()) toProto(view, *response->add_images());
+    return answerPage(gate_, context, __func__, *request, kNothing, [&](const Caller&, const Pager& pager) {
+        pager.fillSorted(
+            controller_.images(), [](const ImageView& view) { return view.image.name; },
+            adder(response->mutable_images()), *response);
         return absl::OkStatus();
     });
 }
@@ -96,12 +104,13 @@ Unary* ControllerApi::PlanSlice(Context* context, const v1::CreateSliceRequest* 
     });
 }
 
-Unary* ControllerApi::ListSlices(Context* context, const v1::ListSlicesRequest* /*request*/,
+Unary* ControllerApi::ListSlices(Context* context, const v1::ListSlicesRequest* request,
                                  v1::ListSlicesResponse* response) {
-    return answer(gate_, context, __func__, kNothing, [&](const Caller& caller) {
-        for (const SliceView& view : controller_.slices()) {
-            if (maySee(caller, view.slice)) toProto(view, *response->add_slices());
-        }
+    return answerPage(gate_, context, __func__, *request, kNothing, [&](const Caller& caller, const Pager& pager) {
+        const auto views = controller_.slices(pager.after(), pager.most(), &caller);
+        pager.fill(
+            views.begin(), views.end(), [](const SliceView& view) { return view.slice.name; },
+            adder(response->mutable_slices()), *response);
         return absl::OkStatus();
     });
 }
@@ -139,17 +148,19 @@ Unary* ControllerApi::DeleteSlice(Context* context, const v1::DeleteSliceRequest
 
 Unary* ControllerApi::ListSlivers(Context* context, const v1::ListSliversRequest* request,
                                   v1::ListSliversResponse* response) {
-    return answer(gate_, context, __func__, request->slice(), [&](const Caller& caller) -> absl::Status {
-        HS_ASSIGN_OR_RETURN(const std::vector<SliverView> views, controller_.slivers(request->slice()));
-        const std::set<std::string> seen = namesSeenBy(caller, controller_.slices());
-        if (!request->slice().empty() && !seen.contains(request->slice())) {
-            return controller_.checkSliceRight(caller, Right::use_slice, request->slice());
-        }
-        for (const SliverView& view : views) {
-            if (seen.contains(view.id.slice)) toProto(view, *response->add_slivers());
-        }
-        return absl::OkStatus();
-    });
+    return answerPage(gate_, context, __func__, *request, request->slice(),
+                      [&](const Caller& caller, const Pager& pager) -> absl::Status {
+                          SliverId after;
+                          if (!pager.isFirst()) {
+                              HS_ASSIGN_OR_RETURN(after, sliverOf(pager.after()));
+                          }
+                          HS_ASSIGN_OR_RETURN(const auto views,
+                                              controller_.slivers(request->slice(), after, pager.most(), &caller));
+                          pager.fill(
+                              views.begin(), views.end(), [](const SliverView& view) { return view.id.toString(); },
+                              adder(response->mutable_slivers()), *response);
+                          return absl::OkStatus();
+                      });
 }
 
 Unary* ControllerApi::GetSliver(Context* context, const v1::GetSliverRequest* request, v1::Sliver* response) {
@@ -179,11 +190,19 @@ grpc::ServerWriteReactor<v1::Chunk>* ControllerApi::Logs(Context* context, const
     return relayLogs(controller_, clients_, *request);
 }
 
-Unary* ControllerApi::ListBindings(Context* context, const v1::ListBindingsRequest* /*request*/,
+grpc::ServerWriteReactor<v1::WatchResponse>* ControllerApi::Watch(Context* context, const v1::WatchRequest* request) {
+    const auto caller = gate_.admit(*context, __func__, kNothing);
+    if (!caller.ok()) return new Refused<grpc::ServerWriteReactor<v1::WatchResponse>>(caller.status());
+    return watches_.open(*caller, *request);
+}
+
+Unary* ControllerApi::ListBindings(Context* context, const v1::ListBindingsRequest* request,
                                    v1::ListBindingsResponse* response) {
     const auto caller = gate_.admit(*context, __func__, kNothing);
     if (!caller.ok()) return finish(context, caller.status());
-    return listBindings(controller_, clients_, *response);
+    const auto pager = Pager::of(*request);
+    if (!pager.ok()) return finish(context, pager.status());
+    return listBindings(controller_, clients_, *pager, *response);
 }
 
 Unary* ControllerApi::FindFlows(Context* context, const v1::FindFlowsRequest* request, v1::FlowReport* response) {

@@ -7,6 +7,8 @@
 #include "controller/api/gate.h"
 #include "controller/api/key_courier.h"
 #include "controller/api/node_clients.h"
+#include "controller/api/pager.h"
+#include "controller/api/watch_hub.h"
 #include "controller/auth/issuer.h"
 #include "controller/core/controller.h"
 #include "controller/images/image_files.h"
@@ -22,6 +24,7 @@ public:
         ImageFiles& images;
         const Gate& gate;
         const Issuer& issuer;
+        WatchHub& watches;
         std::shared_ptr<tls::Credentials> credentials;  // for the nodes
         Switchboard& board;
     };
@@ -31,6 +34,7 @@ public:
           images_(parts.images),
           gate_(parts.gate),
           issuer_(parts.issuer),
+          watches_(parts.watches),
           clients_(parts.credentials, parts.board),
           courier_(parts.controller, clients_) {}
 
@@ -68,6 +72,8 @@ public:
 
     grpc::ServerBidiReactor<v1::ExecRequest, v1::ExecResponse>* Exec(Context* context) override;
     grpc::ServerWriteReactor<v1::Chunk>* Logs(Context* context, const v1::LogsRequest* request) override;
+
+    grpc::ServerWriteReactor<v1::WatchResponse>* Watch(Context* context, const v1::WatchRequest* request) override;
 
     Unary* ListBindings(Context* context, const v1::ListBindingsRequest* request,
                         v1::ListBindingsResponse* response) override;
@@ -113,12 +119,15 @@ public:
     Unary* ListAudit(Context* context, const v1::ListAuditRequest* request, v1::ListAuditResponse* response) override;
 
 private:
+    absl::Status listAudit(const v1::ListAuditRequest& request, const Pager& pager,
+                           v1::ListAuditResponse& response) const;
     absl::Status fill(const absl::StatusOr<NewToken>& token, v1::JoinToken& response) const;
 
     Controller& controller_;
     ImageFiles& images_;
     const Gate& gate_;
     const Issuer& issuer_;
+    WatchHub& watches_;
     NodeClients clients_;
     KeyCourier courier_;
 };

@@ -90,11 +90,6 @@ SliverReport fromSliverStatus(const v1::SliverStatus& status) {
 
 }  // namespace
 
-grpc::Status toGrpc(const absl::Status& status) {
-    if (status.ok()) return grpc::Status::OK;
-    return {static_cast<grpc::StatusCode>(status.code()), messageOf(status)};
-}
-
 absl::StatusOr<Node> fromHello(const v1::NodeHello& hello) {
     Node node;
     HS_ASSIGN_OR_RETURN_CTX(node.care_of_address, Ipv6Address::fromBytes(hello.care_of_address()), "care-of address");

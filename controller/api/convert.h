@@ -2,17 +2,17 @@
 #pragma once
 
 #include <absl/status/statusor.h>
-#include <grpcpp/support/status.h>
 
 #include "controller/core/controller.h"
 #include "controller/core/requests.h"
 #include "controller/core/views.h"
 #include "homeslice/v1/controller.pb.h"
 #include "homeslice/v1/node.pb.h"
+#include "rpc/status.h"
 
 namespace homeslice::controller {
 
-grpc::Status toGrpc(const absl::Status& status);
+using rpc::toGrpc;
 
 absl::StatusOr<Node> fromHello(const v1::NodeHello& hello);
 // Slivers with a malformed identity are left out.

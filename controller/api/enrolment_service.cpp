@@ -19,12 +19,14 @@ grpc::ServerUnaryReactor* finish(grpc::CallbackServerContext* context, const abs
 
 grpc::ServerUnaryReactor* EnrolmentApi::Join(grpc::CallbackServerContext* context, const v1::JoinRequest* request,
                                              v1::Enrolment* response) {
-    return finish(context, join(*request, *response));
+    const absl::Status admitted = gate_.admitStranger(*context);
+    return finish(context, admitted.ok() ? join(*request, *response) : admitted);
 }
 
 grpc::ServerUnaryReactor* EnrolmentApi::Renew(grpc::CallbackServerContext* context, const v1::RenewRequest* request,
                                               v1::Enrolment* response) {
-    return finish(context, renew(*context, *request, *response));
+    const absl::Status admitted = gate_.admitStranger(*context);
+    return finish(context, admitted.ok() ? renew(*context, *request, *response) : admitted);
 }
 
 absl::Status EnrolmentApi::join(const v1::JoinRequest& request, v1::Enrolment& response) {

@@ -33,7 +33,15 @@ absl::Status checkMethod(const Controller& controller, const Caller& caller, con
 absl::StatusOr<Caller> Gate::callerOf(const grpc::CallbackServerContext& context) const {
     if (isLocal(context)) return Caller{kLocalAdmin, UserRole::admin};
     HS_ASSIGN_OR_RETURN(const tls::Peer peer, tls::peerOf(*context.auth_context()));
-    return controller_.callerOf(peer.identity);
+    HS_ASSIGN_OR_RETURN(Caller caller, controller_.callerOf(peer.identity));
+    HS_RETURN_IF_ERROR(limits_.take("user '" + caller.name + "'"));
+    return caller;
+}
+
+absl::Status Gate::admitStranger(const grpc::CallbackServerContext& context) const {
+    if (isLocal(context)) return absl::OkStatus();
+    const std::string peer = context.peer();
+    return limits_.take(peer.substr(0, peer.rfind(':')));
 }
 
 absl::StatusOr<std::string> Gate::nodeOf(const grpc::CallbackServerContext& context) const {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "controller/api/rate_limits.h"
 #include "controller/core/audit.h"
 #include "controller/core/controller.h"
 
@@ -14,10 +15,12 @@ namespace homeslice::controller {
 
 class Gate {
 public:
-    explicit Gate(Controller& controller) : controller_(controller) {}
+    // `rate`: requests a second that each user may make, and each address that strangers come from; 0: any number. Not
+    // for the Unix socket, nor for nodes, which have one stream each.
+    Gate(Controller& controller, uint32_t rate) : controller_(controller), limits_(rate) {}
 
     // The user whose certificate the connection shows. On the Unix socket, which only root and sliced itself can reach,
-    // the administrator "admin".
+    // the administrator "admin". RESOURCE_EXHAUSTED, RATE_LIMITED for who comes too often.
     absl::StatusOr<Caller> callerOf(const grpc::CallbackServerContext& context) const;
     // The name of the node that calls; PERMISSION_DENIED for others.
     absl::StatusOr<std::string> nodeOf(const grpc::CallbackServerContext& context) const;
@@ -29,10 +32,14 @@ public:
     absl::StatusOr<Caller> admit(const grpc::CallbackServerContext& context, const std::string& method,
                                  const std::string& subject) const;
 
+    // Of a newcomer, who has no certificate yet, nothing but the address is known.
+    absl::Status admitStranger(const grpc::CallbackServerContext& context) const;
+
     Controller& controller() const { return controller_; }
 
 private:
     Controller& controller_;
+    mutable RateLimits limits_;
 };
 
 // One request that changes something: admitted or not, and in the audit log either way.

@@ -5,7 +5,9 @@
 #include "base/ipv4.h"
 #include "base/log.h"
 #include "base/nat.h"
+#include "base/reason.h"
 #include "base/status.h"
+#include "rpc/status.h"
 
 namespace homeslice::controller {
 namespace {
@@ -47,7 +49,9 @@ grpc::Status fromNode(const NodeEndpoint& node, const grpc::Status& status) {
     const bool transport = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
                            status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
     if (!transport) return status;
-    return {status.error_code(), "node '" + node.name + "': " + status.error_message()};
+    const absl::Status own(static_cast<absl::StatusCode>(status.error_code()),
+                           "node '" + node.name + "': " + status.error_message());
+    return rpc::toGrpc(because(own, reason::kNodeAway, {{"node", node.name}}));
 }
 
 }  // namespace homeslice::controller

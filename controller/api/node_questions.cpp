@@ -1,5 +1,8 @@
 #include "controller/api/node_questions.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -41,6 +44,12 @@ private:
     std::unique_ptr<v1::NodeService::Stub> stub_;
     const v1::InspectRequest request_;
 };
+
+// In the order of addresses; a binding is known by these together.
+std::string keyOf(const v1::HomeBinding& binding) {
+    return binding.home_address() + fmt::format("{:08x}", binding.binding_id()) + binding.care_of_address() +
+           binding.home_agent();
+}
 
 class BindingsQuestion;
 
@@ -88,8 +97,8 @@ private:
 // Asks all home agents at once; the last to answer finishes the call.
 class BindingsQuestion : public grpc::ServerUnaryReactor {
 public:
-    BindingsQuestion(Controller& controller, NodeClients& clients, v1::ListBindingsResponse& response)
-        : controller_(controller), response_(response) {
+    BindingsQuestion(Controller& controller, NodeClients& clients, Pager pager, v1::ListBindingsResponse& response)
+        : controller_(controller), pager_(std::move(pager)), response_(response) {
         ask(clients);
     }
     void OnCancel() override {
@@ -100,7 +109,13 @@ public:
     void answered(const AgentReader& reader, const grpc::Status& status) {
         if (!lastOne(reader, status)) return;
         // Nothing may touch this object after Finish, which may lead to its end on another thread.
-        Finish(answers_ != 0 ? grpc::Status::OK : failure_);
+        if (answers_ == 0) return Finish(failure_);
+        std::sort(bindings_.begin(), bindings_.end(), [](const auto& a, const auto& b) { return keyOf(a) < keyOf(b); });
+        const auto add = [this](const v1::HomeBinding& binding) -> const v1::HomeBinding& {
+            return *response_.add_bindings() = binding;
+        };
+        pager_.fillSorted(bindings_, keyOf, add, response_);
+        Finish(grpc::Status::OK);
     }
 
 private:
@@ -129,7 +144,7 @@ private:
         const auto care_of = Ipv6Address::fromBytes(binding.care_of_address());
         if (!home.ok() || !care_of.ok()) return;
         const BindingOwner owner = controller_.describeBinding(*home, binding.binding_id(), *care_of);
-        v1::HomeBinding& added = *response_.add_bindings();
+        v1::HomeBinding& added = bindings_.emplace_back();
         added.set_home_address(binding.home_address());
         added.set_care_of_address(binding.care_of_address());
         added.set_binding_id(binding.binding_id());
@@ -152,12 +167,14 @@ private:
     }
 
     Controller& controller_;
+    const Pager pager_;
     v1::ListBindingsResponse& response_;
     std::vector<std::unique_ptr<AgentReader>> readers_;
 
     std::mutex mutex_;
     size_t unanswered_ = 0;
     size_t answers_ = 0;
+    std::vector<v1::HomeBinding> bindings_;
     grpc::Status failure_;
 };
 
@@ -168,9 +185,9 @@ void AgentReader::OnDone(const grpc::Status& status) {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* listBindings(Controller& controller, NodeClients& clients,
+grpc::ServerUnaryReactor* listBindings(Controller& controller, NodeClients& clients, const Pager& pager,
                                        v1::ListBindingsResponse& response) {
-    return new BindingsQuestion(controller, clients, response);
+    return new BindingsQuestion(controller, clients, pager, response);
 }
 
 grpc::ServerUnaryReactor* inspectNode(Controller& controller, NodeClients& clients, const std::string& name,

@@ -4,30 +4,20 @@
 #include "base/status.h"
 #include "controller/api/answer.h"
 #include "controller/api/controller_service.h"
+#include "controller/api/timed_key.h"
 
 namespace homeslice::controller {
 namespace {
 
 constexpr uint32_t kShown = 100;
 
-// What administrators alone see and end; nothing when it is about a slice.
-std::optional<Right> rightTo(const Operation& operation) {
-    if (!operation.subject.slice.empty()) return std::nullopt;
-    return operation.kind == OperationKind::importImage ? Right::manage_images : Right::manage_nodes;
-}
-
-absl::Status checkMine(const Controller& controller, const Caller& caller, const Operation& operation) {
-    if (const auto right = rightTo(operation)) return checkRight(caller, *right);
-    const std::string& slice = operation.subject.slice;
-    HS_RETURN_IF_ERROR(controller.checkSliceRight(caller, Right::use_slice, slice));
-    // Whose a slice was that is gone nobody knows any more.
-    return controller.slice(slice).ok() ? absl::OkStatus() : checkRight(caller, Right::manage_nodes);
-}
-
 // "web" matches what is about web/2 too.
 bool isAbout(const Operation& operation, const std::string& subject) {
     return subject.empty() || subjectText(operation) == subject || operation.subject.slice == subject;
 }
+
+// The oldest first.
+TimedKey keyOf(const Operation& operation) { return {operation.started_us, operation.id}; }
 
 }  // namespace
 
@@ -35,24 +25,33 @@ using Unary = ControllerApi::Unary;
 
 Unary* ControllerApi::ListOperations(Context* context, const v1::ListOperationsRequest* request,
                                      v1::ListOperationsResponse* response) {
-    return answer(gate_, context, __func__, "", [&](const Caller& caller) {
-        std::vector<Operation> seen;
-        for (Operation& operation : controller_.operations()) {
-            const bool wanted = isAbout(operation, request->subject()) && !(request->running() && operation.ended());
-            if (wanted && checkMine(controller_, caller, operation).ok()) seen.push_back(std::move(operation));
-        }
-        const size_t most = request->newest() == 0 ? kShown : request->newest();
-        const size_t first = seen.size() - std::min(seen.size(), most);
-        for (size_t i = first; i < seen.size(); ++i) toProto(seen[i], *response->add_operations());
-        return absl::OkStatus();
-    });
+    return answerPage(
+        gate_, context, __func__, *request, "", [&](const Caller& caller, const Pager& pager) -> absl::Status {
+            std::vector<Operation> seen = controller_.operations();
+            std::erase_if(seen, [&](const Operation& operation) {
+                const bool wanted =
+                    isAbout(operation, request->subject()) && !(request->running() && operation.ended());
+                return !wanted || !controller_.checkOperationRight(caller, operation).ok();
+            });
+            std::sort(seen.begin(), seen.end(), [](const auto& a, const auto& b) { return keyOf(a) < keyOf(b); });
+            const size_t newest = request->newest() == 0 ? kShown : request->newest();
+            auto begin = seen.end() - static_cast<std::ptrdiff_t>(std::min(seen.size(), newest));
+            if (!pager.isFirst()) {
+                HS_ASSIGN_OR_RETURN(const TimedKey after, TimedKey::parse(pager.after()));
+                begin = std::find_if(seen.begin(), seen.end(), [&](const auto& each) { return keyOf(each) > after; });
+            }
+            pager.fill(
+                begin, seen.end(), [](const Operation& operation) { return keyOf(operation).text(); },
+                adder(response->mutable_operations()), *response);
+            return absl::OkStatus();
+        });
 }
 
 Unary* ControllerApi::GetOperation(Context* context, const v1::GetOperationRequest* request, v1::Operation* response) {
     const std::string slice = controller_.sliceOfOperation(request->id());
     return answer(gate_, context, __func__, slice, [&](const Caller& caller) -> absl::Status {
         HS_ASSIGN_OR_RETURN(const Operation operation, controller_.operation(request->id()));
-        HS_RETURN_IF_ERROR(checkMine(controller_, caller, operation));
+        HS_RETURN_IF_ERROR(controller_.checkOperationRight(caller, operation));
         toProto(operation, *response);
         return absl::OkStatus();
     });
@@ -63,7 +62,7 @@ Unary* ControllerApi::CancelOperation(Context* context, const v1::CancelOperatio
     const std::string slice = controller_.sliceOfOperation(request->id());
     return change(gate_, context, __func__, slice, [&](const Caller& caller) -> absl::Status {
         HS_ASSIGN_OR_RETURN(const Operation operation, controller_.operation(request->id()));
-        HS_RETURN_IF_ERROR(checkMine(controller_, caller, operation));
+        HS_RETURN_IF_ERROR(controller_.checkOperationRight(caller, operation));
         return filled(controller_.cancelOperation(request->id()), response);
     });
 }

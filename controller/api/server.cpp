@@ -14,7 +14,9 @@
 #include "controller/api/listen.h"
 #include "controller/api/node_link.h"
 #include "controller/api/switchboard.h"
+#include "controller/api/watch_hub.h"
 #include "pki/tls/open_calls.h"
+#include "rpc/reflection.h"
 
 namespace homeslice::controller {
 namespace {
@@ -35,22 +37,29 @@ constexpr std::chrono::milliseconds kShutdownTime{300};
 class GrpcServer : public Server {
 public:
     GrpcServer(Controller& controller, ImageFiles& images, const Issuer& issuer,
-               std::shared_ptr<tls::Credentials> credentials, std::unique_ptr<Switchboard> board)
+               std::shared_ptr<tls::Credentials> credentials, std::unique_ptr<Switchboard> board, uint32_t rate)
         : controller_(controller),
           credentials_(std::move(credentials)),
           board_(std::move(board)),
-          gate_(controller),
+          gate_(controller, rate),
+          watches_(controller),
           api_({.controller = controller,
                 .images = images,
                 .gate = gate_,
                 .issuer = issuer,
+                .watches = watches_,
                 .credentials = credentials_,
                 .board = *board_}),
           node_link_(gate_, images, issuer.grantKey(), *board_),
-          enrolment_(gate_, issuer) {}
+          enrolment_(gate_, issuer),
+          reflection_({v1::ControllerService::service_full_name(), v1::NodeLink::service_full_name(),
+                       v1::EnrolmentService::service_full_name(), "grpc.health.v1.Health"},
+                      [this](const grpc::CallbackServerContext& context) { return gate_.callerOf(context).status(); }) {
+    }
     ~GrpcServer() override {
         if (server_ == nullptr) return;
         controller_.closeNodes(unavailable("the controller stops"));
+        watches_.closeAll(unavailable("the controller stops"));
         server_->Shutdown(std::chrono::system_clock::now() + kShutdownTime);
         server_->Wait();
     }
@@ -69,6 +78,7 @@ public:
         builder.RegisterService(&api_);
         builder.RegisterService(&node_link_);
         builder.RegisterService(&enrolment_);
+        reflection_.registerWith(builder);
         server_ = builder.BuildAndStart();
         if (server_ == nullptr) return unavailable("cannot listen on the given addresses");
         for (const std::string& address : addresses) HS_RETURN_IF_ERROR(closeToOthers(address));
@@ -110,9 +120,11 @@ private:
     tls::OpenCalls open_calls_;
     const std::unique_ptr<Switchboard> board_;
     const Gate gate_;
+    WatchHub watches_;
     ControllerApi api_;
     NodeLinkService node_link_;
     EnrolmentApi enrolment_;
+    rpc::Reflection reflection_;
     std::vector<int> ports_;
     std::unique_ptr<grpc::Server> server_;
 };
@@ -123,11 +135,12 @@ void passOnGrpcLog(gpr_log_func_args* args) { logDebug("grpc: {}", args->message
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::start(const std::vector<std::string>& addresses, Controller& controller,
-                                                      ImageFiles& images, const Issuer& issuer) {
+                                                      ImageFiles& images, const Issuer& issuer, uint32_t rate) {
     gpr_set_log_function(passOnGrpcLog);
     HS_ASSIGN_OR_RETURN(auto credentials, tls::Credentials::open(issuer.credentialsDirectory()));
     HS_ASSIGN_OR_RETURN(auto board, Switchboard::start());
-    auto server = std::make_unique<GrpcServer>(controller, images, issuer, std::move(credentials), std::move(board));
+    auto server =
+        std::make_unique<GrpcServer>(controller, images, issuer, std::move(credentials), std::move(board), rate);
     HS_RETURN_IF_ERROR(server->listen(addresses));
     return server;
 }

@@ -1,8 +1,10 @@
-// The controller's gRPC front: ControllerService for people, NodeLink for nodes. No protobuf above this header.
+// The controller's gRPC front: ControllerService for people, NodeLink for nodes, server reflection and health. No
+// protobuf above this header.
 #pragma once
 
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,10 +19,12 @@ class Server {
 public:
     // Serves on every address ("[::]:7400", "127.0.0.1:7400"), where TLS is spoken, and Unix socket
     // ("unix:/run/x.sock"), for the local administrator: who can open it decides. UNAVAILABLE or INVALID_ARGUMENT says
-    // which one cannot be listened on and why. `controller`, `images` and `issuer` must outlive it.
+    // which one cannot be listened on and why. `controller`, `images` and `issuer` must outlive it. `rate`: requests a
+    // second that each user may make; 0: any number.
     static absl::StatusOr<std::unique_ptr<Server>> start(const std::vector<std::string>& addresses,
                                                          Controller& controller, ImageFiles& images,
-                                                         const Issuer& issuer);
+                                                         const Issuer& issuer, uint32_t rate = kUsualRate);
+    static constexpr uint32_t kUsualRate = 1000;
     // Ends every stream and call, within half a second.
     virtual ~Server() = default;
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/reason.h"
 #include "base/status.h"
 #include "controller/api/image_sender.h"
 #include "controller/api/listen.h"
@@ -14,6 +15,7 @@
 #include "homeslice/v1/node.grpc.pb.h"
 #include "leader/controllers.h"
 #include "pki/tls/credentials.h"
+#include "rpc/status.h"
 
 namespace homeslice::controller {
 namespace {
@@ -23,10 +25,10 @@ constexpr int kMaxHandlerThreads = 16;
 
 grpc::Status refusal(grpc::ServerContextBase& context, const std::string& leader) {
     context.AddTrailingMetadata(leader::kLeaderMetadata, leader);
-    if (leader.empty()) {
-        return {grpc::StatusCode::UNAVAILABLE, "no controller leads at present; one will within a few seconds"};
-    }
-    return {grpc::StatusCode::UNAVAILABLE, "this controller does not lead; the one at " + leader + " does"};
+    const absl::Status why =
+        leader.empty() ? unavailable("no controller leads at present; one will within a few seconds")
+                       : unavailable("this controller does not lead; the one at " + leader + " does");
+    return rpc::toGrpc(because(why, reason::kNotLeading, {{"leader", leader}}));
 }
 
 class Redirection : public grpc::ServerGenericBidiReactor {
