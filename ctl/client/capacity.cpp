@@ -20,7 +20,7 @@ absl::StatusOr<v1::Reservation> Client::createReservation(const v1::CreateReserv
 }
 
 absl::StatusOr<v1::ListReservationsResponse> Client::listReservations() {
-    return impl_->call(&Stub::ListReservations, v1::ListReservationsRequest());
+    return impl_->callForAll(&Stub::ListReservations, v1::ListReservationsRequest());
 }
 
 absl::Status Client::removeReservation(const std::string& name) {
@@ -34,7 +34,7 @@ absl::StatusOr<v1::Loan> Client::lendGuarantee(const v1::LendGuaranteeRequest& r
 }
 
 absl::StatusOr<v1::ListLoansResponse> Client::listLoans() {
-    return impl_->call(&Stub::ListLoans, v1::ListLoansRequest());
+    return impl_->callForAll(&Stub::ListLoans, v1::ListLoansRequest());
 }
 
 absl::Status Client::endLoan(const std::string& borrower, const std::string& lender) {

@@ -1,12 +1,18 @@
 #include "ctl/client/channel.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <thread>
 #include <utility>
+
+#include "base/reason.h"
+#include "rpc/status.h"
 
 namespace homeslice::ctl {
 namespace {
 
 constexpr std::chrono::milliseconds kPause{50};
+constexpr int kLongestWaitMs = 2000;
 
 // The words of a server are shown on one line of a terminal.
 std::string oneLine(std::string text) {
@@ -39,6 +45,14 @@ bool Client::Impl::turn(const Asked& asked, const grpc::Status& status, const gr
     return redirected || repeatable;
 }
 
+bool Client::Impl::heldBack(const grpc::Status& status) const {
+    const ErrorReason why = reasonOf(rpc::fromGrpc(status));
+    const auto wait = why.facts.find(kRetryAfterFact);
+    if (wait == why.facts.end()) return false;
+    const int wait_ms = std::clamp(std::atoi(wait->second.c_str()), 1, kLongestWaitMs);
+    return !cancellation.waitFor(std::chrono::milliseconds(wait_ms));
+}
+
 // Anything else that is not available is the leader's own word.
 bool Client::Impl::isGone(const Asked& asked, const grpc::ClientContext& context) {
     if (leader::endedWithTheLead(context)) return true;
@@ -61,9 +75,11 @@ absl::Status Client::Impl::toStatus(const Asked& asked, const grpc::Status& stat
         return deadlineExceeded("the controller at " + asked.address + " did not answer in time");
     }
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE && asked.channel->GetState(false) != GRPC_CHANNEL_READY) {
-        return unavailable("the controller at " + asked.address + " went away: " + oneLine(status.error_message()));
+        return rpc::withReasonOf(status, unavailable("the controller at " + asked.address +
+                                                     " went away: " + oneLine(status.error_message())));
     }
-    return {static_cast<absl::StatusCode>(status.error_code()), oneLine(status.error_message())};
+    return rpc::withReasonOf(status,
+                             {static_cast<absl::StatusCode>(status.error_code()), oneLine(status.error_message())});
 }
 
 }  // namespace homeslice::ctl

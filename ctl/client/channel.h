@@ -51,6 +51,9 @@ struct Client::Impl {
     // not done, or may be done twice, is.
     bool turn(const Asked& asked, const grpc::Status& status, const grpc::ClientContext& context, bool repeatable);
 
+    // Whether the controller has asked for the same again, in a moment that has passed now.
+    bool heldBack(const grpc::Status& status) const;
+
     static bool isGone(const Asked& asked, const grpc::ClientContext& context);
 
     template <typename Request, typename Response>
@@ -66,9 +69,24 @@ struct Client::Impl {
             Response response;
             const grpc::Status status = (asked.stub.get()->*method)(context.get(), request, &response);
             if (status.ok()) return response;
-            const bool again = turn(asked, status, *context.get(), isRepeatable(request));
+            const bool again = heldBack(status) || turn(asked, status, *context.get(), isRepeatable(request));
             if (!again || std::chrono::steady_clock::now() > again_until) return toStatus(asked, status);
         }
+    }
+
+    // A list from its first page to the last.
+    template <typename Request, typename Response>
+    absl::StatusOr<Response> callForAll(Method<Request, Response> method, Request request) {
+        constexpr uint32_t kPage = 10'000;
+        request.set_page_size(kPage);
+        Response all;
+        do {
+            HS_ASSIGN_OR_RETURN(Response page, call(method, request));
+            request.set_page_token(page.next_page_token());
+            page.clear_next_page_token();
+            all.MergeFrom(page);
+        } while (!request.page_token().empty());
+        return all;
     }
 
     // More than it takes another controller to lead.

@@ -143,7 +143,7 @@ absl::Status Client::Impl::findLeader(const Endpoint& endpoint) {
 }
 
 absl::StatusOr<v1::ListNodesResponse> Client::listNodes() {
-    return impl_->call(&Stub::ListNodes, v1::ListNodesRequest());
+    return impl_->callForAll(&Stub::ListNodes, v1::ListNodesRequest());
 }
 
 absl::StatusOr<v1::Node> Client::getNode(const std::string& name) {
@@ -171,7 +171,7 @@ absl::StatusOr<std::string> Client::inspectNode(const std::string& name) {
 }
 
 absl::StatusOr<v1::ListImagesResponse> Client::listImages() {
-    return impl_->call(&Stub::ListImages, v1::ListImagesRequest());
+    return impl_->callForAll(&Stub::ListImages, v1::ListImagesRequest());
 }
 
 absl::Status Client::removeImage(const std::string& name) {
@@ -191,7 +191,7 @@ absl::StatusOr<v1::SlicePlan> Client::planSlice(const v1::CreateSliceRequest& re
 }
 
 absl::StatusOr<v1::ListSlicesResponse> Client::listSlices() {
-    return impl_->call(&Stub::ListSlices, v1::ListSlicesRequest());
+    return impl_->callForAll(&Stub::ListSlices, v1::ListSlicesRequest());
 }
 
 absl::StatusOr<v1::Slice> Client::getSlice(const std::string& name) {
@@ -230,7 +230,7 @@ absl::StatusOr<v1::Operation> Client::deleteSlice(const std::string& name) {
 absl::StatusOr<v1::ListSliversResponse> Client::listSlivers(const std::string& slice) {
     v1::ListSliversRequest request;
     request.set_slice(slice);
-    return impl_->call(&Stub::ListSlivers, request);
+    return impl_->callForAll(&Stub::ListSlivers, request);
 }
 
 absl::StatusOr<v1::Sliver> Client::getSliver(const v1::SliverId& id) {
@@ -248,7 +248,7 @@ absl::StatusOr<v1::Operation> Client::moveSliver(const v1::SliverId& id, const s
 }
 
 absl::StatusOr<v1::ListBindingsResponse> Client::listBindings() {
-    return impl_->call(&Stub::ListBindings, v1::ListBindingsRequest());
+    return impl_->callForAll(&Stub::ListBindings, v1::ListBindingsRequest());
 }
 
 absl::StatusOr<v1::Operation> Client::watchOperation(const std::string& id, std::chrono::milliseconds timeout,

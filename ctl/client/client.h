@@ -99,6 +99,11 @@ public:
     absl::StatusOr<v1::Operation> watchOperation(const std::string& id, std::chrono::milliseconds timeout,
                                                  const std::function<void(const v1::Operation&)>& changed);
 
+    // Watches until interrupted (CANCELLED), over the loss of connections and of controllers too: `told` gets each
+    // answer, with `anew` for the first of a picture that begins anew. OUT_OF_RANGE when the revision that `request`
+    // begins with is not kept any more.
+    absl::Status watch(v1::WatchRequest request, const std::function<void(const v1::WatchResponse&, bool anew)>& told);
+
     // The log of a sliver, in pieces; with `follow`, until the sliver is removed from its node.
     absl::Status logs(const v1::LogsRequest& request, const std::function<void(const std::string&)>& sink);
 

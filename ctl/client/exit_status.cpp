@@ -1,13 +1,25 @@
 #include "ctl/client/exit_status.h"
 
+#include "base/reason.h"
+
 namespace homeslice::ctl {
+
+namespace {
+
+// Nothing to do with room on nodes.
+bool isRefusalOfHaste(const absl::Status& status) {
+    const std::string word = reasonOf(status).word;
+    return word == reason::kRateLimited || word == reason::kTooManyWatches;
+}
+
+}  // namespace
 
 int exitStatusOf(const absl::Status& status) {
     switch (status.code()) {
         case absl::StatusCode::kOk:
             return kExitOk;
         case absl::StatusCode::kResourceExhausted:
-            return kExitPartial;
+            return isRefusalOfHaste(status) ? kExitError : kExitPartial;
         case absl::StatusCode::kNotFound:
             return kExitNotFound;
         case absl::StatusCode::kAlreadyExists:

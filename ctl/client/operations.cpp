@@ -7,7 +7,7 @@ namespace homeslice::ctl {
 using Stub = v1::ControllerService::Stub;
 
 absl::StatusOr<v1::ListOperationsResponse> Client::listOperations(const v1::ListOperationsRequest& request) {
-    return impl_->call(&Stub::ListOperations, request);
+    return impl_->callForAll(&Stub::ListOperations, request);
 }
 
 absl::StatusOr<v1::Operation> Client::getOperation(const std::string& id) {

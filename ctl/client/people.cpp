@@ -20,7 +20,7 @@ absl::Status Client::revokeNode(const std::string& name) {
 }
 
 absl::StatusOr<v1::ListUsersResponse> Client::listUsers() {
-    return impl_->call(&Stub::ListUsers, v1::ListUsersRequest());
+    return impl_->callForAll(&Stub::ListUsers, v1::ListUsersRequest());
 }
 
 absl::StatusOr<v1::JoinToken> Client::addUser(const std::string& name, v1::Role role, uint32_t lifetime_s) {
@@ -69,7 +69,7 @@ absl::StatusOr<v1::Slice> Client::shareSlice(const std::string& name, const std:
 absl::StatusOr<v1::ListAuditResponse> Client::listAudit(uint32_t newest) {
     v1::ListAuditRequest request;
     request.set_newest(newest);
-    return impl_->call(&Stub::ListAudit, request);
+    return impl_->callForAll(&Stub::ListAudit, request);
 }
 
 absl::StatusOr<v1::FlowReport> Client::findFlows(const v1::FindFlowsRequest& request) {

@@ -15,6 +15,7 @@ void registerCommands(CLI::App& app, Context& context) {
     registerReservation(app, context);
     registerOperation(app, context);
     registerAudit(app, context);
+    registerWatch(app, context);
     registerSystemContext(app, context);
 }
 

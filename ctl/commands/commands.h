@@ -19,6 +19,7 @@ void registerUser(CLI::App& app, Context& context);
 void registerReservation(CLI::App& app, Context& context);
 void registerOperation(CLI::App& app, Context& context);
 void registerAudit(CLI::App& app, Context& context);
+void registerWatch(CLI::App& app, Context& context);
 void registerSystemContext(CLI::App& app, Context& context);
 
 // All of them; the lab has its own (ctl/lab/commands.h).

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/reason.h"
 #include "base/status.h"
 #include "ctl/client/address.h"
 #include "ctl/client/cancellation.h"
@@ -158,7 +159,18 @@ int Context::reportUsage(const CLI::App& app, const std::string& message) {
     return kExitError;
 }
 
+// With -o json, a program reads this too.
 int Context::reportError(const absl::Status& status) {
+    if (format_ == OutputFormat::json) {
+        const ErrorReason why = reasonOf(status);
+        const Value error{{"error",
+                           {{"code", absl::StatusCodeToString(status.code())},
+                            {"reason", why.word},
+                            {"message", oneLine(messageOf(status))},
+                            {"metadata", why.facts}}}};
+        io_.err << error.dump(-1, ' ', false, Value::error_handler_t::replace) << '\n' << std::flush;
+        return exitStatusOf(status);
+    }
     io_.err << "slicectl: " << oneLine(messageOf(status)) << '\n' << std::flush;
     return exitStatusOf(status);
 }

@@ -142,6 +142,7 @@ grpc::Status FakeController::ListImages(grpc::ServerContext*, const v1::ListImag
 
 grpc::Status FakeController::RemoveImage(grpc::ServerContext*, const v1::RemoveImageRequest* request,
                                          v1::RemoveImageResponse*) {
+    if (refuse_once) return *std::exchange(refuse_once, std::nullopt);
     deleted = request->name();
     return refusal;
 }
@@ -274,8 +275,14 @@ grpc::Status FakeController::RevokeNode(grpc::ServerContext*, const v1::RevokeNo
     return refusal;
 }
 
-grpc::Status FakeController::ListUsers(grpc::ServerContext*, const v1::ListUsersRequest*,
+grpc::Status FakeController::ListUsers(grpc::ServerContext*, const v1::ListUsersRequest* request,
                                        v1::ListUsersResponse* response) {
+    if (!user_pages.empty()) {
+        const size_t page = request->page_token().empty() ? 0 : std::stoul(request->page_token());
+        for (const std::string& name : user_pages.at(page)) response->add_users()->set_name(name);
+        if (page + 1 < user_pages.size()) response->set_next_page_token(std::to_string(page + 1));
+        return refusal;
+    }
     v1::User* const user = response->add_users();
     user->set_name("alice");
     user->set_role(v1::ROLE_ADMIN);
@@ -427,6 +434,15 @@ grpc::Status FakeController::SetUserQuota(grpc::ServerContext*, const v1::SetUse
     user->set_name(request->name());
     *user->mutable_quota() = request->quota();
     return refusal;
+}
+
+grpc::Status FakeController::Watch(grpc::ServerContext*, const v1::WatchRequest* request,
+                                   grpc::ServerWriter<v1::WatchResponse>* writer) {
+    watch_requests.push_back(*request);
+    const size_t number = watch_requests.size() - 1;
+    if (number >= watches.size()) return {grpc::StatusCode::INTERNAL, "no further watch is in the script"};
+    for (const v1::WatchResponse& answer : watches[number].answers) writer->Write(answer);
+    return watches[number].end;
 }
 
 grpc::Status FakeController::WatchOperation(grpc::ServerContext*, const v1::WatchOperationRequest*,

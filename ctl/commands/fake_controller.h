@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,16 @@ public:
     using ExecStream = grpc::ServerReaderWriter<v1::ExecResponse, v1::ExecRequest>;
     std::function<grpc::Status(const v1::ExecStart&, ExecStream&)> exec;
 
+    struct WatchScript {
+        std::vector<v1::WatchResponse> answers;
+        grpc::Status end;
+    };
+    std::vector<WatchScript> watches;                  // one after the other
+    std::optional<grpc::Status> refuse_once;           // of the next removal of an image
+    std::vector<std::vector<std::string>> user_pages;  // names; empty: one page with "alice"
+
     // What was asked.
+    std::vector<v1::WatchRequest> watch_requests;
     v1::CreateSliceRequest created;
     int creations = 0;
     v1::MoveSliverRequest moved;
@@ -117,6 +127,7 @@ private:
     grpc::Status EndLoan(grpc::ServerContext*, const v1::EndLoanRequest*, v1::EndLoanResponse*) override;
     grpc::Status GetUser(grpc::ServerContext*, const v1::GetUserRequest*, v1::User*) override;
     grpc::Status SetUserQuota(grpc::ServerContext*, const v1::SetUserQuotaRequest*, v1::User*) override;
+    grpc::Status Watch(grpc::ServerContext*, const v1::WatchRequest*, grpc::ServerWriter<v1::WatchResponse>*) override;
     grpc::Status WatchOperation(grpc::ServerContext*, const v1::WatchOperationRequest*,
                                 grpc::ServerWriter<v1::Operation>*) override;
 

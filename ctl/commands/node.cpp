@@ -9,6 +9,7 @@
 #include "ctl/commands/operation.h"
 #include "ctl/commands/token.h"
 #include "ctl/commands/views.h"
+#include "ctl/commands/watch.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -157,8 +158,12 @@ void registerNode(CLI::App& app, Context& context) {
     const auto name = std::make_shared<std::string>();
 
     CLI::App* const ls = node->add_subcommand("ls", "List the nodes");
-    ls->footer("Example: slicectl node ls -o wide");
-    context.setAction(*ls, CommandTail::none, [&context] { return list(context); });
+    const auto follow = std::make_shared<bool>(false);
+    ls->add_flag("-w,--watch", *follow, kWatchHelp);
+    ls->footer("Example: slicectl node ls -o wide\n         slicectl node ls --watch");
+    context.setAction(*ls, CommandTail::none, [&context, follow] {
+        return *follow ? watchList(context, v1::WATCH_KIND_NODE, "") : list(context);
+    });
 
     CLI::App* const show_node = node->add_subcommand("show", "Show one node");
     show_node->add_option("NODE", *name, "Name of the node")->required();

@@ -8,6 +8,7 @@
 #include "ctl/commands/parse.h"
 #include "ctl/commands/slice_parts.h"
 #include "ctl/commands/views.h"
+#include "ctl/commands/watch.h"
 #include "ctl/output/table.h"
 
 namespace homeslice::ctl {
@@ -102,8 +103,15 @@ void registerSlice(CLI::App& app, Context& context) {
     declareSlicePlan(*slice, context);
 
     CLI::App* const ls = slice->add_subcommand("ls", "List the slices");
-    ls->footer("Example: slicectl slice ls -o wide");
-    context.setAction(*ls, CommandTail::none, [&context] { return list(context); });
+    const auto follow = std::make_shared<bool>(false);
+    ls->add_flag("-w,--watch", *follow, kWatchHelp);
+    ls->footer(
+        "In its last day a slice is `ending`: renew it, or its slivers are frozen.\n\n"
+        "Example: slicectl slice ls -o wide\n"
+        "         slicectl slice ls --watch");
+    context.setAction(*ls, CommandTail::none, [&context, follow] {
+        return *follow ? watchList(context, v1::WATCH_KIND_SLICE, "") : list(context);
+    });
 
     CLI::App* const show_slice = slice->add_subcommand("show", "Show one slice and its slivers");
     const auto name = std::make_shared<std::string>();

@@ -9,6 +9,7 @@
 #include "ctl/commands/sliver_share.h"
 #include "ctl/commands/targets.h"
 #include "ctl/commands/views.h"
+#include "ctl/commands/watch.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -20,7 +21,6 @@ struct MoveOptions {
 };
 
 absl::StatusOr<int> list(Context& context, const std::string& slice) {
-    if (!slice.empty()) HS_RETURN_IF_ERROR(checkName("slice name", slice));
     HS_ASSIGN_OR_RETURN(Client* const client, context.client());
     HS_ASSIGN_OR_RETURN(const v1::ListSliversResponse response, client->listSlivers(slice));
     printList(context.io(), context.format(), sliverColumns(), listOf(response.slivers(), sliverValue));
@@ -105,8 +105,13 @@ void registerSliver(CLI::App& app, Context& context) {
 
     CLI::App* const ls = sliver->add_subcommand("ls", "List the slivers of a slice, or of all");
     ls->add_option("SLICE", *name, "Name of the slice");
-    ls->footer("Example: slicectl sliver ls web");
-    context.setAction(*ls, CommandTail::none, [&context, name] { return list(context, *name); });
+    const auto follow = std::make_shared<bool>(false);
+    ls->add_flag("-w,--watch", *follow, kWatchHelp);
+    ls->footer("Example: slicectl sliver ls web\n         slicectl sliver ls web --watch");
+    context.setAction(*ls, CommandTail::none, [&context, name, follow]() -> absl::StatusOr<int> {
+        if (!name->empty()) HS_RETURN_IF_ERROR(checkName("slice name", *name));
+        return *follow ? watchList(context, v1::WATCH_KIND_SLIVER, *name) : list(context, *name);
+    });
 
     CLI::App* const show_sliver = sliver->add_subcommand("show", "Show one sliver");
     show_sliver->add_option("SLIVER", *name, "SLICE/INDEX")->required();

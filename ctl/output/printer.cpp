@@ -28,6 +28,19 @@ const Value& fieldOf(const Value& row, const std::string& field) {
     return found == row.end() ? kNull : *found;
 }
 
+std::vector<Column> shownOf(const std::vector<Column>& columns, OutputFormat format) {
+    std::vector<Column> shown;
+    std::copy_if(columns.begin(), columns.end(), std::back_inserter(shown),
+                 [&](const Column& column) { return !column.wide_only || format == OutputFormat::wide; });
+    return shown;
+}
+
+std::vector<std::string> headersOf(const std::vector<Column>& columns) {
+    std::vector<std::string> headers;
+    for (const Column& column : columns) headers.push_back(column.header);
+    return headers;
+}
+
 std::string cellOf(const Column& column, const Value& row) {
     return (column.show == nullptr ? showPlain : column.show)(fieldOf(row, column.field));
 }
@@ -122,21 +135,34 @@ void printTree(const Io& io, OutputFormat format, const Value& tree) {
     io.out << yaml.c_str() << '\n' << std::flush;
 }
 
+LiveList::LiveList(const Io& io, OutputFormat format, const std::vector<Column>& columns)
+    : io_(io), columns_(shownOf(columns, format)), table_(headersOf(columns_)) {}
+
+void LiveList::begin(const Value& rows) {
+    for (const Value& row : rows) table_.addRow(cellsOf(row));
+    table_.print(io_.out, io_.colour);
+    io_.out << std::flush;
+}
+
+void LiveList::add(const Value& row) {
+    table_.printNext(io_.out, cellsOf(row));
+    io_.out << std::flush;
+}
+
+void LiveList::addGone(const std::string& name) {
+    table_.printNext(io_.out, {name, "(gone)"});
+    io_.out << std::flush;
+}
+
+std::vector<std::string> LiveList::cellsOf(const Value& row) const {
+    std::vector<std::string> cells;
+    for (const Column& column : columns_) cells.push_back(cellOf(column, row));
+    return cells;
+}
+
 void printList(const Io& io, OutputFormat format, const std::vector<Column>& columns, const Value& rows) {
     if (isTree(format)) return printTree(io, format, rows);
-    std::vector<Column> shown;
-    std::copy_if(columns.begin(), columns.end(), std::back_inserter(shown),
-                 [&](const Column& column) { return !column.wide_only || format == OutputFormat::wide; });
-    std::vector<std::string> headers;
-    for (const Column& column : shown) headers.push_back(column.header);
-    Table table(headers);
-    for (const Value& row : rows) {
-        std::vector<std::string> cells;
-        for (const Column& column : shown) cells.push_back(cellOf(column, row));
-        table.addRow(std::move(cells));
-    }
-    table.print(io.out, io.colour);
-    io.out << std::flush;
+    LiveList(io, format, columns).begin(rows);
 }
 
 void printObject(const Io& io, OutputFormat format, const std::vector<Column>& columns, const Value& object) {

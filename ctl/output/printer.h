@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ctl/output/io.h"
+#include "ctl/output/table.h"
 #include "ctl/output/value.h"
 
 namespace homeslice::ctl {
@@ -36,6 +37,24 @@ std::string showCpuMillis(const Value& cell);
 std::string showAge(const Value& cell);
 // Seconds as "5m".
 std::string showSeconds(const Value& cell);
+
+// A list that goes on after it was printed. For the table formats.
+class LiveList {
+public:
+    LiveList(const Io& io, OutputFormat format, const std::vector<Column>& columns);
+    // The header, and what is there to begin with.
+    void begin(const Value& rows);
+    void add(const Value& row);
+    // A row of which nothing is left but its name.
+    void addGone(const std::string& name);
+
+private:
+    std::vector<std::string> cellsOf(const Value& row) const;
+
+    const Io& io_;
+    std::vector<Column> columns_;
+    Table table_;
+};
 
 // `rows` is an array of objects.
 void printList(const Io& io, OutputFormat format, const std::vector<Column>& columns, const Value& rows);

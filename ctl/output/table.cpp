@@ -85,33 +85,42 @@ std::string printable(const std::string& text) {
     return result;
 }
 
-Table::Table(std::vector<std::string> headers) : headers_(std::move(headers)) {
+Table::Table(std::vector<std::string> headers) : headers_(std::move(headers)), widths_(headers_.size()) {
     for (std::string& header : headers_) header = upperCase(std::move(header));
+    widen(headers_);
 }
 
 void Table::addRow(std::vector<std::string> cells) {
     cells.resize(headers_.size());
     for (std::string& cell : cells) cell = printable(cell);
+    widen(cells);
     rows_.push_back(std::move(cells));
 }
 
-void Table::print(std::ostream& out, bool colour) const {
-    std::vector<size_t> widths;
-    for (const std::string& header : headers_) widths.push_back(displayWidth(header));
-    for (const auto& row : rows_) {
-        for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], displayWidth(row[i]));
-    }
-    const auto line = [&](const std::vector<std::string>& cells) {
-        std::string text;
-        for (size_t i = 0; i < cells.size(); ++i) {
-            text += cells[i];
-            text.append(widths[i] - displayWidth(cells[i]) + kGap, ' ');
-        }
-        text.erase(text.find_last_not_of(' ') + 1);
-        return text;
-    };
+void Table::print(std::ostream& out, bool colour) {
     out << (colour ? kBold : "") << line(headers_) << (colour ? kPlain : "") << '\n';
     for (const auto& row : rows_) out << line(row) << '\n';
+    rows_.clear();
+}
+
+void Table::printNext(std::ostream& out, std::vector<std::string> cells) {
+    addRow(std::move(cells));
+    out << line(rows_.back()) << '\n';
+    rows_.clear();
+}
+
+void Table::widen(const std::vector<std::string>& cells) {
+    for (size_t i = 0; i < cells.size(); ++i) widths_[i] = std::max(widths_[i], displayWidth(cells[i]));
+}
+
+std::string Table::line(const std::vector<std::string>& cells) const {
+    std::string text;
+    for (size_t i = 0; i < cells.size(); ++i) {
+        text += cells[i];
+        text.append(widths_[i] - displayWidth(cells[i]) + kGap, ' ');
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    return text;
 }
 
 }  // namespace homeslice::ctl
