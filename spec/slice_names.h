@@ -11,18 +11,22 @@
 
 namespace homeslice {
 
-struct SliverName {
-    uint32_t index = 0;
-    Ipv6Address address;
+// Slivers with consecutive indices, each address one above the one before: a slice that has lost none is one run.
+struct SliverNames {
+    uint32_t index = 0;  // of the first
+    uint32_t count = 1;
+    Ipv6Address address{};  // of the first
 
-    bool operator==(const SliverName&) const = default;
+    // `nth` from 0.
+    Ipv6Address addressOf(uint32_t nth) const { return address.withInterfaceId(address.interfaceId() + nth); }
+    bool operator==(const SliverNames&) const = default;
 };
 
 struct SliceNames {
     std::string slice;
-    Ipv6Address address;              // the slice's own
-    std::string owner;                // user; empty: the administrators'
-    std::vector<SliverName> slivers;  // by index
+    Ipv6Address address;               // the slice's own
+    std::string owner;                 // user; empty: the administrators'
+    std::vector<SliverNames> slivers;  // by index
 
     bool operator==(const SliceNames&) const = default;
 };
@@ -32,6 +36,8 @@ struct NameTable {
     std::string domain;   // "slivers.internal"
     Ipv6Prefix home_prefix;
     std::vector<SliceNames> slices;  // by name
+    uint64_t since = 0;              // not 0: `slices` are those that differ from the table of that serial
+    std::vector<std::string> gone{};  // with since: slices that have no names any more
 
     bool operator==(const NameTable&) const = default;
 };

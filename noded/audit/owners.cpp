@@ -12,9 +12,12 @@ constexpr std::chrono::minutes kRemembered{10};
 void Owners::set(const NameTable& table, Monotonic::time_point now) {
     std::set<Ipv6Address> present;
     for (const SliceNames& slice : table.slices) {
-        for (const SliverName& sliver : slice.slivers) {
-            entries_[sliver.address] = {.owner = {.sliver = {slice.slice, sliver.index}, .user = slice.owner}};
-            present.insert(sliver.address);
+        for (const SliverNames& run : slice.slivers) {
+            for (uint32_t nth = 0; nth < run.count; ++nth) {
+                const Ipv6Address address = run.addressOf(nth);
+                entries_[address] = {.owner = {.sliver = {slice.slice, run.index + nth}, .user = slice.owner}};
+                present.insert(address);
+            }
         }
     }
     for (auto& [address, entry] : entries_) {

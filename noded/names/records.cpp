@@ -51,9 +51,12 @@ Records::Records(const NameTable& table, const std::optional<Ipv6Address>& serve
         const std::string name = slice.slice + "." + domain_text_;
         slices_[slice.slice][kSliceItself] = slice.address;
         by_digits_[digitsOf(slice.address)] = name;
-        for (const SliverName& sliver : slice.slivers) {
-            slices_[slice.slice][sliver.index] = sliver.address;
-            by_digits_[digitsOf(sliver.address)] = std::to_string(sliver.index) + "." + name;
+        for (const SliverNames& run : slice.slivers) {
+            for (uint32_t nth = 0; nth < run.count; ++nth) {
+                const Ipv6Address address = run.addressOf(nth);
+                slices_[slice.slice][run.index + nth] = address;
+                by_digits_[digitsOf(address)] = std::to_string(run.index + nth) + "." + name;
+            }
         }
     }
 }

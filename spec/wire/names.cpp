@@ -1,5 +1,7 @@
 #include "spec/wire/names.h"
 
+#include <algorithm>
+
 #include "base/names.h"
 #include "base/status.h"
 #include "spec/wire/convert.h"
@@ -25,11 +27,19 @@ absl::StatusOr<SliceNames> sliceNamesOf(const v1::SliceNames& message, const Ipv
     if (!message.owner().empty()) HS_RETURN_IF_ERROR(checkName("owner", message.owner()));
     names.owner = message.owner();
     if (message.slivers_size() > kMaxSlivers) return invalidArgument("slivers: too many");
-    for (const v1::SliverName& sliver : message.slivers()) {
-        SliverName& added = names.slivers.emplace_back();
-        added.index = sliver.index();
-        if (added.index == 0 || added.index > kMaxSlivers) return invalidArgument("sliver index: not 1 to 65535");
-        HS_ASSIGN_OR_RETURN(added.address, homeAddressOf("home address", sliver.address(), prefix));
+    uint64_t next = 1;
+    for (const v1::SliverName& run : message.slivers()) {
+        SliverNames& added = names.slivers.emplace_back();
+        added.index = run.index();
+        added.count = std::max(run.count(), 1U);
+        if (added.index == 0 || uint64_t{added.index} + added.count - 1 > kMaxSlivers) {
+            return invalidArgument("sliver index: not 1 to 65535");
+        }
+        if (added.index < next) return invalidArgument("sliver index: not in order");
+        next = uint64_t{added.index} + added.count;
+        HS_ASSIGN_OR_RETURN(added.address, homeAddressOf("home address", run.address(), prefix));
+        const Ipv6Address last = added.addressOf(added.count - 1);
+        if (last < added.address) return invalidArgument("home address: a run leaves its /64");
     }
     return names;
 }
@@ -63,12 +73,15 @@ v1::NameTable toMessage(const NameTable& table) {
         added.set_slice(slice.slice);
         added.set_address(slice.address.toBytes());
         added.set_owner(slice.owner);
-        for (const SliverName& sliver : slice.slivers) {
+        for (const SliverNames& run : slice.slivers) {
             v1::SliverName& name = *added.add_slivers();
-            name.set_index(sliver.index);
-            name.set_address(sliver.address.toBytes());
+            name.set_index(run.index);
+            name.set_address(run.address.toBytes());
+            if (run.count > 1) name.set_count(run.count);
         }
     }
+    message.set_since(table.since);
+    for (const std::string& slice : table.gone) message.add_gone(slice);
     return message;
 }
 

@@ -19,7 +19,7 @@ NameTable example() {
                         .address = address("fd51:1ce:0:1::1"),
                         .owner = "alice",
                         .slivers = {{.index = 1, .address = address("fd51:1ce:0:1::1:1")},
-                                    {.index = 2, .address = address("fd51:1ce:0:1::1:2")}}},
+                                    {.index = 3, .count = 500, .address = address("fd51:1ce:0:1::1:3")}}},
                        {.slice = "old", .address = address("fd51:1ce:0:2::1"), .owner = "", .slivers = {}}}};
 }
 
@@ -45,6 +45,13 @@ TEST(NamesOnTheWire, MalformedTablesAreRefusedWhole) {
          [](auto& table) { table.mutable_slices(0)->set_address(address("2001:db8::1").toBytes()); }},
         {"index 0", [](auto& table) { table.mutable_slices(0)->mutable_slivers(0)->set_index(0); }},
         {"a great index", [](auto& table) { table.mutable_slices(0)->mutable_slivers(0)->set_index(65536); }},
+        {"a run beyond the last index", [](auto& table) { table.mutable_slices(0)->mutable_slivers(1)->set_count(65534); }},
+        {"a run that begins in another", [](auto& table) { table.mutable_slices(0)->mutable_slivers(0)->set_count(3); }},
+        {"a run that leaves its /64",
+         [](auto& table) {
+             table.mutable_slices(0)->mutable_slivers(1)->set_address(
+                 address("fd51:1ce:0:1:ffff:ffff:ffff:ff00").toBytes());
+         }},
     };
     for (const auto& [what, change] : changes) {
         v1::NameTable message = toMessage(example());
