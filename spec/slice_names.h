@@ -35,8 +35,8 @@ struct NameTable {
     uint64_t serial = 0;  // grows with each change
     std::string domain;   // "slivers.internal"
     Ipv6Prefix home_prefix;
-    std::vector<SliceNames> slices;  // by name
-    uint64_t since = 0;              // not 0: `slices` are those that differ from the table of that serial
+    std::vector<SliceNames> slices;   // by name
+    uint64_t since = 0;               // not 0: `slices` are those that differ from the table of that serial
     std::vector<std::string> gone{};  // with since: slices that have no names any more
 
     bool operator==(const NameTable&) const = default;

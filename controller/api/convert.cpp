@@ -114,6 +114,8 @@ NodeReport fromNodeStatus(const v1::NodeStatus& status) {
         const uint32_t index = sliver.sliver().index();
         if (index >= 1 && index <= kMaxIndex) report.slivers.push_back(fromSliverStatus(sliver));
     }
+    report.changes_only = status.changes_only();
+    for (const v1::SliverId& id : status.gone()) report.gone.push_back(fromSliverId(id));
     return report;
 }
 
@@ -167,24 +169,27 @@ SliverId fromSliverId(const v1::SliverId& id) { return {id.slice(), id.index()};
 
 void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState& out) {
     out.set_revision(revision);
-    for (const auto& [id, sliver] : picture.slivers) {
+    out.set_since(picture.since);
+    for (const auto& [id, holding] : picture.slivers) {
         v1::DesiredSliver& added = *out.add_slivers();
-        added = wire::toMessage(sliver);
-        const auto reader = picture.disk_readers.find(id);
-        if (reader != picture.disk_readers.end()) added.set_disk_reader(reader->second);
+        added = wire::toMessage(holding.spec);
+        added.set_disk_reader(holding.disk_reader);
     }
+    for (const SliverId& id : picture.gone) *out.add_gone() = wire::toMessage(id);
     for (const HomeAgent& agent : picture.home_agents) {
         v1::HomeAgent& added = *out.add_home_agents();
         added.set_address(agent.address.toBytes());
         added.set_api_port(agent.api_port);
     }
     out.set_home_prefix(picture.home_prefix.toString());
-    for (const Ipv6Address& address : picture.node_addresses) out.add_node_addresses(address.toBytes());
-    for (const EnrolledNode& node : picture.nodes) {
+    for (const KnownNode& node : picture.nodes) {
         v1::EnrolledNode& added = *out.add_nodes();
-        added.set_name(node.name);
-        added.set_enrolment(node.enrolment);
+        added.set_name(node.enrolled.name);
+        added.set_enrolment(node.enrolled.enrolment);
+        if (!node.care_of_address.isUnspecified()) added.set_address(node.care_of_address.toBytes());
     }
+    for (const std::string& name : picture.gone_nodes) out.add_gone_nodes(name);
+    out.set_heartbeat_ms(static_cast<uint32_t>(picture.heartbeat.count()));
 }
 
 void toProto(const NodeView& view, v1::Node& out) {

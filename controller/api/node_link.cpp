@@ -10,6 +10,7 @@
 #include "controller/api/convert.h"
 #include "controller/api/image_sender.h"
 #include "controller/api/refused.h"
+#include "spec/wire/merge.h"
 #include "spec/wire/names.h"
 
 namespace homeslice::controller {
@@ -48,15 +49,23 @@ public:
 
     void send(uint64_t revision, const Picture& picture) override {
         const std::lock_guard lock(mutex_);
-        next_.emplace();
-        toDesiredState(revision, picture, *next_->mutable_desired());
-        grants_.add(name_, is_home_agent_, *next_->mutable_desired());
+        v1::DesiredState desired;
+        toDesiredState(revision, picture, desired);
+        grants_.add(name_, is_home_agent_, desired);
+        if (next_) {
+            wire::merge(*next_->mutable_desired(), std::move(desired));
+        } else {
+            *next_.emplace().mutable_desired() = std::move(desired);
+        }
         writeNext();
     }
     void sendNames(const NameTable& names) override {
         const std::lock_guard lock(mutex_);
-        next_names_.emplace();
-        *next_names_->mutable_names() = wire::toMessage(names);
+        if (next_names_) {
+            wire::merge(*next_names_->mutable_names(), wire::toMessage(names));
+        } else {
+            *next_names_.emplace().mutable_names() = wire::toMessage(names);
+        }
         writeNext();
     }
     void close(const absl::Status& why) override { end(toGrpc(why)); }
@@ -114,7 +123,8 @@ private:
     bool finished_ = false;
     bool writing_ = false;
     v1::ControllerMessage outgoing_;
-    std::optional<v1::ControllerMessage> next_;  // newest picture that waits for the write under way
+    // What waits for the write under way: all that has come meanwhile, in one.
+    std::optional<v1::ControllerMessage> next_;
     std::optional<v1::ControllerMessage> next_names_;
 };
 

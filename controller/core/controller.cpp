@@ -7,14 +7,20 @@
 #include "base/status.h"
 #include "controller/addresses/addresses.h"
 #include "controller/core/audit.h"
-#include "controller/core/names.h"
-#include "controller/core/picture.h"
+#include "controller/core/differences.h"
 #include "controller/core/settle.h"
 #include "controller/leases/leases.h"
 #include "controller/moves/move.h"
 #include "controller/operations/operations.h"
 
 namespace homeslice::controller {
+
+namespace {
+
+// Nodes that hear of other nodes and of names with one tick: what all have to hear must not keep what few wait for.
+constexpr size_t kToldByTick = 1000;
+
+}  // namespace
 
 Clock systemClock() {
     return {[] { return Monotonic::now(); }, [] { return toUnixMicros(Utc::now()); }};
@@ -27,9 +33,9 @@ Controller::Controller(const Config& config, Store& store, ImageFiles& images, C
       clock_(std::move(clock)),
       snapshot_(std::move(snapshot)),
       feed_(snapshot_.revision, config.changes_kept),
-      nodes_(config.node_timeout, clock_.monotonic()) {
-    renewNames();
-}
+      nodes_(config.node_timeout, clock_.monotonic()),
+      changed_nodes_(snapshot_.revision),
+      changed_names_(std::max<uint64_t>(snapshot_.revision, 1)) {}
 
 absl::StatusOr<std::unique_ptr<Controller>> Controller::open(const Config& config, Store& store, ImageFiles& images,
                                                              Clock clock) {
@@ -52,14 +58,17 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::open(const Config& confi
         HS_RETURN_IF_ERROR(controller->commit(std::move(changes)));
     }
     HS_RETURN_IF_ERROR(controller->endInterruptedImports());
+    controller->unsettled_ = unsettledByStart(controller->world());
     controller->collectImages();
     return controller;
 }
 
 World Controller::world() const {
     return {.snapshot = snapshot_,
+            .index = index_,
             .nodes = nodes_,
             .home_prefix = config_.home_prefix,
+            .domain = config_.domain,
             .grace = config_.grace,
             .now = clock_.monotonic(),
             .now_us = clock_.utc_us(),
@@ -77,60 +86,32 @@ absl::Status Controller::commit(Changes changes) {
     }
     HS_RETURN_IF_ERROR(store_.apply(changes));
     logMoves(changes);
+    const Differences differences(world(), changes);
     feed_.record(snapshot_, changes);
-    applyTo(snapshot_, changes);
-    renewNames();
+    index_.apply(changes);
+    const Differences::Found found = differences.in(world());
+    for (const auto& [node, id] : found.holdings) nodes_.ask(node, id, snapshot_.revision);
+    for (const std::string& node : found.nodes) changed_nodes_.note(node, snapshot_.revision);
+    for (const std::string& slice : found.slices) changed_names_.note(slice, snapshot_.revision);
+    unsettled_.add(unsettledBy(changes, world()));
     if (!changes.put_images.empty() || !changes.erase_images.empty() || !changes.erase_slices.empty()) collectImages();
     tellNodes();
     return absl::OkStatus();
 }
 
-void Controller::settleAll() {
-    for (;;) {
-        Changes changes = settle(world());
-        if (changes.empty()) break;
-        // What follows from the reports follows again from the next ones, so nothing is lost by giving up here.
+void Controller::settleAll(Telling telling) {
+    while (!unsettled_.empty()) {
+        Unsettled unsettled = std::exchange(unsettled_, {});
+        to_tell_.insert(unsettled.operations.begin(), unsettled.operations.end());
+        Changes changes = settle(world(), unsettled, awaited_);
+        if (changes.empty()) continue;
         if (const absl::Status stored = commit(std::move(changes)); !stored.ok()) {
             logError("what the nodes report cannot be stored: {}", messageOf(stored));
+            unsettled_.add(std::move(unsettled));  // for the next call
             break;
         }
     }
-    tellWatchers();
-}
-
-void Controller::tellNodes() {
-    for (const auto& [name, node] : snapshot_.nodes) {
-        if (!nodes_.connected(name)) continue;
-        nodes_.tell(name, snapshot_.revision, pictureFor(name, snapshot_, config_.home_prefix, config_.domain));
-        nodes_.tellNames(name, names_);
-    }
-}
-
-// Another table only when something but the serial differs, so that nodes hear of changes alone.
-void Controller::renewNames() {
-    NameTable names = namesOf(snapshot_, config_.home_prefix, config_.domain);
-    if (names_ != nullptr && names.slices == names_->slices) return;
-    names_ = std::make_shared<const NameTable>(std::move(names));
-}
-
-void Controller::tellWatchers() {
-    for (auto it = watched_.begin(); it != watched_.end();) {
-        const auto found = snapshot_.operations.find(it->first);
-        if (found == snapshot_.operations.end()) {
-            it = watched_.erase(it);
-            continue;
-        }
-        Watched& watched = it->second;
-        const Operation now = viewOperation(world(), found->second);
-        std::erase_if(watched.watchers, [](const auto& watcher) { return watcher.expired(); });
-        if (!(now == watched.last)) {
-            for (const auto& weak : watched.watchers) {
-                if (const auto watcher = weak.lock()) watcher->changed(now);
-            }
-            watched.last = now;
-        }
-        it = now.ended() || watched.watchers.empty() ? watched_.erase(it) : std::next(it);
-    }
+    tellWatchers(telling);
 }
 
 void Controller::collectImages() {
@@ -155,8 +136,11 @@ void Controller::tick() {
     endPromises();
     placeLostAnew();
     rebalanceByPolicy();
-    settleAll();
+    storeLastSeen();
+    unsettled_.add(unsettledByTime(world()));
+    settleAll(Telling::with_tick);
     noteTime();
+    spreadNews(kToldByTick);
 }
 
 void Controller::endLeases() {
@@ -197,18 +181,6 @@ void Controller::endLease(const Slice& slice) {
             break;
     }
     if (!stored.ok()) logError("slice {}: {}", slice.name, messageOf(stored));
-}
-
-absl::Status Controller::watchOperation(const std::string& id, const std::weak_ptr<OperationWatcher>& watcher) {
-    const std::lock_guard lock(mutex_);
-    HS_ASSIGN_OR_RETURN(const Operation* found, findOperation(id));
-    const Operation now = viewOperation(world(), *found);
-    if (const auto live = watcher.lock()) live->changed(now);
-    if (now.ended()) return absl::OkStatus();
-    Watched& watched = watched_[id];
-    if (watched.watchers.empty()) watched.last = now;
-    watched.watchers.push_back(watcher);
-    return absl::OkStatus();
 }
 
 }  // namespace homeslice::controller

@@ -22,10 +22,13 @@
 #include "base/ipv6.h"
 #include "controller/auth/rights.h"
 #include "controller/core/change_feed.h"
+#include "controller/core/change_log.h"
+#include "controller/core/index.h"
 #include "controller/core/node_table.h"
 #include "controller/core/quota.h"
 #include "controller/core/rebalance.h"
 #include "controller/core/requests.h"
+#include "controller/core/settle.h"
 #include "controller/core/views.h"
 #include "controller/core/watch.h"
 #include "controller/images/image_files.h"
@@ -265,16 +268,26 @@ private:
         Operation last;
         std::vector<std::weak_ptr<OperationWatcher>> watchers;
     };
+    // Which of what waits for a tick is told.
+    enum class Telling { now, with_tick };
 
     Controller(const Config& config, Store& store, ImageFiles& images, Clock clock, Snapshot snapshot);
 
     // All private methods want the lock held.
     World world() const;
     absl::Status commit(Changes changes);
-    void settleAll();
+    void settleAll(Telling telling = Telling::now);
     void tellNodes();
-    void renewNames();
-    void tellWatchers();
+    void tellNode(const std::string& name);
+    void tellNames(const std::string& name);
+    const NameTable& wholeNames();
+    const NameTable& namesSince(uint64_t serial);
+    // What all nodes should know, to at most so many that do not yet.
+    void spreadNews(size_t most);
+    void tellWatchers(Telling telling);
+    bool tellWatchersOf(const std::string& operation);
+    absl::Status storeHello(Node node);
+    void storeLastSeen();
     void collectImages();
     void logMoves(const Changes& changes) const;
 
@@ -313,7 +326,7 @@ private:
     WatchBatch drawPicture(WatchCursor& cursor) const;
     WatchBatch tellChanges(WatchCursor& cursor) const;
     uint64_t revisionTold(const WatchCursor& cursor) const;
-    void noteReport(const std::string& node, const NodeReport& report);
+    void noteNews(const NodeTable::News& news);
     void noteTime();
     absl::Status endInterruptedImports();
     void endLeases();
@@ -328,10 +341,19 @@ private:
     Snapshot snapshot_;
     ChangeFeed feed_;
     std::map<std::string, bool> ready_nodes_;  // as the feed knows them
+    Index index_{snapshot_};
     NodeTable nodes_;
-    std::shared_ptr<const NameTable> names_;
+    ChangeLog changed_nodes_;  // as all nodes know them
+    ChangeLog changed_names_;  // of slices
+    NameTable whole_names_;    // as of its serial
+    Monotonic::time_point names_made_{};
+    NameTable latest_names_;  // the changes that were told last
+    Unsettled unsettled_;
+    Awaited awaited_;
+    std::set<std::string> unseen_;  // nodes that have left: when they were last seen is to be stored
     uint64_t last_session_ = 0;
     std::map<std::string, Watched> watched_;        // by operation id
+    std::set<std::string> to_tell_;                 // operations that may have come on since their watchers were told
     std::set<std::string> warned_;                  // slices whose lease was said to end soon
     bool keys_were_delivered_ = false;              // ever, to any sliver
     std::map<std::string, uint64_t> import_bytes_;  // of imports under way, by operation

@@ -55,7 +55,7 @@ absl::StatusOr<ImageView> Controller::addImage(const std::string& name, const st
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
     import_bytes_.erase(operation);
     logInfo("image {} is {}, {} bytes", name, digest, image.size_bytes);
-    tellWatchers();
+    settleAll();
     return viewImage(world(), image);
 }
 
@@ -69,7 +69,7 @@ void Controller::endImport(const std::string& operation, const absl::Status& why
     if (const absl::Status stored = commit(std::move(changes)); !stored.ok()) {
         logError("the end of an import is not stored: {}", messageOf(stored));
     }
-    tellWatchers();
+    settleAll();
 }
 
 // Their streams ended with the process that had them.

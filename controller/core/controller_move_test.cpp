@@ -50,6 +50,7 @@ protected:
         for (const char* name : {"node1", "node2", "node3"}) {
             if (name != silent) world_.report(name);
         }
+        world_.controller().tick();
     }
 
     TestWorld world_;

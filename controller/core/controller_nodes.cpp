@@ -22,12 +22,13 @@ const char* versionOf(const Node& node) { return isIpv4(node.care_of_address) ? 
 absl::Status checkAddress(const Node& hello, const Snapshot& snapshot, const NodeTable& table,
                           Monotonic::time_point now) {
     for (const auto& [name, node] : snapshot.nodes) {
-        const bool live = table.notReady(name, now).empty();
-        if (!live || name == hello.name) continue;
-        if (isBehindNat(hello.care_of_address) && node.care_of_address == hello.care_of_address)
+        if (name == hello.name) continue;
+        const bool same = isBehindNat(hello.care_of_address) && node.care_of_address == hello.care_of_address;
+        if (!same && isIpv4(node.care_of_address) == isIpv4(hello.care_of_address)) continue;
+        if (!table.notReady(name, now).empty()) continue;
+        if (same)
             return alreadyExists("node " + hello.name + " cannot be told from node " + name +
                                  " behind another NAT: join it under another name");
-        if (isIpv4(node.care_of_address) == isIpv4(hello.care_of_address)) continue;
         return failedPrecondition("node " + hello.name + " has an " + versionOf(hello) + " care-of address, node " +
                                   name + " an " + versionOf(node) + " one: give noded --care-of of one version on all");
     }
@@ -54,11 +55,10 @@ absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::share
     node.last_seen_us = clock_.utc_us();
     const NodeHandle handle{hello.name, ++last_session_};
     nodes_.closeSession(hello.name, aborted("node " + hello.name + " has connected anew"));
-    Changes changes;
-    changes.put_nodes.push_back(std::move(node));
-    HS_RETURN_IF_ERROR(commit(std::move(changes)));
+    HS_RETURN_IF_ERROR(storeHello(std::move(node)));
     nodes_.connect(handle.name, handle.session, std::move(session), clock_.monotonic());
     tellNodes();
+    unsettled_.rows = true;  // a drain may go on
     settleAll();
     logInfo("node {} connected from {}{}", hello.name, addressText(hello.care_of_address),
             hello.home_agent      ? ", a home agent"
@@ -70,8 +70,9 @@ absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::share
 void Controller::reportFromNode(const NodeHandle& node, const NodeReport& report) {
     const std::lock_guard lock(mutex_);
     if (!nodes_.isCurrent(node.name, node.session)) return;
-    noteReport(node.name, report);
-    nodes_.report(node.name, report, clock_.monotonic());
+    const NodeTable::News news = nodes_.report(node.name, report, clock_.monotonic());
+    noteNews(news);
+    unsettled_.add(unsettledBy(news, node.name, world()));
     // Stored with the row's next change: a write for each heartbeat would buy nothing.
     snapshot_.nodes[node.name].last_seen_us = clock_.utc_us();
     settleAll();
@@ -82,12 +83,35 @@ void Controller::disconnectNode(const NodeHandle& node) {
     if (!nodes_.isCurrent(node.name, node.session)) return;
     nodes_.disconnect(node.name);
     logInfo("node {} disconnected", node.name);
-    Changes changes;
-    changes.put_nodes.push_back(snapshot_.nodes[node.name]);
-    if (const absl::Status stored = commit(std::move(changes)); !stored.ok()) {
-        logWarning("node {}: {}", node.name, messageOf(stored));
-    }
+    unseen_.insert(node.name);
     settleAll();
+}
+
+// A node that comes back as it was costs no write: thousands may do so at once.
+absl::Status Controller::storeHello(Node node) {
+    unseen_.erase(node.name);
+    const auto known = snapshot_.nodes.find(node.name);
+    if (known != snapshot_.nodes.end()) {
+        Node as_before = node;
+        as_before.last_seen_us = known->second.last_seen_us;
+        if (as_before == known->second) {
+            known->second.last_seen_us = node.last_seen_us;
+            return absl::OkStatus();
+        }
+    }
+    Changes changes;
+    changes.put_nodes.push_back(std::move(node));
+    return commit(std::move(changes));
+}
+
+void Controller::storeLastSeen() {
+    Changes changes;
+    for (const std::string& name : unseen_) changes.put_nodes.push_back(snapshot_.nodes.at(name));
+    unseen_.clear();
+    if (changes.empty()) return;
+    if (const absl::Status stored = commit(std::move(changes)); !stored.ok()) {
+        logWarning("when nodes were last seen is not stored: {}", messageOf(stored));
+    }
 }
 
 absl::StatusOr<NodeView> Controller::setNode(const SetNodeRequest& request) {
@@ -111,7 +135,7 @@ absl::StatusOr<NodeView> Controller::setNode(const SetNodeRequest& request) {
         changes.put_operations.push_back(failed(operation, uncordoned, clock_.utc_us()));
     }
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
-    tellWatchers();
+    settleAll();
     return viewNode(world(), node);
 }
 
@@ -121,9 +145,9 @@ absl::StatusOr<Operation> Controller::drainNode(const std::string& name, const s
     HS_ASSIGN_OR_RETURN(const Operation* repeated, findRepeated(request_id, OperationKind::drainNode, {}));
     if (repeated != nullptr && repeated->node == name) return viewOperation(world(), *repeated);
     HS_ASSIGN_OR_RETURN(const Node* found, findNode(name));
-    for (const auto& [id, operation] : snapshot_.operations) {
-        const bool drains = operation.kind == OperationKind::drainNode && operation.node == name;
-        if (drains && !operation.ended()) return viewOperation(world(), operation);
+    for (const std::string& id : index_.running(OperationKind::drainNode)) {
+        const Operation& operation = snapshot_.operations.at(id);
+        if (operation.node == name) return viewOperation(world(), operation);
     }
     Node node = *found;
     node.cordoned = true;

@@ -18,9 +18,9 @@ constexpr std::chrono::seconds kLookEvery{30};
 constexpr std::chrono::microseconds kLeaveAlone{std::chrono::minutes(10)};
 
 // Moves that the operation has begun go back to where they came from: no node has to answer for that.
-void rollBackMoves(const Snapshot& snapshot, const Operation& operation, Changes& changes) {
-    for (const auto& [id, sliver] : snapshot.slivers) {
-        if (sliver.moving() && sliver.move.operation == operation.id) changes.put_slivers.push_back(rollBack(sliver));
+void rollBackMoves(const Index& index, const Operation& operation, Changes& changes) {
+    for (const Sliver* sliver : index.moving()) {
+        if (sliver->move.operation == operation.id) changes.put_slivers.push_back(rollBack(*sliver));
     }
 }
 
@@ -123,7 +123,7 @@ Changes Controller::planCancel(const Operation& operation) const {
         case OperationKind::moveSliver:
         case OperationKind::drainNode:
         case OperationKind::rebalance:
-            rollBackMoves(snapshot_, operation, changes);
+            rollBackMoves(index_, operation, changes);
             break;
         case OperationKind::freeze:
             markFrozen(snapshot_, subject, false, changes);
@@ -161,10 +161,8 @@ absl::StatusOr<Operation> Controller::rebalanceNodes(const std::string& request_
     const std::lock_guard lock(mutex_);
     HS_ASSIGN_OR_RETURN(const Operation* repeated, findRepeated(request_id, OperationKind::rebalance, {}));
     if (repeated != nullptr) return viewOperation(world(), *repeated);
-    for (const auto& [id, operation] : snapshot_.operations) {
-        const bool same = operation.kind == OperationKind::rebalance;
-        if (same && !operation.ended()) return viewOperation(world(), operation);
-    }
+    const std::set<std::string>& running = index_.running(OperationKind::rebalance);
+    if (!running.empty()) return viewOperation(world(), snapshot_.operations.at(*running.begin()));
     const Operation operation = newOperation(OperationKind::rebalance, {}, 0, request_id, clock_.utc_us());
     Changes changes;
     changes.put_operations.push_back(operation);

@@ -98,13 +98,13 @@ TEST_F(PeopleTest, ARemovedUsersCertificateIsWorthNothingEvenUnderTheSameName) {
 TEST_F(PeopleTest, ARevokedNodeIsCutOffAndTrustedByNobody) {
     world_.addLab(2);
     const NewToken unused = controller().makeNodeToken("node1", 0).value();
-    const size_t trusted = world_.node("node2").session->last_picture.node_addresses.size();
+    const size_t trusted = world_.node("node2").session->last_picture.nodes.size();
     ASSERT_TRUE(controller().revokeNode("node1").ok());
     EXPECT_EQ(world_.node("node1").session->closed.code(), absl::StatusCode::kPermissionDenied);
-    const Picture& picture = world_.node("node2").session->last_picture;
-    EXPECT_EQ(picture.node_addresses.size(), trusted - 1);
+    const auto& picture = world_.node("node2").session->last_picture;
+    EXPECT_EQ(picture.nodes.size(), trusted - 1);
     ASSERT_EQ(picture.nodes.size(), 1U);
-    EXPECT_EQ(picture.nodes[0].name, "node2");
+    EXPECT_TRUE(picture.nodes.contains("node2"));
     EXPECT_FALSE(controller().redeemToken(unused.token).ok()) << "its tokens go with it";
     EXPECT_EQ(controller().revokeNode("node1").code(), absl::StatusCode::kNotFound);
 }

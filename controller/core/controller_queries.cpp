@@ -53,19 +53,16 @@ absl::StatusOr<const Sliver*> Controller::findSliver(const SliverId& id) const {
 absl::StatusOr<const Operation*> Controller::findRepeated(const std::string& request_id, OperationKind kind,
                                                           const SliverId& subject) const {
     if (request_id.empty()) return nullptr;
-    for (const auto& [id, operation] : snapshot_.operations) {
-        if (operation.request_id != request_id) continue;
-        if (operation.kind == kind && operation.subject == subject) return &operation;
-        return because(invalidArgument("request id '" + request_id + "' was used for another request"),
-                       reason::kRequestIdReused, {{"operation", id}});
-    }
-    return nullptr;
+    const Operation* operation = index_.requested(request_id);
+    if (operation == nullptr || (operation->kind == kind && operation->subject == subject)) return operation;
+    return because(invalidArgument("request id '" + request_id + "' was used for another request"),
+                   reason::kRequestIdReused, {{"operation", operation->id}});
 }
 
 const Operation* Controller::runningDeletion(const std::string& slice) const {
-    for (const auto& [id, operation] : snapshot_.operations) {
-        const bool deletes = operation.kind == OperationKind::deleteSlice && operation.subject.slice == slice;
-        if (deletes && !operation.ended()) return &operation;
+    for (const std::string& id : index_.runningAbout(slice)) {
+        const Operation& operation = snapshot_.operations.at(id);
+        if (operation.kind == OperationKind::deleteSlice) return &operation;
     }
     return nullptr;
 }

@@ -18,12 +18,6 @@
 namespace homeslice::controller {
 namespace {
 
-std::set<uint32_t> numbersInUse(const Snapshot& snapshot) {
-    std::set<uint32_t> numbers;
-    for (const auto& [name, slice] : snapshot.slices) numbers.insert(slice.number);
-    return numbers;
-}
-
 Sliver newSliver(const SliverId& id, const std::string& node) {
     Sliver sliver;
     sliver.id = id;
@@ -53,8 +47,6 @@ absl::Status unlessNodesReturn(const World& world, std::chrono::milliseconds tim
                                            awaited, world.snapshot.nodes.size(), messageOf(why))),
                    reason::kNodeAway, {{kRetryAfterFact, std::to_string(kComeAgainMs)}});
 }
-
-bool concerns(const Operation& operation, const std::string& slice) { return operation.subject.slice == slice; }
 
 }  // namespace
 
@@ -89,7 +81,8 @@ absl::StatusOr<Plan> Controller::placeSlice(const CreateSliceRequest& request) c
     slice.name = request.name;
     slice.reservation = request.reservation;
     slice.lease_end_us = leaseEnd(clock_.utc_us(), lease);
-    absl::StatusOr<Plan> plan = place(where, candidatesFor(world(), candidates(world()), slice));
+    absl::StatusOr<Plan> plan =
+        place(where, candidatesFor(world(), candidates(world(), where.rules.apart_from), slice));
     if (!plan.ok()) return unlessNodesReturn(world(), config_.node_timeout, plan.status());
     HS_RETURN_IF_ERROR(checkQuota(snapshot_, request.owner, plan->places.size(), request.base.resources));
     return plan;
@@ -100,7 +93,7 @@ absl::StatusOr<Changes> Controller::newSlice(const CreateSliceRequest& request) 
     HS_ASSIGN_OR_RETURN(const Image* image, findImage(request.base.image));
     HS_ASSIGN_OR_RETURN(const Plan plan, placeSlice(request));
     HS_ASSIGN_OR_RETURN(const uint32_t number,
-                        nextSliceNumber(config_.home_prefix, snapshot_.last_slice_number, numbersInUse(snapshot_)));
+                        nextSliceNumber(config_.home_prefix, snapshot_.last_slice_number, index_.sliceNumbers()));
     const int64_t now_us = clock_.utc_us();
     Slice slice;
     slice.name = request.name;
@@ -146,8 +139,8 @@ Changes Controller::planDeletion(const Slice& slice, const std::string& request_
     Changes changes;
     changes.put_slices.push_back(slice);
     changes.put_slices.back().deleting = true;
-    for (const auto& [id, operation] : snapshot_.operations) {
-        if (operation.ended() || !concerns(operation, slice.name)) continue;
+    for (const std::string& id : index_.runningAbout(slice.name)) {
+        const Operation& operation = snapshot_.operations.at(id);
         changes.put_operations.push_back(failed(operation, {operation.subject, "", "the slice is deleted"}, now_us));
     }
     for (const auto& [key, loan] : snapshot_.loans) {
@@ -219,7 +212,7 @@ absl::Status Controller::checkMove(const Sliver& sliver, const std::string& to_n
     const PlacementRequest where{.nodes = {to_node},
                                  .rules = slice->rules,
                                  .cpu_reservation_millis = slice->base.resources.cpu_reservation_millis};
-    return place(where, candidatesFor(world(), candidates(world()), *slice)).status();
+    return place(where, candidatesFor(world(), candidates(world(), slice->rules.apart_from), *slice)).status();
 }
 
 }  // namespace homeslice::controller

@@ -255,7 +255,7 @@ TEST(Controller, PicturesNameAllNodesAndHomeAgentsAndAreSentOnChange) {
     const auto session = world.node("node1").session;
     ASSERT_EQ(session->last_picture.home_agents.size(), 1U);
     EXPECT_EQ(session->last_picture.home_agents[0].address, world.node("ha").hello.care_of_address);
-    EXPECT_EQ(session->last_picture.node_addresses.size(), 2U);
+    EXPECT_EQ(session->last_picture.nodes.size(), 2U);
     const int sent = session->sent;
     world.addImage("debian", "other");
     world.report("node1");

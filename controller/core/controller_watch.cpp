@@ -1,7 +1,6 @@
 // Watching: the whole picture in pieces, then what has changed, as it is now.
 #include <algorithm>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "base/reason.h"
@@ -118,15 +117,6 @@ private:
     const WatchRequest& request_;
 };
 
-// What viewSliver() shows of it, but for the memory in use.
-bool looksAlike(const SliverReport& a, const SliverReport& b) {
-    const auto shown = [](const SliverReport& report) {
-        return std::tie(report.generation, report.state, report.reason, report.exit_status, report.running_since_us,
-                        report.health, report.restarts);
-    };
-    return shown(a) == shown(b);
-}
-
 }  // namespace
 
 void Controller::onChange(std::function<void()> wake) {
@@ -213,18 +203,8 @@ uint64_t Controller::revisionTold(const WatchCursor& cursor) const {
     return untold.stored ? untold.revision - 1 : untold.revision;
 }
 
-void Controller::noteReport(const std::string& node, const NodeReport& report) {
-    std::set<SliverId> changed;
-    std::map<SliverId, const SliverReport*> now;
-    for (const SliverReport& sliver : report.slivers) now[sliver.id] = &sliver;
-    for (const auto& [id, sliver] : now) {
-        const SliverReport* const before = nodes_.lastReport(node, id);
-        if (before == nullptr || !looksAlike(*before, *sliver)) changed.insert(id);
-    }
-    for (const SliverId& id : nodes_.reported(node)) {
-        if (!now.contains(id)) changed.insert(id);
-    }
-    for (const SliverId& id : changed) {
+void Controller::noteNews(const NodeTable::News& news) {
+    for (const SliverId& id : news.shown) {
         // A node may say what it likes.
         if (!snapshot_.slivers.contains(id)) continue;
         feed_.note({ChangeKind::sliver, id.slice, id.index}, snapshot_.revision);

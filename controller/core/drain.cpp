@@ -18,9 +18,9 @@ bool hasFailed(const Operation& drain, const SliverId& id) {
 }
 
 size_t movesOf(const World& world, const Operation& drain) {
-    return static_cast<size_t>(
-        std::count_if(world.snapshot.slivers.begin(), world.snapshot.slivers.end(),
-                      [&drain](const auto& entry) { return entry.second.move.operation == drain.id; }));
+    const SliverSet& moving = world.index.moving();
+    return static_cast<size_t>(std::count_if(
+        moving.begin(), moving.end(), [&drain](const Sliver* sliver) { return sliver->move.operation == drain.id; }));
 }
 
 absl::StatusOr<std::string> targetFor(const World& world, const Sliver& sliver, const Slice& slice,
@@ -37,8 +37,10 @@ void goOnDraining(const World& world, const Operation& drain, std::vector<Candid
     if (!world.nodes.notReady(drain.node, world.now).empty()) return;  // a disk cannot be read from there now
     Operation next = drain;
     size_t moving = movesOf(world, drain);
-    for (const auto& [id, sliver] : world.snapshot.slivers) {
+    for (const Sliver* each : world.index.sliversAt(drain.node)) {
         if (moving >= kMovesAtOnce) break;
+        const Sliver& sliver = *each;
+        const SliverId& id = sliver.id;
         const auto slice = world.snapshot.slices.find(id.slice);
         const bool stays = slice == world.snapshot.slices.end() || slice->second.deleting;
         if (sliver.node != drain.node || sliver.moving() || stays || hasFailed(next, id)) continue;
@@ -62,13 +64,10 @@ Operation withFailure(Operation operation, const OperationFailure& failure) {
 }
 
 void settleDrains(const World& world, Changes& changes) {
-    std::vector<const Operation*> drains;
-    for (const auto& [id, operation] : world.snapshot.operations) {
-        if (operation.kind == OperationKind::drainNode && !operation.ended()) drains.push_back(&operation);
-    }
+    const std::set<std::string>& drains = world.index.running(OperationKind::drainNode);
     if (drains.empty()) return;
     std::vector<Candidate> nodes = candidates(world);
-    for (const Operation* drain : drains) goOnDraining(world, *drain, nodes, changes);
+    for (const std::string& id : drains) goOnDraining(world, world.snapshot.operations.at(id), nodes, changes);
 }
 
 }  // namespace homeslice::controller

@@ -3,12 +3,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace homeslice::controller {
 namespace {
 
 constexpr int kLostAfterTimeouts = 3;
+
+// But for the memory in use, which changes all the time.
+bool looksAlike(const SliverReport& a, const SliverReport& b) {
+    const auto shown = [](const SliverReport& report) {
+        return std::tie(report.generation, report.state, report.reason, report.exit_status, report.running_since_us,
+                        report.health, report.restarts);
+    };
+    return shown(a) == shown(b);
+}
+
+bool isBefore(const SliverReport& a, const SliverReport& b) { return a.id < b.id; }
+
+// Where the report of the sliver is in a list by id, or would be.
+template <typename Reports>
+auto placeOf(Reports& reports, const SliverId& id) {
+    return std::lower_bound(reports.begin(), reports.end(), id,
+                            [](const SliverReport& report, const SliverId& wanted) { return report.id < wanted; });
+}
 
 }  // namespace
 
@@ -23,9 +42,12 @@ void NodeTable::connect(const std::string& name, uint64_t id, std::shared_ptr<No
     node.heard = now;
     node.taken_in = 0;
     node.first_revision = 0;
-    node.told = Picture();
-    node.told_names.reset();
+    node.told_revision = 0;
+    node.told_names = 0;
     node.asked.clear();
+    node.unsent.clear();
+    connected_.insert(name);
+    untold_.insert(name);
 }
 
 bool NodeTable::isCurrent(const std::string& name, uint64_t id) const {
@@ -33,52 +55,130 @@ bool NodeTable::isCurrent(const std::string& name, uint64_t id) const {
     return node != nullptr && node->session != nullptr && node->session_id == id;
 }
 
-void NodeTable::report(const std::string& name, const NodeReport& report, Monotonic::time_point now) {
+NodeTable::News NodeTable::report(const std::string& name, const NodeReport& report, Monotonic::time_point now) {
     LiveNode& node = nodes_[name];
+    const bool had_spoken = hasSpoken(node);
     node.heard = now;
     node.taken_in = std::max(node.taken_in, report.desired_revision);
     node.refusals = {report.bindings_refused, report.binding_refusal};
-    node.reports.clear();
-    for (const SliverReport& sliver : report.slivers) node.reports[sliver.id] = sliver;
-    std::erase_if(node.asked, [&node](const auto& entry) { return entry.second <= node.taken_in; });
+    News news;
+    if (report.changes_only) {
+        takeChanges(node, report, news);
+    } else {
+        takeWhole(node, report, news);
+    }
+    takeObedience(node, news);
+    news.all = !had_spoken && hasSpoken(node);
+    return news;
 }
 
-void NodeTable::disconnect(const std::string& name) { nodes_[name].session.reset(); }
+void NodeTable::takeWhole(LiveNode& node, const NodeReport& report, News& news) {
+    std::vector<SliverReport> before = std::exchange(node.reports, report.slivers);
+    std::stable_sort(node.reports.begin(), node.reports.end(), isBefore);
+    // Of a sliver that is listed twice the last word counts.
+    const auto rest = std::unique(node.reports.rbegin(), node.reports.rend(),
+                                  [](const SliverReport& a, const SliverReport& b) { return a.id == b.id; });
+    node.reports.erase(node.reports.begin(), rest.base());
+    for (const SliverReport& now : node.reports) {
+        const auto old = placeOf(before, now.id);
+        const bool is_known = old != before.end() && old->id == now.id;
+        if (!is_known || !(*old == now)) news.slivers.push_back(now.id);
+        if (!is_known || !looksAlike(*old, now)) news.shown.push_back(now.id);
+    }
+    for (const SliverReport& old : before) {
+        const auto now = placeOf(node.reports, old.id);
+        if (now != node.reports.end() && now->id == old.id) continue;
+        news.slivers.push_back(old.id);
+        news.shown.push_back(old.id);
+    }
+}
 
-void NodeTable::tell(const std::string& name, uint64_t revision, const Picture& picture) {
+void NodeTable::takeChanges(LiveNode& node, const NodeReport& report, News& news) {
+    for (const SliverReport& now : report.slivers) {
+        const auto old = placeOf(node.reports, now.id);
+        const bool is_known = old != node.reports.end() && old->id == now.id;
+        if (!is_known || !looksAlike(*old, now)) news.shown.push_back(now.id);
+        if (is_known) {
+            *old = now;
+        } else {
+            node.reports.insert(old, now);
+        }
+        news.slivers.push_back(now.id);
+    }
+    for (const SliverId& id : report.gone) {
+        const auto old = placeOf(node.reports, id);
+        if (old != node.reports.end() && old->id == id) node.reports.erase(old);
+        news.slivers.push_back(id);
+        news.shown.push_back(id);
+    }
+}
+
+// Its word counts again of what it was asked and has taken in.
+void NodeTable::takeObedience(LiveNode& node, News& news) {
+    std::erase_if(node.asked, [&](const auto& entry) {
+        const bool obeyed = entry.second <= node.taken_in;
+        if (obeyed) news.slivers.push_back(entry.first);
+        return obeyed;
+    });
+}
+
+void NodeTable::disconnect(const std::string& name) {
+    nodes_[name].session.reset();
+    connected_.erase(name);
+    untold_.erase(name);
+}
+
+void NodeTable::ask(const std::string& name, const SliverId& id, uint64_t revision) {
+    const auto found = nodes_.find(name);
+    // Whoever was told nothing yet will be told all.
+    if (found == nodes_.end() || found->second.session == nullptr || found->second.first_revision == 0) return;
+    found->second.asked[id] = revision;
+    found->second.unsent.push_back(id);
+    untold_.insert(name);
+}
+
+std::vector<std::string> NodeTable::untold() { return {untold_.begin(), untold_.end()}; }
+
+NodeTable::Due NodeTable::takeDue(const std::string& name) {
     LiveNode& node = nodes_[name];
-    if (node.session == nullptr || (node.first_revision != 0 && node.told == picture)) return;
-    noteWhatChanges(node, revision, picture);
-    node.told = picture;
+    Due due{node.told_revision, std::exchange(node.unsent, {})};
+    std::sort(due.slivers.begin(), due.slivers.end());
+    due.slivers.erase(std::unique(due.slivers.begin(), due.slivers.end()), due.slivers.end());
+    return due;
+}
+
+void NodeTable::send(const std::string& name, uint64_t revision, const Picture& picture) {
+    LiveNode& node = nodes_[name];
+    if (node.first_revision == 0) node.first_revision = revision;
+    node.told_revision = revision;
+    untold_.erase(name);
     node.session->send(revision, picture);
 }
 
-void NodeTable::tellNames(const std::string& name, const std::shared_ptr<const NameTable>& names) {
+void NodeTable::sendNames(const std::string& name, const NameTable& names) {
     LiveNode& node = nodes_[name];
-    if (node.session == nullptr || node.told_names == names) return;
-    node.told_names = names;
-    node.session->sendNames(*names);
+    node.told_names = names.serial;
+    node.session->sendNames(names);
 }
 
-void NodeTable::noteWhatChanges(LiveNode& node, uint64_t revision, const Picture& picture) {
-    if (node.first_revision == 0) {
-        node.first_revision = revision;
-        return;
+uint64_t NodeTable::toldNodes(const std::string& name) const { return find(name)->told_revision; }
+uint64_t NodeTable::toldNames(const std::string& name) const { return find(name)->told_names; }
+
+std::vector<std::string> NodeTable::nextInTurn(size_t most) {
+    std::vector<std::string> names;
+    auto next = connected_.upper_bound(last_in_turn_);
+    while (names.size() < std::min(most, connected_.size())) {
+        if (next == connected_.end()) next = connected_.begin();
+        names.push_back(*next++);
     }
-    for (const auto& [id, before] : node.told.slivers) {
-        const auto now = picture.slivers.find(id);
-        if (now == picture.slivers.end() || now->second != before) node.asked[id] = revision;
-    }
-    for (const auto& [id, desired] : picture.slivers) {
-        if (node.told.slivers.count(id) == 0) node.asked[id] = revision;
-    }
+    if (!names.empty()) last_in_turn_ = names.back();
+    return names;
 }
 
 void NodeTable::closeSession(const std::string& name, const absl::Status& why) {
     if (!connected(name)) return;
-    LiveNode& node = nodes_[name];
-    node.session->close(why);
-    node.session.reset();
+    nodes_[name].session->close(why);
+    disconnect(name);
 }
 
 void NodeTable::closeAll(const absl::Status& why) {
@@ -115,16 +215,19 @@ bool NodeTable::lost(const std::string& name, Monotonic::time_point now) const {
     return silence(name, now) > timeout_ * kLostAfterTimeouts;
 }
 
+bool NodeTable::hasSpoken(const LiveNode& node) {
+    return node.session != nullptr && node.first_revision != 0 && node.taken_in >= node.first_revision;
+}
+
 bool NodeTable::speaksOf(const LiveNode& node, const SliverId& id) {
-    if (node.session == nullptr || node.first_revision == 0 || node.taken_in < node.first_revision) return false;
-    return node.asked.count(id) == 0;
+    return hasSpoken(node) && !node.asked.contains(id);
 }
 
 const SliverReport* NodeTable::lastReport(const std::string& name, const SliverId& id) const {
     const LiveNode* node = find(name);
     if (node == nullptr) return nullptr;
-    const auto found = node->reports.find(id);
-    return found == node->reports.end() ? nullptr : &found->second;
+    const auto found = placeOf(node->reports, id);
+    return found != node->reports.end() && found->id == id ? &*found : nullptr;
 }
 
 const SliverReport* NodeTable::currentReport(const std::string& name, const SliverId& id) const {
@@ -135,7 +238,7 @@ const SliverReport* NodeTable::currentReport(const std::string& name, const Sliv
 std::vector<SliverId> NodeTable::reported(const std::string& name) const {
     std::vector<SliverId> ids;
     if (const LiveNode* node = find(name)) {
-        for (const auto& [id, report] : node->reports) ids.push_back(id);
+        for (const SliverReport& report : node->reports) ids.push_back(report.id);
     }
     return ids;
 }
@@ -147,7 +250,7 @@ BindingRefusals NodeTable::refusals(const std::string& name) const {
 
 bool NodeTable::reportsAbsence(const std::string& name, const SliverId& id) const {
     const LiveNode* node = find(name);
-    return node != nullptr && speaksOf(*node, id) && node->reports.count(id) == 0;
+    return node != nullptr && speaksOf(*node, id) && lastReport(name, id) == nullptr;
 }
 
 }  // namespace homeslice::controller

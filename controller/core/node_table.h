@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -21,9 +23,8 @@ namespace homeslice::controller {
 class NodeSession {
 public:
     virtual ~NodeSession() = default;
-    // Only the newest picture matters; earlier unsent ones may be dropped.
+    // The first one of a session is whole, those after it are changes. What is whole makes those before it superfluous.
     virtual void send(uint64_t revision, const Picture& picture) = 0;
-    // The same of the table of names.
     virtual void sendNames(const NameTable& /*names*/) {}
     virtual void close(const absl::Status& why) = 0;
 };
@@ -43,11 +44,34 @@ public:
     void connect(const std::string& name, uint64_t id, std::shared_ptr<NodeSession> session, Monotonic::time_point now);
     // False when session `id` is not the node's (any more).
     bool isCurrent(const std::string& name, uint64_t id) const;
-    void report(const std::string& name, const NodeReport& report, Monotonic::time_point now);
+    // What the node's word changes: slivers about which it says something else than before.
+    struct News {
+        bool all = false;  // its word counts again: about everything that it has to do with
+        std::vector<SliverId> slivers;
+        std::vector<SliverId> shown;  // of these, the ones that differ in what users see of changes
+    };
+    News report(const std::string& name, const NodeReport& report, Monotonic::time_point now);
     void disconnect(const std::string& name);
-    // Tells a connected node, unless it was told the same before on this connection.
-    void tell(const std::string& name, uint64_t revision, const Picture& picture);
-    void tellNames(const std::string& name, const std::shared_ptr<const NameTable>& names);
+
+    // What it should hold of the sliver has changed with `revision`; to be told.
+    void ask(const std::string& name, const SliverId& id, uint64_t revision);
+    // Connected nodes that were told nothing yet on this connection, or not of all that they were asked.
+    std::vector<std::string> untold();
+    struct Due {
+        uint64_t since = 0;  // revision of the picture that the node was told last on this connection; 0: none
+        std::vector<SliverId> slivers;  // that were asked for since
+    };
+    Due takeDue(const std::string& name);
+    void send(const std::string& name, uint64_t revision, const Picture& picture);
+    void sendNames(const std::string& name, const NameTable& names);
+    // Up to which revision it was told of nodes (with its picture) and names on this connection; 0: not at all.
+    uint64_t toldNodes(const std::string& name) const;
+    uint64_t toldNames(const std::string& name) const;
+    // Connected nodes.
+    std::set<std::string> connectedNodes() const { return connected_; }
+    size_t connectedCount() const { return connected_.size(); }
+    // At most `most` connected nodes, those that come after the last of the call before, round and round.
+    std::vector<std::string> nextInTurn(size_t most);
     // Closes and forgets the node's session, if it has one.
     void closeSession(const std::string& name, const absl::Status& why);
     void closeAll(const absl::Status& why);
@@ -77,23 +101,30 @@ private:
         std::shared_ptr<NodeSession> session;  // null: not connected
         uint64_t session_id = 0;
         Monotonic::time_point heard;
-        std::map<SliverId, SliverReport> reports;
+        std::vector<SliverReport> reports;  // by id: a list takes half the memory of a map
         BindingRefusals refusals;
         uint64_t taken_in = 0;        // newest revision that the node says it has, on this connection
         uint64_t first_revision = 0;  // first one told on this connection; 0: none yet
-        Picture told;
-        std::shared_ptr<const NameTable> told_names;  // null: none on this connection
+        uint64_t told_revision = 0;
+        uint64_t told_names = 0;
         // When what it should hold of a sliver last changed, unless the node has taken that in already.
         std::map<SliverId, uint64_t> asked;
+        std::vector<SliverId> unsent;  // of these, the ones that it was not told yet
     };
 
+    static bool hasSpoken(const LiveNode& node);
     static bool speaksOf(const LiveNode& node, const SliverId& id);
-    static void noteWhatChanges(LiveNode& node, uint64_t revision, const Picture& picture);
+    static void takeWhole(LiveNode& node, const NodeReport& report, News& news);
+    static void takeChanges(LiveNode& node, const NodeReport& report, News& news);
+    static void takeObedience(LiveNode& node, News& news);
     const LiveNode* find(const std::string& name) const;
 
     std::chrono::milliseconds timeout_;
     Monotonic::time_point started_;
-    std::map<std::string, LiveNode> nodes_;
+    std::unordered_map<std::string, LiveNode> nodes_;
+    std::set<std::string> connected_;
+    std::set<std::string> untold_;
+    std::string last_in_turn_;
 };
 
 }  // namespace homeslice::controller

@@ -14,8 +14,7 @@ std::optional<DiskSource> diskSourceOf(const Sliver& sliver, const Snapshot& sna
     return DiskSource{source->second.care_of_address, source->second.api_port, sliver.move.source_generation};
 }
 
-SliverSpec specOf(const Sliver& sliver, const Role& role, const Slice& slice, const Snapshot& snapshot,
-                  const Ipv6Prefix& home_prefix, const std::string& domain) {
+SliverSpec specOf(const World& world, const Sliver& sliver, const Role& role, const Slice& slice) {
     SliverSpec desired;
     desired.id = sliver.id;
     desired.generation = role.generation;
@@ -23,37 +22,88 @@ SliverSpec specOf(const Sliver& sliver, const Role& role, const Slice& slice, co
     // A move goes on: it ends with a sliver that runs, and stands still then.
     if (slice.suspended && !sliver.moving() && role.run == DesiredRun::running) desired.run = DesiredRun::frozen;
     desired.base = slice.base;
-    fillResolver(desired.base.resolver, home_prefix, domain);
-    desired.home_address = sliverAddress(home_prefix, slice.number, sliver.id.index);
-    desired.slice_address = sliceAddress(home_prefix, slice.number);
+    fillResolver(desired.base.resolver, world.home_prefix, world.domain);
+    desired.home_address = sliverAddress(world.home_prefix, slice.number, sliver.id.index);
+    desired.slice_address = sliceAddress(world.home_prefix, slice.number);
     desired.weight = sliver.weight;
     desired.draining = sliver.draining;
-    if (role.takes_disk) desired.disk_source = diskSourceOf(sliver, snapshot);
+    if (role.takes_disk) desired.disk_source = diskSourceOf(sliver, world.snapshot);
     return desired;
+}
+
+std::vector<HomeAgent> homeAgents(const World& world) {
+    std::vector<HomeAgent> agents;
+    for (const std::string& name : world.index.homeAgents()) {
+        const Node& node = world.snapshot.nodes.at(name);
+        if (knownNode(world.snapshot, name)) agents.push_back({node.care_of_address, node.api_port});
+    }
+    return agents;
+}
+
+std::map<SliverId, uint32_t> lentOn(const World& world, const std::string& node) {
+    if (world.snapshot.loans.empty()) return {};
+    return guaranteesWithLoans(world.snapshot, node);
 }
 
 }  // namespace
 
-Picture pictureFor(const std::string& node, const Snapshot& snapshot, const Ipv6Prefix& home_prefix,
-                   const std::string& domain) {
+Holdings::Holdings(const World& world, const std::string& node)
+    : world_(world), node_(node), lent_(lentOn(world, node)) {}
+
+std::optional<Holding> Holdings::of(const Sliver& sliver) const {
+    const auto slice = world_.snapshot.slices.find(sliver.id.slice);
+    if (slice == world_.snapshot.slices.end() || slice->second.deleting) return std::nullopt;
+    const std::optional<Role> role = roleOn(sliver, node_);
+    if (!role) return std::nullopt;
+    Holding holding{specOf(world_, sliver, *role, slice->second), ""};
+    const auto guarantee = lent_.find(sliver.id);
+    if (guarantee != lent_.end()) holding.spec.base.resources.cpu_reservation_millis = guarantee->second;
+    if (role->run == DesiredRun::stopped && sliver.moving()) holding.disk_reader = sliver.move.target;
+    return holding;
+}
+
+std::optional<KnownNode> knownNode(const Snapshot& snapshot, const std::string& name) {
+    const auto enrolled = snapshot.enrolled_nodes.find(name);
+    if (enrolled == snapshot.enrolled_nodes.end()) return std::nullopt;
+    const auto node = snapshot.nodes.find(name);
+    return KnownNode{enrolled->second, node == snapshot.nodes.end() ? Ipv6Address() : node->second.care_of_address};
+}
+
+Picture wholePicture(const World& world, const std::string& node) {
     Picture picture;
-    picture.home_prefix = home_prefix;
-    for (const auto& [name, known] : snapshot.nodes) {
-        if (!snapshot.enrolled_nodes.contains(name)) continue;  // what was revoked is trusted with no packet either
-        picture.node_addresses.push_back(known.care_of_address);
-        if (known.home_agent) picture.home_agents.push_back({known.care_of_address, known.api_port});
+    picture.home_prefix = world.home_prefix;
+    picture.home_agents = homeAgents(world);
+    for (const auto& [name, enrolled] : world.snapshot.enrolled_nodes) {
+        picture.nodes.push_back(*knownNode(world.snapshot, name));
     }
-    for (const auto& [name, enrolled] : snapshot.enrolled_nodes) picture.nodes.push_back(enrolled);
-    const std::map<SliverId, uint32_t> lent = guaranteesWithLoans(snapshot, node);
-    for (const auto& [id, sliver] : snapshot.slivers) {
-        const auto slice = snapshot.slices.find(id.slice);
-        if (slice == snapshot.slices.end() || slice->second.deleting) continue;
-        if (const auto role = roleOn(sliver, node)) {
-            SliverSpec& spec = picture.slivers[id];
-            spec = specOf(sliver, *role, slice->second, snapshot, home_prefix, domain);
-            const auto guarantee = lent.find(id);
-            if (guarantee != lent.end()) spec.base.resources.cpu_reservation_millis = guarantee->second;
-            if (role->run == DesiredRun::stopped && sliver.moving()) picture.disk_readers[id] = sliver.move.target;
+    const Holdings holdings(world, node);
+    for (const Sliver* sliver : world.index.sliversAt(node)) {
+        if (auto holding = holdings.of(*sliver)) picture.slivers.emplace(sliver->id, *std::move(holding));
+    }
+    return picture;
+}
+
+Picture changedPicture(const World& world, const std::string& node, uint64_t since,
+                       const std::vector<SliverId>& slivers, const std::vector<std::string>& nodes) {
+    Picture picture;
+    picture.since = since;
+    picture.home_prefix = world.home_prefix;
+    picture.home_agents = homeAgents(world);
+    for (const std::string& name : nodes) {
+        if (auto known = knownNode(world.snapshot, name)) {
+            picture.nodes.push_back(*std::move(known));
+        } else {
+            picture.gone_nodes.push_back(name);
+        }
+    }
+    const Holdings holdings(world, node);
+    for (const SliverId& id : slivers) {
+        const auto sliver = world.snapshot.slivers.find(id);
+        auto holding = sliver == world.snapshot.slivers.end() ? std::nullopt : holdings.of(sliver->second);
+        if (holding) {
+            picture.slivers.emplace(id, *std::move(holding));
+        } else {
+            picture.gone.push_back(id);
         }
     }
     return picture;

@@ -84,13 +84,13 @@ Usage usageOf(const Snapshot& snapshot, const std::string& user) { return usageW
 
 absl::Status checkQuota(const Snapshot& snapshot, const std::string& owner, uint64_t slivers, const Resources& each) {
     const auto user = snapshot.users.find(owner);
-    if (user == snapshot.users.end()) return absl::OkStatus();
+    if (user == snapshot.users.end() || user->second.quota == Quota()) return absl::OkStatus();
     return check(owner, user->second.quota, usageOf(snapshot, owner), usageBy(slivers, each));
 }
 
 absl::Status checkQuota(const Snapshot& snapshot, const Slice& slice, const Resources& next) {
     const auto user = snapshot.users.find(slice.owner);
-    if (user == snapshot.users.end()) return absl::OkStatus();
+    if (user == snapshot.users.end() || user->second.quota == Quota()) return absl::OkStatus();
     const Resources& now = slice.base.resources;
     Quota quota = user->second.quota;
     quota.slivers.reset();

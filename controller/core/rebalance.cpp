@@ -147,9 +147,10 @@ private:
 };
 
 size_t movesOf(const World& world, const Operation& operation) {
-    return static_cast<size_t>(
-        std::count_if(world.snapshot.slivers.begin(), world.snapshot.slivers.end(),
-                      [&](const auto& entry) { return entry.second.move.operation == operation.id; }));
+    const SliverSet& moving = world.index.moving();
+    return static_cast<size_t>(std::count_if(moving.begin(), moving.end(), [&operation](const Sliver* sliver) {
+        return sliver->move.operation == operation.id;
+    }));
 }
 
 Operation ended(Operation operation, int64_t now_us) {
@@ -193,11 +194,9 @@ std::vector<RebalanceStep> planRebalance(const World& world, const std::set<Sliv
 double loadSpread(const World& world) { return Scales(world, {}).spread(); }
 
 void settleRebalances(const World& world, Changes& changes) {
-    for (const auto& [id, operation] : world.snapshot.operations) {
-        if (operation.kind != OperationKind::rebalance || operation.ended()) continue;
-        goOn(world, operation, changes);
-        return;  // one at a time: the next counts on what this one has moved
-    }
+    const std::set<std::string>& running = world.index.running(OperationKind::rebalance);
+    // One at a time: the next counts on what this one has moved.
+    if (!running.empty()) goOn(world, world.snapshot.operations.at(*running.begin()), changes);
 }
 
 Operation viewRebalance(const World& world, Operation operation) {

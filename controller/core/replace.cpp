@@ -34,19 +34,19 @@ Stranded strandedSlivers(const World& world) {
     for (const auto& [name, node] : world.snapshot.nodes) {
         if (isLost(world, name)) stranded[name];
     }
-    if (stranded.empty()) return stranded;
-    for (const auto& [id, sliver] : world.snapshot.slivers) {
-        const auto node = stranded.find(sliver.node);
-        if (node != stranded.end() && isToLeave(world, sliver)) node->second.push_back(&sliver);
+    for (auto& [name, slivers] : stranded) {
+        for (const Sliver* sliver : world.index.sliversAt(name)) {
+            if (sliver->node == name && isToLeave(world, *sliver)) slivers.push_back(sliver);
+        }
     }
     std::erase_if(stranded, [](const auto& entry) { return entry.second.empty(); });
     return stranded;
 }
 
 Operation operationFor(const World& world, const std::string& node) {
-    for (const auto& [id, operation] : world.snapshot.operations) {
-        const bool same = operation.kind == OperationKind::replaceSlivers && operation.node == node;
-        if (same && !operation.ended()) return operation;
+    for (const std::string& id : world.index.running(OperationKind::replaceSlivers)) {
+        const Operation& operation = world.snapshot.operations.at(id);
+        if (operation.node == node) return operation;
     }
     Operation operation = newOperation(OperationKind::replaceSlivers, {}, 0, "", world.now_us);
     operation.node = node;
@@ -119,11 +119,15 @@ Operation viewReplacement(const World& world, const Operation& operation) {
     std::vector<SliverProgress> placed;
     uint32_t unplaced = 0;
     const bool lost = isLost(world, operation.node);
-    for (const auto& [id, sliver] : world.snapshot.slivers) {
-        const auto slice = world.snapshot.slices.find(id.slice);
+    for (const Sliver* sliver : world.index.placedBy(operation.id)) {
+        const auto slice = world.snapshot.slices.find(sliver->id.slice);
         if (slice == world.snapshot.slices.end() || slice->second.deleting) continue;
-        if (sliver.placed_by == operation.id) placed.push_back(arrivalOf(world, sliver));
-        if (lost && sliver.node == operation.node && isToLeave(world, sliver)) unplaced += 1;
+        placed.push_back(arrivalOf(world, *sliver));
+    }
+    if (lost) {
+        for (const Sliver* sliver : world.index.sliversAt(operation.node)) {
+            if (sliver->node == operation.node && isToLeave(world, *sliver)) unplaced += 1;
+        }
     }
     return replacementProgress(operation, placed, unplaced, world.now_us);
 }

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "controller/core/controller.h"
+#include "controller/core/test_picture.h"
 
 namespace homeslice::controller::testing_support {
 
@@ -22,14 +23,14 @@ class FakeSession : public NodeSession {
 public:
     void send(uint64_t revision, const Picture& picture) override {
         last_revision = revision;
-        last_picture = picture;
+        last_picture.take(picture);
         ++sent;
     }
-    void sendNames(const NameTable& names) override { last_names = names; }
+    void sendNames(const NameTable& names) override { take(last_names, names); }
     void close(const absl::Status& why) override { closed = why; }
 
     uint64_t last_revision = 0;
-    Picture last_picture;
+    KnownPicture last_picture;  // with all that was said before
     int sent = 0;
     NameTable last_names;
     absl::Status closed;

@@ -1,7 +1,6 @@
 #include "controller/core/views.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "controller/addresses/addresses.h"
@@ -29,17 +28,13 @@ void addReport(SliverView& view, const SliverReport& report) {
     view.restarts = report.restarts;
 }
 
-Operation viewCreation(const World& world, const Operation& operation) {
-    std::vector<SliverProgress> progress;
-    for (const Sliver* sliver : sliversOf(world.snapshot, operation.subject.slice)) {
-        const SliverView view = viewSliver(world, *sliver);
-        progress.push_back({.id = sliver->id,
-                            .node = sliver->node,
-                            .node_away = world.nodes.notReady(sliver->node, world.now),
-                            .state = view.state,
-                            .reason = view.reason});
-    }
-    return progressOf(operation, progress, world.now_us);
+SliverProgress arrivalOf(const World& world, const Sliver& sliver) {
+    const SliverView view = viewSliver(world, sliver);
+    return {.id = sliver.id,
+            .node = sliver.node,
+            .node_away = world.nodes.notReady(sliver.node, world.now),
+            .state = view.state,
+            .reason = view.reason};
 }
 
 // By the nodes' word on what was asked of them last only.
@@ -57,11 +52,16 @@ SliverProgress changeOf(const World& world, const Sliver& sliver) {
     return progress;
 }
 
-Operation viewChange(const World& world, const Operation& operation) {
+SliverProgress sliverProgress(const World& world, const Operation& operation, const Sliver& sliver) {
+    return operation.kind == OperationKind::createSlice ? arrivalOf(world, sliver) : changeOf(world, sliver);
+}
+
+// Of what is about a slice, or one of its slivers.
+Operation viewProgress(const World& world, const Operation& operation) {
     const SliverId& subject = operation.subject;
     std::vector<SliverProgress> progress;
     for (const Sliver* sliver : sliversOf(world.snapshot, subject.slice)) {
-        if (subject.index == 0 || subject == sliver->id) progress.push_back(changeOf(world, *sliver));
+        if (subject.index == 0 || subject == sliver->id) progress.push_back(sliverProgress(world, operation, *sliver));
     }
     return progressOf(operation, progress, world.now_us);
 }
@@ -86,9 +86,10 @@ Operation viewMove(const World& world, Operation operation) {
 
 // Slivers that the operation has to get away from its node.
 Operation viewDrain(const World& world, const Operation& operation) {
-    const auto remaining = static_cast<uint32_t>(
-        std::count_if(world.snapshot.slivers.begin(), world.snapshot.slivers.end(), [&](const auto& entry) {
-            return entry.second.node == operation.node && !isDeleting(world.snapshot, entry.first);
+    const SliverSet& slivers = world.index.sliversAt(operation.node);
+    const auto remaining =
+        static_cast<uint32_t>(std::count_if(slivers.begin(), slivers.end(), [&](const Sliver* sliver) {
+            return sliver->node == operation.node && !isDeleting(world.snapshot, sliver->id);
         }));
     return drainProgress(operation, remaining, world.now_us);
 }
@@ -118,10 +119,10 @@ uint32_t slicesUsing(const Snapshot& snapshot, const std::string& digest) {
 
 NodeView viewNode(const World& world, const Node& node) {
     NodeView view{node, world.nodes.notReady(node.name, world.now), 0, 0, world.nodes.refusals(node.name)};
-    for (const auto& [id, sliver] : world.snapshot.slivers) {
-        if (sliver.node != node.name) continue;
+    for (const Sliver* sliver : world.index.sliversAt(node.name)) {
+        if (sliver->node != node.name) continue;
         view.slivers += 1;
-        const auto slice = world.snapshot.slices.find(id.slice);
+        const auto slice = world.snapshot.slices.find(sliver->id.slice);
         if (slice == world.snapshot.slices.end()) continue;
         view.cpu_reserved_millis += slice->second.base.resources.cpu_reservation_millis;
     }
@@ -172,15 +173,14 @@ Operation viewOperation(const World& world, const Operation& operation) {
     if (operation.ended()) return operation;
     switch (operation.kind) {
         case OperationKind::createSlice:
-            return viewCreation(world, operation);
+        case OperationKind::setSlice:
+        case OperationKind::freeze:
+        case OperationKind::thaw:
+            return viewProgress(world, operation);
         case OperationKind::deleteSlice:
             return viewDeletion(world, operation);
         case OperationKind::moveSliver:
             return viewMove(world, operation);
-        case OperationKind::setSlice:
-        case OperationKind::freeze:
-        case OperationKind::thaw:
-            return viewChange(world, operation);
         case OperationKind::drainNode:
             return viewDrain(world, operation);
         case OperationKind::replaceSlivers:
@@ -193,35 +193,63 @@ Operation viewOperation(const World& world, const Operation& operation) {
     return operation;
 }
 
-std::vector<Candidate> candidates(const World& world) {
-    std::map<std::string, Candidate> all;
-    for (const auto& [name, node] : world.snapshot.nodes) {
-        const std::string away = world.nodes.notReady(name, world.now);
-        all[name] = {.name = name,
-                     .ready = away.empty(),
-                     .reason = away,
-                     .home_agent = node.home_agent,
-                     .correspondent = node.correspondent,
-                     .cordoned = node.cordoned,
-                     .cpu_millis = node.cpus * 1000,
-                     .labels = node.labels};
-    }
-    for (const auto& [id, sliver] : world.snapshot.slivers) {
-        const auto slice = world.snapshot.slices.find(id.slice);
-        if (slice == world.snapshot.slices.end()) continue;
-        // What moves is guaranteed its share at both ends: either may be where it goes on.
-        for (const std::string& node : std::set<std::string>{sliver.node, sliver.move.source, sliver.move.target}) {
-            const auto found = all.find(node);
-            if (found == all.end()) continue;
-            Candidate& candidate = found->second;
-            candidate.reserved_millis += slice->second.base.resources.cpu_reservation_millis;
-            if (node == (sliver.moving() ? sliver.move.target : sliver.node)) candidate.slivers += 1;
-            if (candidate.slices.empty() || candidate.slices.back() != id.slice) candidate.slices.push_back(id.slice);
-        }
-    }
+bool isAwaited(const World& world, const Operation& operation, const Sliver& sliver) {
+    return isWaiting(operation.kind, sliverProgress(world, operation, sliver));
+}
+
+namespace {
+
+// Without slices.
+std::vector<Candidate> bareCandidates(const World& world) {
     std::vector<Candidate> list;
-    for (auto& [name, candidate] : all) list.push_back(std::move(candidate));
+    list.reserve(world.snapshot.nodes.size());
+    for (const auto& [name, node] : world.snapshot.nodes) {
+        std::string away = world.nodes.notReady(name, world.now);
+        const Index::Use use = world.index.useOf(name);
+        list.push_back({.name = name,
+                        .ready = away.empty(),
+                        .reason = std::move(away),
+                        .home_agent = node.home_agent,
+                        .correspondent = node.correspondent,
+                        .cordoned = node.cordoned,
+                        .slivers = use.slivers,
+                        .cpu_millis = node.cpus * 1000,
+                        .reserved_millis = static_cast<uint32_t>(use.reserved_millis),
+                        .labels = node.labels});
+    }
     return list;
+}
+
+// Candidates are in the order of their names.
+void addSlice(std::vector<Candidate>& nodes, const std::string& node, const std::string& slice) {
+    const auto found =
+        std::lower_bound(nodes.begin(), nodes.end(), node,
+                         [](const Candidate& each, const std::string& name) { return each.name < name; });
+    if (found == nodes.end() || found->name != node) return;
+    if (found->slices.empty() || found->slices.back() != slice) found->slices.push_back(slice);
+}
+
+void addSliceOf(std::vector<Candidate>& nodes, const Sliver& sliver) {
+    for (const std::string* node : {&sliver.node, &sliver.move.source, &sliver.move.target}) {
+        addSlice(nodes, *node, sliver.id.slice);
+    }
+}
+
+}  // namespace
+
+std::vector<Candidate> candidates(const World& world, const std::vector<std::string>& apart_from) {
+    std::vector<Candidate> nodes = bareCandidates(world);
+    for (const std::string& slice : apart_from) {
+        if (!world.snapshot.slices.contains(slice)) continue;
+        for (const Sliver* sliver : sliversOf(world.snapshot, slice)) addSliceOf(nodes, *sliver);
+    }
+    return nodes;
+}
+
+std::vector<Candidate> candidates(const World& world) {
+    std::vector<std::string> all;
+    for (const auto& [name, slice] : world.snapshot.slices) all.push_back(name);
+    return candidates(world, all);
 }
 
 }  // namespace homeslice::controller

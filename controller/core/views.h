@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/ipv6.h"
+#include "controller/core/index.h"
 #include "controller/core/node_table.h"
 #include "controller/model/model.h"
 #include "controller/placement/placement.h"
@@ -59,8 +60,10 @@ struct SliverView {
 // What the views are made from; for the length of one call.
 struct World {
     const Snapshot& snapshot;
+    const Index& index;  // of the snapshot
     const NodeTable& nodes;
     const Ipv6Prefix& home_prefix;
+    const std::string& domain;
     std::chrono::seconds grace;
     Monotonic::time_point now;
     int64_t now_us;
@@ -74,7 +77,12 @@ SliceView viewSlice(const World& world, const Slice& slice);
 SliverView viewSliver(const World& world, const Sliver& sliver);
 // With its present progress.
 Operation viewOperation(const World& world, const Operation& operation);
+// Whether the operation, about a slice, still waits for this sliver of it.
+bool isAwaited(const World& world, const Operation& operation, const Sliver& sliver);
 
+// All nodes. `apart_from`: of their slivers' slices these alone are named.
+std::vector<Candidate> candidates(const World& world, const std::vector<std::string>& apart_from);
+// With all slices.
 std::vector<Candidate> candidates(const World& world);
 std::vector<const Sliver*> sliversOf(const Snapshot& snapshot, const std::string& slice);
 uint32_t slicesUsing(const Snapshot& snapshot, const std::string& digest);

@@ -4,6 +4,7 @@
 // Times are microseconds since the Unix epoch (UTC), 0 meaning "never".
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -151,11 +152,15 @@ struct SliverReport {
     Health health = Health::none;
     uint32_t restarts = 0;  // by its restart policy, since it was last asked to start
     bool stale = false;     // not (yet) as last asked; `reason` says what stands against it
+
+    bool operator==(const SliverReport&) const = default;
 };
 
 struct NodeReport {
     uint64_t desired_revision = 0;      // of the newest picture that the node has taken in
-    std::vector<SliverReport> slivers;  // one that is missing here is gone from the node
+    std::vector<SliverReport> slivers;  // one that is missing here is gone from the node, unless
+    bool changes_only = false;          // only those that are not as last reported are here
+    std::vector<SliverId> gone{};       // and these are gone
     uint64_t bindings_refused = 0;      // by home agents
     std::string binding_refusal;        // the latest of them
 };
@@ -167,16 +172,32 @@ struct HomeAgent {
     bool operator==(const HomeAgent&) const = default;
 };
 
-// Everything that a node should hold and know.
+// A node that every node should know: its certificate counts, and packets from its address are taken.
+struct KnownNode {
+    EnrolledNode enrolled;
+    Ipv6Address care_of_address;  // unspecified before its first hello
+
+    bool operator==(const KnownNode&) const = default;
+};
+
+// What a node should hold of one sliver.
+struct Holding {
+    SliverSpec spec;
+    std::string disk_reader;  // the node that may take its disk, when it is stopped; empty: none
+
+    bool operator==(const Holding&) const = default;
+};
+
+// What a node should hold and know: the whole, or how that differs from what it was told before.
 struct Picture {
-    std::map<SliverId, SliverSpec> slivers;
+    uint64_t since = 0;  // not 0: slivers and nodes that are not mentioned are as in the picture of that revision
+    std::map<SliverId, Holding> slivers;
+    std::vector<SliverId> gone;  // with since: slivers of which it should hold nothing
     std::vector<HomeAgent> home_agents;
     Ipv6Prefix home_prefix;
-    std::vector<Ipv6Address> node_addresses;
-    std::vector<EnrolledNode> nodes;               // whose certificates count
-    std::map<SliverId, std::string> disk_readers;  // the node that may take a stopped sliver's disk
-
-    bool operator==(const Picture&) const = default;
+    std::vector<KnownNode> nodes;
+    std::vector<std::string> gone_nodes;        // with since
+    std::chrono::milliseconds heartbeat{1000};  // longest silence of the node
 };
 
 // As the API calls it: "create slice".

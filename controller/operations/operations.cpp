@@ -116,6 +116,8 @@ Operation newOperation(OperationKind kind, const SliverId& subject, uint32_t tot
     return operation;
 }
 
+bool isWaiting(OperationKind kind, const SliverProgress& sliver) { return arrivalOf(kind, sliver) == Arrival::waiting; }
+
 Operation progressOf(Operation operation, const std::vector<SliverProgress>& slivers, int64_t now_us) {
     operation.done = 0;
     operation.failures.clear();

@@ -29,6 +29,9 @@ struct SliverProgress {
 Operation newOperation(OperationKind kind, const SliverId& subject, uint32_t total, const std::string& request_id,
                        int64_t now_us);
 
+// Whether an operation of this kind still waits for the sliver: it has neither got where it is to, nor failed.
+bool isWaiting(OperationKind kind, const SliverProgress& sliver);
+
 // `operation` (a creation, a change, a freeze or a thaw) with its present progress. A creation has ended once each
 // sliver runs, has run, or has failed; the others once each is as asked, by its node's own word, or cannot be.
 Operation progressOf(Operation operation, const std::vector<SliverProgress>& slivers, int64_t now_us);

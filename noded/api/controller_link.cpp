@@ -15,6 +15,8 @@
 #include "noded/api/convert.h"
 #include "noded/api/grpc_status.h"
 #include "noded/api/retry.h"
+#include "noded/api/status_changes.h"
+#include "spec/wire/merge.h"
 
 namespace homeslice::api {
 namespace {
@@ -22,7 +24,9 @@ namespace {
 constexpr std::chrono::milliseconds kFirstRetry{100};
 constexpr std::chrono::milliseconds kLastRetry{2000};
 constexpr std::chrono::milliseconds kLastRetryOfSeveral{300};
-constexpr std::chrono::milliseconds kHeartbeat{1000};
+constexpr std::chrono::milliseconds kHeartbeat{1000};  // unless the controller says otherwise, within these:
+constexpr std::chrono::milliseconds kShortestHeartbeat{100};
+constexpr std::chrono::milliseconds kLongestHeartbeat{60'000};
 // A start and its end are told at once, a storm of changes together: one status in 2 ms, and 20 beyond. Making one
 // takes longer the more slivers there are: in a storm no more than a fifth of the thread's time goes into it.
 constexpr std::chrono::milliseconds kInterval{2};
@@ -48,16 +52,20 @@ v1::NodeMessage helloOf(const NodeIdentity& identity) {
     return message;
 }
 
-v1::NodeMessage statusOf(const sliver::Manager& manager, mobility::AccessGateway& gateway) {
-    v1::NodeMessage message;
-    v1::NodeStatus& status = *message.mutable_status();
+v1::NodeStatus statusOf(const sliver::Manager& manager, mobility::AccessGateway& gateway) {
+    v1::NodeStatus status;
     // Before the reports: they may then be newer than the revision says, never older.
     status.set_desired_revision(manager.desiredRevision());
     for (const sliver::SliverReport& report : manager.reports()) *status.add_slivers() = toMessage(report);
     const mobility::AccessGateway::Refusals refusals = gateway.refusals();
     status.set_bindings_refused(refusals.count);
     status.set_binding_refusal(refusals.last);
-    return message;
+    return status;
+}
+
+std::chrono::milliseconds heartbeatOf(const v1::DesiredState& state) {
+    if (state.heartbeat_ms() == 0) return kHeartbeat;
+    return std::clamp(std::chrono::milliseconds(state.heartbeat_ms()), kShortestHeartbeat, kLongestHeartbeat);
 }
 
 // Says a thing once, until it changes.
@@ -135,34 +143,52 @@ private:
     // Until the stream breaks, which the reader notices too.
     void send(Stream& stream) {
         if (!stream.Write(helloOf(config_.identity))) return;
+        StatusChanges changes;
         Monotonic::time_point told{};  // when the statuses so far would have been told at an even pace
         while (!broken_ && !stop_.isSet()) {
             const uint64_t seen = dependencies_.changes.count();
             const auto begin = Monotonic::now();
-            if (!stream.Write(statusOf(dependencies_.manager, dependencies_.gateway))) return;
+            v1::NodeMessage message;
+            *message.mutable_status() = changes.next(statusOf(dependencies_.manager, dependencies_.gateway));
+            if (!stream.Write(message)) return;
             const auto end = Monotonic::now();
             told = std::max(told, begin) + std::max<Monotonic::duration>(kInterval, kPace * (end - begin));
             told = std::min<Monotonic::time_point>(told, end + kBurst + kLongestRest);
             if (stop_.waitFor(told - end - kBurst)) return;
-            dependencies_.changes.waitBeyond(seen, end + kHeartbeat);
+            rest(seen, end);
+        }
+    }
+
+    // Until there is something to tell, or the next heartbeat is due.
+    void rest(uint64_t seen, Monotonic::time_point last) {
+        Monotonic::time_point now = last;
+        do {
+            const auto due = std::min(last + heartbeat_.load(), now + kHeartbeat);
+            dependencies_.changes.waitBeyond(seen, due);
             reportNetwork(dependencies_.network.settle());
             if (dependencies_.names != nullptr) reportNetwork(dependencies_.names->settle());
             dependencies_.peers.review();
-        }
+            now = Monotonic::now();
+        } while (dependencies_.changes.count() == seen && now < last + heartbeat_.load());
     }
 
     void receive(Stream& stream, const grpc::ClientContext& context) {
         v1::ControllerMessage message;
+        v1::DesiredState desired;  // all that this stream has said
+        v1::NameTable names;
         while (stream.Read(&message)) {
             if (message.has_names() && dependencies_.names != nullptr) {
-                reportNetwork(dependencies_.names->set(message.names()));
+                wire::merge(names, std::move(*message.mutable_names()));
+                reportNetwork(dependencies_.names->set(names));
             }
             if (!message.has_desired()) continue;
             // Before there can be a sliver.
             if (const auto controller = addressOfPeer(context.peer()); controller.ok()) {
                 reportNetwork(dependencies_.network.guardController(*controller));
             }
-            takeIn(message.desired());
+            wire::merge(desired, std::move(*message.mutable_desired()));
+            heartbeat_ = heartbeatOf(desired);
+            takeIn(desired);
         }
         broken_ = true;
         dependencies_.changes.raise();
@@ -197,6 +223,7 @@ private:
     bool named_ = false;    // it said who leads
     bool taken_in_ = true;  // a desired picture came by the latest stream; true at first, to fail fast once
     std::atomic<bool> broken_ = false;
+    std::atomic<std::chrono::milliseconds> heartbeat_ = kHeartbeat;
     std::mutex mutex_;
     std::shared_ptr<grpc::ClientContext> context_;
     std::thread thread_;

@@ -87,6 +87,9 @@ absl::StatusOr<NetworkPicture> networkPictureOf(const v1::DesiredState& message)
     if (message.nodes_size() > kMaxPeers) return invalidArgument("nodes: more than " + std::to_string(kMaxPeers));
     for (const v1::EnrolledNode& node : message.nodes()) {
         HS_RETURN_IF_ERROR(checkName("node name", node.name()));
+        if (!node.address().empty()) {
+            HS_ASSIGN_OR_RETURN(network.peers.emplace_back(), unicastOf("node address", node.address()));
+        }
         network.enrolments[node.name()] = node.enrolment();
     }
     network.grant_key = message.grant_key();

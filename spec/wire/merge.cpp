@@ -61,8 +61,8 @@ void merge(v1::DesiredState& base, v1::DesiredState change) {
     const bool is_change = base.since() != 0;
     mergeLists(*base.mutable_slivers(), *base.mutable_gone(), *change.mutable_slivers(), *change.mutable_gone(),
                is_change);
-    mergeLists(*base.mutable_nodes(), *base.mutable_gone_nodes(), *change.mutable_nodes(),
-               *change.mutable_gone_nodes(), is_change);
+    mergeLists(*base.mutable_nodes(), *base.mutable_gone_nodes(), *change.mutable_nodes(), *change.mutable_gone_nodes(),
+               is_change);
     base.set_revision(change.revision());
     base.mutable_home_agents()->Swap(change.mutable_home_agents());
     base.set_home_prefix(change.home_prefix());

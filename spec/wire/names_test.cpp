@@ -45,8 +45,10 @@ TEST(NamesOnTheWire, MalformedTablesAreRefusedWhole) {
          [](auto& table) { table.mutable_slices(0)->set_address(address("2001:db8::1").toBytes()); }},
         {"index 0", [](auto& table) { table.mutable_slices(0)->mutable_slivers(0)->set_index(0); }},
         {"a great index", [](auto& table) { table.mutable_slices(0)->mutable_slivers(0)->set_index(65536); }},
-        {"a run beyond the last index", [](auto& table) { table.mutable_slices(0)->mutable_slivers(1)->set_count(65534); }},
-        {"a run that begins in another", [](auto& table) { table.mutable_slices(0)->mutable_slivers(0)->set_count(3); }},
+        {"a run beyond the last index",
+         [](auto& table) { table.mutable_slices(0)->mutable_slivers(1)->set_count(65534); }},
+        {"a run that begins in another",
+         [](auto& table) { table.mutable_slices(0)->mutable_slivers(0)->set_count(3); }},
         {"a run that leaves its /64",
          [](auto& table) {
              table.mutable_slices(0)->mutable_slivers(1)->set_address(

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "controller/core/test_picture.h"
 
 namespace homeslice::testing_support {
 namespace {
@@ -41,12 +42,12 @@ public:
     void send(uint64_t revision, const controller::Picture& picture) override {
         if (process_.dead || closed) return;
         sent_revision = revision;
-        sent = picture;
+        sent.take(picture);
     }
     void close(const absl::Status& /*why*/) override { closed = true; }
 
     uint64_t sent_revision = 0;
-    controller::Picture sent;
+    controller::testing_support::KnownPicture sent;
     bool closed = false;
 
 private:
@@ -178,7 +179,7 @@ void SimulatedSystem::connect(SimulatedNode& node) {
 
 void SimulatedSystem::takeIn(SimulatedNode& node) {
     if (node.session == nullptr || process_.dead) return;
-    const controller::Picture& picture = node.session->sent;
+    const auto& picture = node.session->sent;
     node.taken_in = node.session->sent_revision;
     std::erase_if(node.held, [&](const auto& entry) {
         const bool goes = !picture.slivers.contains(entry.first);
