@@ -15,6 +15,7 @@
 #include "homeslice/v1/binding.grpc.pb.h"
 #include "homeslice/v1/node.grpc.pb.h"
 #include "pki/tls/credentials.h"
+#include "spec/wire/merge.h"
 
 namespace homeslice::controller::testing_support {
 
@@ -160,11 +161,11 @@ private:
             if (!message.has_desired()) continue;
             v1::NodeMessage answer;
             v1::NodeStatus& status = *answer.mutable_status();
-            status.set_desired_revision(message.desired().revision());
-            for (const auto& desired : message.desired().slivers()) *status.add_slivers() = obeyed(desired);
             {
                 const std::lock_guard lock(mutex_);
-                picture_ = message.desired();
+                wire::merge(picture_, std::move(*message.mutable_desired()));
+                status.set_desired_revision(picture_.revision());
+                for (const auto& desired : picture_.slivers()) *status.add_slivers() = obeyed(desired);
             }
             stream_->Write(answer);
         }
