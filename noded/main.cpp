@@ -311,7 +311,8 @@ absl::Status run(const NodedOptions& options) {
                                                         return api::inspect({.manager = *manager,
                                                                              .forwarder = *forwarder,
                                                                              .gateway = *gateway,
-                                                                             .home_agent = home_agent.get()});
+                                                                             .home_agent = home_agent.get(),
+                                                                             .duty = duty.get()});
                                                     }}));
     auto nat_listener = listenBehindNat(care_of_address, options.api_port, controllers);
     auto link = api::ControllerLink::start(

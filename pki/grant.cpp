@@ -1,26 +1,23 @@
 #include "pki/grant.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
+#include <span>
 
 #include "base/status.h"
+#include "pki/message_code.h"
 #include "pki/openssl.h"
 
 namespace homeslice::pki {
 namespace {
 
 constexpr const char* kKeyPurpose = "homeslice address grants 1";
+constexpr const char* kAdvertisementPurpose = "homeslice advertisements 1";
 
 std::string authenticationCode(const std::string& key, const std::string& text) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> code{};
-    unsigned size = 0;
     const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(), code.data(), &size) == nullptr)
-        return "";
-    return hexOf(code.data(), size);
+    const auto code = messageCodeOf(key, std::span(bytes, text.size()));
+    return code ? hexOf(code->data(), code->size()) : "";
 }
 
 // No field can hold a line's end, so that no two claims have one text.
@@ -35,6 +32,10 @@ absl::StatusOr<std::string> grantKeyOf(const std::string& authority_key_pem) {
     const std::string key = authenticationCode(authority_key_pem, kKeyPurpose);
     if (key.empty()) return internalError("HMAC-SHA256: refused by the system's cryptography");
     return key;
+}
+
+std::string advertisementKeyOf(const std::string& grant_key) {
+    return grant_key.empty() ? "" : authenticationCode(grant_key, kAdvertisementPurpose);
 }
 
 std::string grantOf(const std::string& key, const AddressClaim& claim) {

@@ -22,6 +22,10 @@ struct AddressClaim {
 // The same key for the same authority, so that nothing more than the authority's key has to be kept or shared.
 absl::StatusOr<std::string> grantKeyOf(const std::string& authority_key_pem);
 
+// What home agents authenticate their messages to each other with: of those who have the grants' key, which are they
+// alone. Empty for no key.
+std::string advertisementKeyOf(const std::string& grant_key);
+
 // 64 hex digits; empty when the system's cryptography fails.
 std::string grantOf(const std::string& key, const AddressClaim& claim);
 // In constant time.

@@ -91,6 +91,7 @@ std::string inspect(const InspectedParts& parts) {
         dump["binding_cache"] = bindingCacheOf(*parts.home_agent);
         dump["nat_bindings"] = natBindingsOf(parts.forwarder);
     }
+    if (parts.duty != nullptr) dump["advertisements_refused"] = parts.duty->refusedAdvertisements();
     return dump.dump(2, ' ', false, json::error_handler_t::replace);
 }
 

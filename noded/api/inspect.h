@@ -6,6 +6,7 @@
 #include "noded/mobility/access_gateway.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
+#include "noded/mobility/home_agent_duty.h"
 #include "noded/sliver/manager.h"
 
 namespace homeslice::api {
@@ -14,7 +15,8 @@ struct InspectedParts {
     sliver::Manager& manager;
     mobility::Forwarder& forwarder;
     mobility::AccessGateway& gateway;
-    mobility::HomeAgent* home_agent;  // null without that role
+    mobility::HomeAgent* home_agent;          // null without that role
+    mobility::HomeAgentDuty* duty = nullptr;  // the same
 };
 
 std::string inspect(const InspectedParts& parts);

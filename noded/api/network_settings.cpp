@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "noded/api/convert.h"
+#include "pki/grant.h"
 
 namespace homeslice::api {
 namespace {
@@ -103,7 +104,10 @@ absl::Status NetworkSettings::apply() {
     if (parts_.home_agent != nullptr) {
         parts_.home_agent->setHomePrefix(picture.home_prefix);
         parts_.grants.setKey(picture.grant_key);
-        if (parts_.duty != nullptr) parts_.duty->setMembers(picture.home_prefix, addressesOf(picture.home_agents));
+        if (parts_.duty != nullptr) {
+            parts_.duty->setMembers(picture.home_prefix, addressesOf(picture.home_agents),
+                                    pki::advertisementKeyOf(picture.grant_key));
+        }
     } else {
         if (parts_.keepalives != nullptr) parts_.keepalives->setHomeAgents(picture.home_agents);
         parts_.gateway.setHomeAgents(picture.home_agents);

@@ -124,7 +124,7 @@ struct Machine {
                 *forwarder, *bindings);
             ASSERT_TRUE(started.ok()) << started.status();
             duty = std::move(*started);
-            duty->setMembers(prefix(kHomePrefix), {care_of});
+            duty->setMembers(prefix(kHomePrefix), {care_of}, "a key");
         });
     }
     uint64_t encapsulated() const { return forwarder->counters()->encapsulated_packets; }

@@ -37,9 +37,11 @@ public:
         if (active_active_) warnUnlessOk(forwarder_.announceHomePrefix(false));
     }
 
-    void setMembers(const Ipv6Prefix& home_prefix, const std::vector<Ipv6Address>& members) override {
-        group_->setMembers(home_prefix, members);
+    void setMembers(const Ipv6Prefix& home_prefix, const std::vector<Ipv6Address>& members,
+                    const std::string& key) override {
+        group_->setMembers(home_prefix, members, key);
     }
+    uint64_t refusedAdvertisements() override { return group_->refused(); }
 
 private:
     // The group's thread. Again and again while in charge: what others took away comes back.

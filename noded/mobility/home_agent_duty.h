@@ -36,7 +36,11 @@ public:
     virtual ~HomeAgentDuty() = default;
 
     // The underlay addresses of all home agents of the prefix, once the forwarder knows it.
-    virtual void setMembers(const Ipv6Prefix& home_prefix, const std::vector<Ipv6Address>& members) = 0;
+    // `key`: what they authenticate their words to each other with.
+    virtual void setMembers(const Ipv6Prefix& home_prefix, const std::vector<Ipv6Address>& members,
+                            const std::string& key) = 0;
+    // Of their advertisements, so far: what was not authentic, or was played back.
+    virtual uint64_t refusedAdvertisements() = 0;
 };
 
 }  // namespace homeslice::mobility

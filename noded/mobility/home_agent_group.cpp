@@ -8,14 +8,18 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 
+#include "base/ipv4.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "noded/mobility/advertisement_freshness.h"
 #include "noded/mobility/advertisement_message.h"
 
 namespace homeslice::mobility {
@@ -23,6 +27,11 @@ namespace {
 
 // Nodes try again to connect every two seconds (api/binding_transport.h).
 constexpr std::chrono::seconds kSettling{3};
+
+constexpr int kMostAtOnce = 256;  // datagrams
+
+// A forger shall not fill the log.
+constexpr std::chrono::minutes kQuiet{1};
 
 sockaddr_in6 socketAddress(const Ipv6Address& address, uint16_t port) {
     sockaddr_in6 result{};
@@ -61,17 +70,22 @@ public:
         thread_.join();
     }
 
-    void setMembers(const Ipv6Prefix& home_prefix, const std::vector<Ipv6Address>& members) override {
+    void setMembers(const Ipv6Prefix& home_prefix, const std::vector<Ipv6Address>& members,
+                    const std::string& key) override {
         {
             const std::lock_guard lock(mutex_);
             home_prefix_ = home_prefix;
-            others_.clear();
+            key_ = key;
+            std::map<Ipv6Address, AdvertisementFreshness> before = std::exchange(others_, {});
             for (const Ipv6Address& member : members)
-                if (member != config_.self) others_.push_back(member);
-            if (config_.all_in_charge) others_.clear();
+                if (member != config_.self && !config_.all_in_charge) others_[member] = before[member];
             join(Monotonic::now());
         }
         wake();
+    }
+    uint64_t refused() override {
+        const std::lock_guard lock(mutex_);
+        return refused_;
     }
 
 private:
@@ -84,7 +98,11 @@ private:
     void run();
     std::optional<HomeAgentRole> step();
     void receiveAll();
+    void receive(const Ipv6Address& sender, std::span<const uint8_t> datagram);
+    void hear(const Ipv6Address& sender, const HomeAgentMessage& message, AdvertisementFreshness& freshness);
+    void refuse(const Ipv6Address& sender, const char* why);
     void sendToAll();
+    void send(const Ipv6Address& to, HomeAgentMessage::Kind kind, const Stamp& stamp);
     int millisecondsToWait();
     void tell(const HomeAgentRole& role);
 
@@ -96,7 +114,10 @@ private:
 
     std::mutex mutex_;  // guards all below
     Ipv6Prefix home_prefix_;
-    std::vector<Ipv6Address> others_;
+    std::string key_;
+    std::map<Ipv6Address, AdvertisementFreshness> others_;
+    uint64_t refused_ = 0;
+    Monotonic::time_point quiet_until_{};  // about refusals
     std::optional<Election> election_;
     bool stopping_ = false;
     std::thread thread_;
@@ -149,32 +170,69 @@ std::optional<HomeAgentRole> UdpGroup::step() {
     return role;
 }
 
-// With the lock held.
+// With the lock held, as all below that does not say otherwise. What is left comes with the next step: nobody can keep
+// the lease from being renewed.
 void UdpGroup::receiveAll() {
-    for (;;) {
+    for (int count = 0; count < kMostAtOnce; ++count) {
         std::array<uint8_t, kAdvertisementSize + 1> datagram{};  // one more, to know longer ones
         sockaddr_in6 from{};
         socklen_t length = sizeof from;
         const ssize_t size =
             ::recvfrom(socket_.get(), datagram.data(), datagram.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
         if (size < 0) return;
-        const Ipv6Address sender(from.sin6_addr);
-        if (std::find(others_.begin(), others_.end(), sender) == others_.end()) continue;
-        const auto advertisement =
-            decodeAdvertisement(home_prefix_, std::span(datagram).first(static_cast<size_t>(size)));
-        if (advertisement) election_->heard(sender, *advertisement, Monotonic::now());
+        receive(Ipv6Address(from.sin6_addr), std::span(datagram).first(static_cast<size_t>(size)));
     }
 }
 
-// With the lock held. What is lost is sent again with the next; who is away needs it least.
+void UdpGroup::receive(const Ipv6Address& sender, std::span<const uint8_t> datagram) {
+    const auto other = others_.find(sender);
+    if (other == others_.end()) return refuse(sender, "no home agent of this prefix");
+    const Correspondence between{.from = sender, .to = config_.self, .home_prefix = home_prefix_, .key = key_};
+    const auto message = decodeMessage(between, datagram);
+    if (!message) return refuse(sender, "not authentic, or not sound");
+    hear(sender, *message, other->second);
+}
+
+void UdpGroup::hear(const Ipv6Address& sender, const HomeAgentMessage& message, AdvertisementFreshness& freshness) {
+    if (message.kind == HomeAgentMessage::Kind::challenge) {
+        if (!freshness.challenged(message.stamp)) return refuse(sender, "a challenge that answers nothing");
+        if (election_->role().in_charge) send(sender, HomeAgentMessage::Kind::advertisement, freshness.next());
+        return;
+    }
+    switch (freshness.heard(message.stamp)) {
+        case AdvertisementFreshness::Verdict::fresh:
+            return election_->heard(sender, message.advertisement, Monotonic::now());
+        case AdvertisementFreshness::Verdict::replayed:
+            return refuse(sender, "played back");
+        case AdvertisementFreshness::Verdict::unknown:
+            return send(sender, HomeAgentMessage::Kind::challenge, freshness.challengeTo(message.stamp));
+    }
+}
+
+void UdpGroup::refuse(const Ipv6Address& sender, const char* why) {
+    ++refused_;
+    if (Monotonic::now() < quiet_until_) return;
+    quiet_until_ = Monotonic::now() + kQuiet;
+    logWarning("home agents' advertisements: one from {} is refused ({} so far): {}", addressText(sender), refused_,
+               why);
+}
+
+// What is lost is sent again with the next; who is away needs it least.
 void UdpGroup::sendToAll() {
-    const auto datagram = encodeAdvertisement(home_prefix_, election_->advertisement());
-    for (const Ipv6Address& other : others_) {
-        const sockaddr_in6 to = socketAddress(other, config_.port);
-        ::sendto(socket_.get(), datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
-    }
+    for (auto& [other, freshness] : others_) send(other, HomeAgentMessage::Kind::advertisement, freshness.next());
 }
 
+void UdpGroup::send(const Ipv6Address& to, HomeAgentMessage::Kind kind, const Stamp& stamp) {
+    const Correspondence between{.from = config_.self, .to = to, .home_prefix = home_prefix_, .key = key_};
+    const auto datagram =
+        encodeMessage(between, {.kind = kind, .advertisement = election_->advertisement(), .stamp = stamp});
+    if (!datagram) return;
+    const sockaddr_in6 name = socketAddress(to, config_.port);
+    ::sendto(socket_.get(), datagram->data(), datagram->size(), 0, reinterpret_cast<const sockaddr*>(&name),
+             sizeof name);
+}
+
+// Without the lock.
 int UdpGroup::millisecondsToWait() {
     const std::lock_guard lock(mutex_);
     if (!election_) return -1;

@@ -1,5 +1,5 @@
 // The home agents of one prefix agree among themselves which one is in charge (election.h), by UDP from address to
-// address, without a controller. Its duties lie with who listens: see HomeLink.
+// address, authenticated, without a controller. Its duties lie with who listens: see HomeLink.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/ipv6.h"
@@ -34,8 +35,13 @@ public:
     // longer.
     virtual ~HomeAgentGroup() = default;
 
-    // All home agents of `home_prefix`; this one may be among them. Threads: any.
-    virtual void setMembers(const Ipv6Prefix& home_prefix, const std::vector<Ipv6Address>& members) = 0;
+    // All home agents of `home_prefix`; this one may be among them. They all have `key`, and nobody else has. Threads:
+    // any.
+    virtual void setMembers(const Ipv6Prefix& home_prefix, const std::vector<Ipv6Address>& members,
+                            const std::string& key) = 0;
+
+    // Datagrams that were not authentic, or were played back, so far. Threads: any.
+    virtual uint64_t refused() = 0;
 };
 
 }  // namespace homeslice::mobility
