@@ -65,9 +65,10 @@ protected:
         EXPECT_TRUE(pki::writeCredentials(path, *files).ok());
         return tls::Credentials::open(path).value();
     }
-    std::shared_ptr<tls::Credentials> nodeCredentials(const std::string& name) {
+    std::shared_ptr<tls::Credentials> nodeCredentials(const std::string& name, bool home_agent = false) {
         v1::MakeNodeTokenRequest request;
         request.set_name(name);
+        request.set_home_agent(home_agent);
         v1::JoinToken token;
         EXPECT_TRUE(call(&v1::ControllerService::Stub::MakeNodeToken, request, &token).ok());
         return redeem(token.token());
@@ -86,7 +87,7 @@ protected:
 
     // Returns once the controller calls it ready.
     SimulatedNode& addNode(const std::string& name, bool home_agent = false) {
-        nodes_[name] = std::make_unique<SimulatedNode>(target(), nodeCredentials(name), name, home_agent);
+        nodes_[name] = std::make_unique<SimulatedNode>(target(), nodeCredentials(name, home_agent), name, home_agent);
         while (nodes_[name]->lastPicture().revision() == 0) std::this_thread::yield();
         return *nodes_[name];
     }

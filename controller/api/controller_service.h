@@ -106,6 +106,8 @@ public:
     Unary* MakeNodeToken(Context* context, const v1::MakeNodeTokenRequest* request, v1::JoinToken* response) override;
     Unary* RevokeNode(Context* context, const v1::RevokeNodeRequest* request,
                       v1::RevokeNodeResponse* response) override;
+    Unary* SetHomeAgentRole(Context* context, const v1::SetHomeAgentRoleRequest* request,
+                            v1::SetHomeAgentRoleResponse* response) override;
     Unary* GetUser(Context* context, const v1::GetUserRequest* request, v1::User* response) override;
     Unary* ListUsers(Context* context, const v1::ListUsersRequest* request, v1::ListUsersResponse* response) override;
     Unary* AddUser(Context* context, const v1::AddUserRequest* request, v1::JoinToken* response) override;

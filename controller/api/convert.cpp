@@ -187,6 +187,7 @@ void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState&
         added.set_name(node.enrolled.name);
         added.set_enrolment(node.enrolled.enrolment);
         if (!node.care_of_address.isUnspecified()) added.set_address(node.care_of_address.toBytes());
+        added.set_home_agent(node.enrolled.home_agent);
     }
     for (const std::string& name : picture.gone_nodes) out.add_gone_nodes(name);
     out.set_heartbeat_ms(static_cast<uint32_t>(picture.heartbeat.count()));

@@ -58,7 +58,8 @@ using Unary = ControllerApi::Unary;
 Unary* ControllerApi::MakeNodeToken(Context* context, const v1::MakeNodeTokenRequest* request,
                                     v1::JoinToken* response) {
     return change(gate_, context, __func__, request->name(), [&](const Caller&) {
-        return fill(controller_.makeNodeToken(request->name(), request->lifetime_s()), *response);
+        return fill(controller_.makeNodeToken(request->name(), request->lifetime_s(), request->home_agent()),
+                    *response);
     });
 }
 
@@ -66,6 +67,12 @@ Unary* ControllerApi::RevokeNode(Context* context, const v1::RevokeNodeRequest* 
                                  v1::RevokeNodeResponse* /*response*/) {
     return change(gate_, context, __func__, request->name(),
                   [&](const Caller&) { return controller_.revokeNode(request->name()); });
+}
+
+Unary* ControllerApi::SetHomeAgentRole(Context* context, const v1::SetHomeAgentRoleRequest* request,
+                                       v1::SetHomeAgentRoleResponse* /*response*/) {
+    return change(gate_, context, __func__, request->name(),
+                  [&](const Caller&) { return controller_.setHomeAgentRole(request->name(), request->allowed()); });
 }
 
 Unary* ControllerApi::ListUsers(Context* context, const v1::ListUsersRequest* request,

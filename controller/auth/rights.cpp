@@ -58,6 +58,7 @@ const std::vector<Method>& methods() {
         {"RemoveReservation", Right::manage_nodes, kChanges},
         {"MakeNodeToken", Right::manage_nodes, kChanges},
         {"RevokeNode", Right::manage_nodes, kChanges},
+        {"SetHomeAgentRole", Right::manage_nodes, kChanges},
         {"ImportImage", Right::manage_images, kChanges},
         {"ListImages", Right::look, kReads},
         {"RemoveImage", Right::manage_images, kChanges},

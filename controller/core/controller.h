@@ -156,6 +156,7 @@ public:
                                                             Clock clock);
 
     // Nodes. ALREADY_EXISTS when another live node has the name; a reconnect replaces the node's old session.
+    // PERMISSION_DENIED when it says that it is a home agent and is not allowed to be one.
     absl::StatusOr<NodeHandle> connectNode(const Node& hello, std::shared_ptr<NodeSession> session);
     void reportFromNode(const NodeHandle& node, const NodeReport& report);
     void disconnectNode(const NodeHandle& node);
@@ -201,11 +202,14 @@ public:
     absl::Status endLoan(const std::string& lender, const std::string& borrower);
 
     // People and certificates. Tokens come without the authority's fingerprint, which is the issuer's knowledge.
-    absl::StatusOr<NewToken> makeNodeToken(const std::string& name, uint32_t lifetime_s);
+    // `home_agent`: the node that joins with it may be one.
+    absl::StatusOr<NewToken> makeNodeToken(const std::string& name, uint32_t lifetime_s, bool home_agent = false);
     absl::StatusOr<NewToken> makeUserToken(const std::string& name, uint32_t lifetime_s);
     absl::StatusOr<NewToken> addUser(const std::string& name, UserRole role, uint32_t lifetime_s);
     absl::Status removeUser(const std::string& name);
     absl::Status revokeNode(const std::string& name);
+    // Of an enrolled node. One that is a home agent and may no more be it is disconnected.
+    absl::Status setHomeAgentRole(const std::string& name, bool allowed);
     // Uses the token up. PERMISSION_DENIED unless it is good.
     absl::StatusOr<pki::Identity> redeemToken(const pki::Token& token);
     // UNAUTHENTICATED when the certificate was revoked.
@@ -297,7 +301,7 @@ private:
     absl::StatusOr<const User*> findUser(const std::string& name) const;
     absl::StatusOr<NewToken> planToken(pki::Kind kind, const std::string& name, uint32_t lifetime_s,
                                        Changes& changes) const;
-    pki::Identity planEnrolment(pki::Kind kind, const std::string& name, Changes& changes) const;
+    pki::Identity planEnrolment(const JoinToken& token, Changes& changes) const;
     absl::StatusOr<User> changeUser(const std::string& name, const std::function<absl::Status(User&)>& change);
     absl::StatusOr<const Slice*> findSlice(const std::string& name) const;
     absl::StatusOr<const Sliver*> findSliver(const SliverId& id) const;

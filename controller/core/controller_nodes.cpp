@@ -6,6 +6,7 @@
 #include "base/nat.h"
 #include "base/status.h"
 #include "controller/core/controller.h"
+#include "controller/core/node_role.h"
 #include "controller/operations/operations.h"
 
 namespace homeslice::controller {
@@ -40,6 +41,7 @@ absl::Status checkAddress(const Node& hello, const Snapshot& snapshot, const Nod
 absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::shared_ptr<NodeSession> session) {
     HS_RETURN_IF_ERROR(checkHello(hello));
     const std::lock_guard lock(mutex_);
+    HS_RETURN_IF_ERROR(checkRole(hello, snapshot_));
     const auto known = snapshot_.nodes.find(hello.name);
     const bool live = nodes_.notReady(hello.name, clock_.monotonic()).empty();
     if (live && known != snapshot_.nodes.end() && !sameMachine(known->second, hello)) {

@@ -11,6 +11,7 @@
 #include "controller/auth/ssh_keys.h"
 #include "controller/core/audit.h"
 #include "controller/core/controller.h"
+#include "controller/core/node_role.h"
 #include "controller/core/operation_rights.h"
 
 namespace homeslice::controller {
@@ -70,11 +71,12 @@ absl::StatusOr<NewToken> Controller::planToken(pki::Kind kind, const std::string
     return made;
 }
 
-absl::StatusOr<NewToken> Controller::makeNodeToken(const std::string& name, uint32_t lifetime_s) {
+absl::StatusOr<NewToken> Controller::makeNodeToken(const std::string& name, uint32_t lifetime_s, bool home_agent) {
     HS_RETURN_IF_ERROR(checkName("node name", name));
     const std::lock_guard lock(mutex_);
     Changes changes;
     HS_ASSIGN_OR_RETURN(NewToken token, planToken(pki::Kind::node, name, lifetime_s, changes));
+    changes.put_tokens.back().home_agent = home_agent;
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
     return token;
 }
@@ -133,6 +135,26 @@ absl::Status Controller::revokeNode(const std::string& name) {
     return absl::OkStatus();
 }
 
+absl::Status Controller::setHomeAgentRole(const std::string& name, bool allowed) {
+    HS_RETURN_IF_ERROR(checkName("node name", name));
+    const std::lock_guard lock(mutex_);
+    const auto found = snapshot_.enrolled_nodes.find(name);
+    if (found == snapshot_.enrolled_nodes.end()) {
+        return notFound("node '" + name + "' has not joined: `slicectl node token " + name +
+                        " --home-agent` makes a token for a home agent");
+    }
+    Changes changes;
+    changes.put_enrolled_nodes.push_back(found->second);
+    changes.put_enrolled_nodes.back().home_agent = allowed;
+    HS_RETURN_IF_ERROR(commit(std::move(changes)));
+    const auto node = snapshot_.nodes.find(name);
+    const bool is_one = node != snapshot_.nodes.end() && node->second.home_agent;
+    if (is_one && !allowed) nodes_.closeSession(name, checkRole(node->second, snapshot_));
+    settleAll();
+    logInfo("node {}: {} a home agent", name, allowed ? "may be" : "is no more to be");
+    return absl::OkStatus();
+}
+
 absl::StatusOr<pki::Identity> Controller::redeemToken(const pki::Token& token) {
     const std::lock_guard lock(mutex_);
     const auto found = snapshot_.tokens.find(pki::digestOf(token.secret));
@@ -141,29 +163,28 @@ absl::StatusOr<pki::Identity> Controller::redeemToken(const pki::Token& token) {
     if (!good) return permissionDenied("the token is unknown, used or expired: ask an administrator for another");
     Changes changes;
     changes.erase_tokens.push_back(found->first);
-    const pki::Identity identity = planEnrolment(token.kind, token.name, changes);
+    const pki::Identity identity = planEnrolment(found->second, changes);
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
     logInfo("{} has joined", describe(identity));
     return identity;
 }
 
-// Certificates that the subject has already stay good.
-pki::Identity Controller::planEnrolment(pki::Kind kind, const std::string& name, Changes& changes) const {
-    pki::Identity identity{kind, name, ""};
-    if (kind == pki::Kind::node) {
-        const auto node = snapshot_.enrolled_nodes.find(name);
-        if (node != snapshot_.enrolled_nodes.end()) identity.enrolment = node->second.enrolment;
-    } else {
-        identity.enrolment = snapshot_.users.at(name).enrolment;
+// Certificates that the subject has already stay good, and so does a role that a node has.
+pki::Identity Controller::planEnrolment(const JoinToken& token, Changes& changes) const {
+    pki::Identity identity{token.kind, token.name, ""};
+    if (token.kind == pki::Kind::node) {
+        const auto known = snapshot_.enrolled_nodes.find(token.name);
+        EnrolledNode node =
+            known == snapshot_.enrolled_nodes.end() ? EnrolledNode{token.name, randomId()} : known->second;
+        node.home_agent = node.home_agent || token.home_agent;
+        identity.enrolment = node.enrolment;
+        changes.put_enrolled_nodes.push_back(std::move(node));
+        return identity;
     }
-    if (!identity.enrolment.empty()) return identity;
-    identity.enrolment = randomId();
-    if (kind == pki::Kind::node) {
-        changes.put_enrolled_nodes.push_back({name, identity.enrolment});
-    } else {
-        changes.put_users.push_back(snapshot_.users.at(name));
-        changes.put_users.back().enrolment = identity.enrolment;
-    }
+    User user = snapshot_.users.at(token.name);
+    if (user.enrolment.empty()) user.enrolment = randomId();
+    identity.enrolment = user.enrolment;
+    changes.put_users.push_back(std::move(user));
     return identity;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/names.h"
+#include "base/status.h"
 #include "controller/core/audit.h"
 #include "controller/core/test_world.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing_support::FakeSession;
 using testing_support::TestWorld;
 
 const std::string kKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJvYmJvYmJvYmJvYmJvYmJvYmJvYmJvYmJvYmJv bob@example";
@@ -93,6 +95,40 @@ TEST_F(PeopleTest, ARemovedUsersCertificateIsWorthNothingEvenUnderTheSameName) {
     join("alice", UserRole::admin);
     EXPECT_EQ(controller().callerOf(old).status().code(), absl::StatusCode::kUnauthenticated);
     EXPECT_FALSE(controller().removeUser("nobody").ok());
+}
+
+// A node that merely says so is none, is told why, and gets nothing of what home agents get.
+TEST_F(PeopleTest, AHomeAgentIsOneByAnAdministratorsWord) {
+    world_.addLab(2);
+    const auto homeAgents = [this] { return world_.node("node2").session->last_picture.home_agents.size(); };
+    Node hello = world_.node("node1").hello;
+    hello.home_agent = true;
+    const auto session = std::make_shared<FakeSession>();
+    const auto refused = controller().connectNode(hello, session);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_THAT(messageOf(refused.status()), HasSubstr("slicectl node home-agent node1"));
+    EXPECT_EQ(homeAgents(), 0U);
+
+    ASSERT_TRUE(controller().setHomeAgentRole("node1", true).ok());
+    world_.node("node1").hello = hello;
+    world_.connect("node1");
+    EXPECT_EQ(homeAgents(), 1U);
+
+    // A token without the role, for the same node, takes nothing from it.
+    ASSERT_TRUE(controller().redeemToken(controller().makeNodeToken("node1", 0)->token).ok());
+    EXPECT_EQ(homeAgents(), 1U);
+
+    ASSERT_TRUE(controller().setHomeAgentRole("node1", false).ok());
+    EXPECT_EQ(world_.node("node1").session->closed.code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_EQ(homeAgents(), 0U);
+    EXPECT_FALSE(controller().connectNode(hello, session).ok());
+    EXPECT_EQ(controller().setHomeAgentRole("stranger", true).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(PeopleTest, ATokenGivesTheRoleOnceAndForAll) {
+    world_.addNode("ha", true);
+    world_.restart();
+    EXPECT_EQ(world_.node("ha").session->last_picture.home_agents.size(), 1U);
 }
 
 TEST_F(PeopleTest, ARevokedNodeIsCutOffAndTrustedByNobody) {

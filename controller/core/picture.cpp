@@ -3,6 +3,7 @@
 #include "controller/addresses/addresses.h"
 #include "controller/core/loans.h"
 #include "controller/core/names.h"
+#include "controller/core/node_role.h"
 #include "controller/moves/move.h"
 
 namespace homeslice::controller {
@@ -35,7 +36,7 @@ std::vector<HomeAgent> homeAgents(const World& world) {
     std::vector<HomeAgent> agents;
     for (const std::string& name : world.index.homeAgents()) {
         const Node& node = world.snapshot.nodes.at(name);
-        if (knownNode(world.snapshot, name)) agents.push_back({node.care_of_address, node.api_port});
+        if (isHomeAgent(node, world.snapshot)) agents.push_back({node.care_of_address, node.api_port});
     }
     return agents;
 }

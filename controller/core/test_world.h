@@ -122,7 +122,7 @@ public:
         node.hello.boot_id = "boot of " + name;
         node.hello.home_agent = home_agent;
         node.hello.cpus = 2;
-        const auto token = controller_->makeNodeToken(name, 0);
+        const auto token = controller_->makeNodeToken(name, 0, home_agent);
         ASSERT_TRUE(token.ok()) << token.status();
         ASSERT_TRUE(controller_->redeemToken(token->token).ok());
         connect(name);

@@ -39,6 +39,7 @@ struct User {
 struct EnrolledNode {
     std::string name;
     std::string enrolment;
+    bool home_agent = false;  // an administrator allows it to be one
 
     bool operator==(const EnrolledNode&) const = default;
 };
@@ -49,6 +50,7 @@ struct JoinToken {
     pki::Kind kind = pki::Kind::node;
     std::string name;
     int64_t expires_us = 0;
+    bool home_agent = false;  // the node that joins with it may be one
 
     bool operator==(const JoinToken&) const = default;
 };

@@ -30,10 +30,13 @@ absl::StatusOr<EnrolledNode> readEnrolledNode(ColumnReader& row) {
     EnrolledNode node;
     node.name = row.text();
     node.enrolment = row.text();
+    node.home_agent = row.integer() != 0;
     return node;
 }
 
-void bindEnrolledNode(ColumnWriter& row, const EnrolledNode& node) { row.bind(node.name).bind(node.enrolment); }
+void bindEnrolledNode(ColumnWriter& row, const EnrolledNode& node) {
+    row.bind(node.name).bind(node.enrolment).bind(uint32_t{node.home_agent});
+}
 
 absl::StatusOr<JoinToken> readToken(ColumnReader& row) {
     JoinToken token;
@@ -43,11 +46,13 @@ absl::StatusOr<JoinToken> readToken(ColumnReader& row) {
     token.kind = static_cast<pki::Kind>(kind);
     token.name = row.text();
     token.expires_us = row.integer();
+    token.home_agent = row.integer() != 0;
     return token;
 }
 
 void bindToken(ColumnWriter& row, const JoinToken& token) {
     row.bind(token.digest).bind(static_cast<uint32_t>(token.kind)).bind(token.name).bind(token.expires_us);
+    row.bind(uint32_t{token.home_agent});
 }
 
 absl::Status insertAudit(Database& database, const AuditEntry& entry) {

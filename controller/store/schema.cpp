@@ -10,7 +10,8 @@ namespace {
 
 // Step i makes version i+1 of version i. Steps that were released are never edited.
 const std::vector<std::string>& steps() {
-    static const std::vector<std::string> kSteps{R"sql(
+    static const std::vector<std::string> kSteps{
+        R"sql(
         CREATE TABLE meta (
             key TEXT PRIMARY KEY,
             value TEXT NOT NULL
@@ -77,8 +78,8 @@ const std::vector<std::string>& steps() {
             request_id TEXT NOT NULL
         ) WITHOUT ROWID;
     )sql",
-                                                 // What a slice's slivers have in common as one JSON text, spec/json.h.
-                                                 R"sql(
+        // What a slice's slivers have in common as one JSON text, spec/json.h.
+        R"sql(
         CREATE TABLE slices_2 (
             name TEXT PRIMARY KEY,
             number INTEGER NOT NULL UNIQUE,
@@ -95,16 +96,16 @@ const std::vector<std::string>& steps() {
         ALTER TABLE slices_2 RENAME TO slices;
         ALTER TABLE slivers ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0;
     )sql",
-                                                 // Labels and rules of placement, drains, ended leases.
-                                                 R"sql(
+        // Labels and rules of placement, drains, ended leases.
+        R"sql(
         ALTER TABLE nodes ADD COLUMN labels TEXT NOT NULL DEFAULT '{}';
         ALTER TABLE nodes ADD COLUMN cordoned INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE slices ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
         ALTER TABLE slices ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE operations ADD COLUMN node TEXT NOT NULL DEFAULT '';
     )sql",
-                                                 // Users, certificates, the audit log.
-                                                 R"sql(
+        // Users, certificates, the audit log.
+        R"sql(
         CREATE TABLE users (
             name TEXT PRIMARY KEY,
             role INTEGER NOT NULL,
@@ -134,16 +135,16 @@ const std::vector<std::string>& steps() {
         ALTER TABLE slices ADD COLUMN members TEXT NOT NULL DEFAULT '[]';
         ALTER TABLE slivers ADD COLUMN keys_mark TEXT NOT NULL DEFAULT '';
     )sql",
-                                                 R"sql(
+        R"sql(
         ALTER TABLE slivers ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;
         ALTER TABLE slivers ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;
     )sql",
-                                                 R"sql(
+        R"sql(
         ALTER TABLE nodes ADD COLUMN correspondent INTEGER NOT NULL DEFAULT 0;
     )sql",
-                                                 // Quotas, reservations and loans (as JSON, see json_columns.h), lost
-                                                 // nodes.
-                                                 R"sql(
+        // Quotas, reservations and loans (as JSON, see json_columns.h), lost
+        // nodes.
+        R"sql(
         ALTER TABLE users ADD COLUMN quota TEXT NOT NULL DEFAULT '{}';
         ALTER TABLE slices ADD COLUMN reservation TEXT NOT NULL DEFAULT '';
         ALTER TABLE slivers ADD COLUMN placed_by TEXT NOT NULL DEFAULT '';
@@ -155,6 +156,12 @@ const std::vector<std::string>& steps() {
             name TEXT PRIMARY KEY,
             value TEXT NOT NULL
         ) WITHOUT ROWID;
+    )sql",
+        // Home agents by an administrator's word: those that are it already stay.
+        R"sql(
+        ALTER TABLE enrolled_nodes ADD COLUMN home_agent INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE tokens ADD COLUMN home_agent INTEGER NOT NULL DEFAULT 0;
+        UPDATE enrolled_nodes SET home_agent = 1 WHERE name IN (SELECT name FROM nodes WHERE home_agent = 1);
     )sql"};
     return kSteps;
 }

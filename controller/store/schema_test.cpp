@@ -206,6 +206,9 @@ TEST_P(EachVersion, OpensAndHasItsContent) {
     EXPECT_EQ(snapshot->operations.at("op").request_id, "request");
     EXPECT_EQ(snapshot->users.contains("alice"), version >= kPeopleSince);
     EXPECT_EQ(snapshot->tokens.contains("digest"), version >= kPeopleSince);
+    if (version < kPeopleSince) return;
+    EXPECT_EQ(snapshot->enrolled_nodes.at("node1").home_agent, snapshot->nodes.at("node1").home_agent);
+    EXPECT_FALSE(snapshot->tokens.at("digest").home_agent);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EachVersion, ::testing::Range(int64_t{1}, presentVersion() + 1));

@@ -65,7 +65,8 @@ public:
     absl::StatusOr<v1::ListBindingsResponse> listBindings();
 
     // Lifetimes of tokens in seconds; 0: the controller's default.
-    absl::StatusOr<v1::JoinToken> makeNodeToken(const std::string& name, uint32_t lifetime_s);
+    absl::StatusOr<v1::JoinToken> makeNodeToken(const std::string& name, uint32_t lifetime_s, bool home_agent);
+    absl::Status setHomeAgentRole(const std::string& name, bool allowed);
     absl::Status revokeNode(const std::string& name);
     absl::StatusOr<v1::ListUsersResponse> listUsers();
     // `name` empty: the caller.

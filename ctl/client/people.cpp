@@ -6,11 +6,19 @@ namespace homeslice::ctl {
 
 using Stub = v1::ControllerService::Stub;
 
-absl::StatusOr<v1::JoinToken> Client::makeNodeToken(const std::string& name, uint32_t lifetime_s) {
+absl::StatusOr<v1::JoinToken> Client::makeNodeToken(const std::string& name, uint32_t lifetime_s, bool home_agent) {
     v1::MakeNodeTokenRequest request;
     request.set_name(name);
     request.set_lifetime_s(lifetime_s);
+    request.set_home_agent(home_agent);
     return impl_->call(&Stub::MakeNodeToken, request);
+}
+
+absl::Status Client::setHomeAgentRole(const std::string& name, bool allowed) {
+    v1::SetHomeAgentRoleRequest request;
+    request.set_name(name);
+    request.set_allowed(allowed);
+    return impl_->call(&Stub::SetHomeAgentRole, request).status();
 }
 
 absl::Status Client::revokeNode(const std::string& name) {

@@ -275,6 +275,12 @@ grpc::Status FakeController::RevokeNode(grpc::ServerContext*, const v1::RevokeNo
     return refusal;
 }
 
+grpc::Status FakeController::SetHomeAgentRole(grpc::ServerContext*, const v1::SetHomeAgentRoleRequest* request,
+                                              v1::SetHomeAgentRoleResponse*) {
+    role = *request;
+    return refusal;
+}
+
 grpc::Status FakeController::ListUsers(grpc::ServerContext*, const v1::ListUsersRequest* request,
                                        v1::ListUsersResponse* response) {
     if (!user_pages.empty()) {

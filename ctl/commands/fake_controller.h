@@ -60,6 +60,7 @@ public:
     v1::UserKeyRequest key;
     v1::ShareSliceRequest shared;
     v1::MakeNodeTokenRequest node_token;
+    v1::SetHomeAgentRoleRequest role;
     v1::ListAuditRequest audit;
     v1::FindFlowsRequest flows;
     v1::FlowReport flow_report;  // what it answers
@@ -104,6 +105,8 @@ private:
     grpc::Status ListBindings(grpc::ServerContext*, const v1::ListBindingsRequest*, v1::ListBindingsResponse*) override;
     grpc::Status MakeNodeToken(grpc::ServerContext*, const v1::MakeNodeTokenRequest*, v1::JoinToken*) override;
     grpc::Status RevokeNode(grpc::ServerContext*, const v1::RevokeNodeRequest*, v1::RevokeNodeResponse*) override;
+    grpc::Status SetHomeAgentRole(grpc::ServerContext*, const v1::SetHomeAgentRoleRequest*,
+                                  v1::SetHomeAgentRoleResponse*) override;
     grpc::Status ListUsers(grpc::ServerContext*, const v1::ListUsersRequest*, v1::ListUsersResponse*) override;
     grpc::Status AddUser(grpc::ServerContext*, const v1::AddUserRequest*, v1::JoinToken*) override;
     grpc::Status AddUserKey(grpc::ServerContext*, const v1::UserKeyRequest*, v1::User*) override;

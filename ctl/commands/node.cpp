@@ -117,12 +117,21 @@ void declareChanges(CLI::App& node, Context& context) {
     context.setAction(*empty, CommandTail::none, [&context, name, wait] { return drain(context, *name, *wait); });
 }
 
-absl::StatusOr<int> makeToken(Context& context, const std::string& name, const TokenOptions& options) {
+absl::StatusOr<int> makeToken(Context& context, const std::string& name, const TokenOptions& options, bool home_agent) {
     HS_RETURN_IF_ERROR(checkName("node name", name));
     HS_ASSIGN_OR_RETURN(const uint32_t lifetime_s, tokenLifetime(options));
     HS_ASSIGN_OR_RETURN(Client* const client, context.client());
-    HS_ASSIGN_OR_RETURN(const v1::JoinToken token, client->makeNodeToken(name, lifetime_s));
+    HS_ASSIGN_OR_RETURN(const v1::JoinToken token, client->makeNodeToken(name, lifetime_s, home_agent));
     printToken(context, token, "noded join --config /etc/homeslice/noded.conf --token");
+    return 0;
+}
+
+absl::StatusOr<int> setHomeAgentRole(Context& context, const std::string& name, bool allowed) {
+    HS_RETURN_IF_ERROR(checkName("node name", name));
+    HS_ASSIGN_OR_RETURN(Client* const client, context.client());
+    HS_RETURN_IF_ERROR(client->setHomeAgentRole(name, allowed));
+    context.io().err << "node " << name
+                     << (allowed ? " may be a home agent: noded --home-agent\n" : " may be no home agent\n");
     return 0;
 }
 
@@ -140,9 +149,23 @@ void declareCertificates(CLI::App& node, Context& context) {
     CLI::App* const token = node.add_subcommand("token", "Print a one-time token with which a machine joins");
     token->add_option("NODE", *name, "Name of the node, new or known")->required();
     addTokenOptions(*token, *options);
-    token->footer("Example: slicectl node token node4");
-    context.setAction(*token, CommandTail::none,
-                      [&context, name, options] { return makeToken(context, *name, *options); });
+    const auto home_agent = std::make_shared<bool>(false);
+    token->add_flag("--home-agent", *home_agent, "It may be a home agent (noded --home-agent)");
+    token->footer("Example: slicectl node token node4\n         slicectl node token ha --home-agent");
+    context.setAction(*token, CommandTail::none, [&context, name, options, home_agent] {
+        return makeToken(context, *name, *options, *home_agent);
+    });
+
+    CLI::App* const role = node.add_subcommand("home-agent", "Allow a node that has joined to be a home agent");
+    const auto withdraw = std::make_shared<bool>(false);
+    role->add_option("NODE", *name, "Name of the node")->required();
+    role->add_flag("--withdraw", *withdraw, "Allow it no more");
+    role->footer(
+        "A home agent has all packets for home addresses in its hands, and the key that bindings are checked with;\n"
+        "it keeps that key when the role is withdrawn.\n\n"
+        "Example: slicectl node home-agent ha2");
+    context.setAction(*role, CommandTail::none,
+                      [&context, name, withdraw] { return setHomeAgentRole(context, *name, !*withdraw); });
 
     CLI::App* const revoke_node = node.add_subcommand("revoke", "Trust a node no more: its certificates end at once");
     revoke_node->add_option("NODE", *name, "Name of the node")->required();

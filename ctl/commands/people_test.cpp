@@ -30,6 +30,17 @@ TEST_F(People, ATokenIsAllThatIsOnStdout) {
     EXPECT_THAT(node.out, HasSubstr("\"token\": \"the-token\""));
     EXPECT_EQ(controller_.node_token.name(), "node4");
     EXPECT_EQ(controller_.node_token.lifetime_s(), 3600U);
+    EXPECT_FALSE(controller_.node_token.home_agent());
+}
+
+TEST_F(People, HomeAgentsAreAllowedByName) {
+    EXPECT_EQ(run({"node", "token", "ha", "--home-agent"}).exit_status, 0);
+    EXPECT_TRUE(controller_.node_token.home_agent());
+    EXPECT_THAT(run({"node", "home-agent", "node4"}).err, HasSubstr("may be a home agent"));
+    EXPECT_EQ(controller_.role.name(), "node4");
+    EXPECT_TRUE(controller_.role.allowed());
+    EXPECT_EQ(run({"node", "home-agent", "node4", "--withdraw"}).exit_status, 0);
+    EXPECT_FALSE(controller_.role.allowed());
 }
 
 TEST_F(People, BadInputReachesNobody) {

@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -28,11 +29,16 @@ Program initialiser(const Plan& plan) {
     return program;
 }
 
-absl::Status enrol(const std::string& node, Client& client) {
+bool isHomeAgent(const Program& noded) {
+    return std::find(noded.argv.begin(), noded.argv.end(), "--home-agent") != noded.argv.end();
+}
+
+absl::Status enrol(const Program& program, Client& client) {
+    const std::string& node = program.name;
     const std::string state = nodeStateDirectory(node);
     if (exists(pki::identityPath(state + "/tls"))) return absl::OkStatus();
     HS_RETURN_IF_ERROR(makeDirectories(state, kNodeDirectoryMode));
-    HS_ASSIGN_OR_RETURN(const v1::JoinToken token, client.makeNodeToken(node, 0));
+    HS_ASSIGN_OR_RETURN(const v1::JoinToken token, client.makeNodeToken(node, 0, isHomeAgent(program)));
     HS_ASSIGN_OR_RETURN(const pki::Token parsed, pki::parseToken(token.token()));
     HS_ASSIGN_OR_RETURN(const pki::Credentials credentials, client.redeem(parsed));
     return pki::writeCredentials(state + "/tls", credentials);
@@ -55,7 +61,7 @@ absl::Status makeAuthority(const Plan& plan) {
 absl::Status enrolNodes(const Plan& plan, Client& client) {
     for (const Program& program : plan.programs) {
         if (program.host == kController) continue;
-        HS_RETURN_IF_ERROR_CTX(enrol(program.name, client), "certificate of " + program.name);
+        HS_RETURN_IF_ERROR_CTX(enrol(program, client), "certificate of " + program.name);
     }
     return absl::OkStatus();
 }
