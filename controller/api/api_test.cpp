@@ -224,6 +224,38 @@ TEST_F(ApiTest, LogsBindingsAndInspectAreRelayed) {
     EXPECT_EQ(call(&Stub::InspectNode, inspect, &dump).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(ApiTest, BindingsAreWatchedAsHomeAgentsTellThem) {
+    bringUpWeb();
+    const auto read = [](grpc::ClientReader<v1::HomeBindingEvent>& reader) {
+        std::vector<v1::HomeBindingEvent> events;
+        for (v1::HomeBindingEvent event; reader.Read(&event);) {
+            events.push_back(event);
+            if (event.snapshot_end()) break;
+        }
+        return events;
+    };
+    grpc::ClientContext nobody_yet;
+    const auto empty = stub_->WatchHomeBindings(&nobody_yet, v1::WatchHomeBindingsRequest());
+    EXPECT_EQ(read(*empty).size(), 1U) << "no home agent is there";
+    addNode("ha", true);
+    server_->tick();
+    v1::HomeBindingEvent event;
+    EXPECT_FALSE(empty->Read(&event));
+    EXPECT_EQ(empty->Finish().error_code(), grpc::StatusCode::ABORTED) << "another one is there";
+
+    grpc::ClientContext context;
+    const auto watch = stub_->WatchHomeBindings(&context, v1::WatchHomeBindingsRequest());
+    const std::vector<v1::HomeBindingEvent> events = read(*watch);
+    ASSERT_EQ(events.size(), 2U);
+    EXPECT_EQ(events[0].bound().slice(), "web");
+    EXPECT_EQ(events[0].bound().home_agent(), "ha");
+    nodes_.erase("ha");
+    EXPECT_FALSE(watch->Read(&event));
+    const grpc::Status ended = watch->Finish();
+    EXPECT_EQ(ended.error_code(), grpc::StatusCode::ABORTED);
+    EXPECT_THAT(ended.error_message(), HasSubstr("home agent 'ha'"));
+}
+
 TEST_F(ApiTest, NodesThatMisbehaveAreRefused) {
     addNode("node1");
     const auto credentials = nodeCredentials("node1");

@@ -205,6 +205,13 @@ Unary* ControllerApi::ListBindings(Context* context, const v1::ListBindingsReque
     return listBindings(controller_, clients_, *pager, *response);
 }
 
+grpc::ServerWriteReactor<v1::HomeBindingEvent>* ControllerApi::WatchHomeBindings(
+    Context* context, const v1::WatchHomeBindingsRequest* /*request*/) {
+    const auto caller = gate_.admit(*context, __func__, kNothing);
+    if (!caller.ok()) return new Refused<grpc::ServerWriteReactor<v1::HomeBindingEvent>>(caller.status());
+    return binding_streams_.begin();
+}
+
 Unary* ControllerApi::FindFlows(Context* context, const v1::FindFlowsRequest* request, v1::FlowReport* response) {
     const auto caller = gate_.admit(*context, __func__, kNothing);
     if (!caller.ok()) return finish(context, caller.status());

@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "controller/api/binding_streams.h"
 #include "controller/api/gate.h"
 #include "controller/api/key_courier.h"
 #include "controller/api/node_clients.h"
@@ -36,9 +37,13 @@ public:
           issuer_(parts.issuer),
           watches_(parts.watches),
           clients_(parts.credentials, parts.board),
-          courier_(parts.controller, clients_) {}
+          courier_(parts.controller, clients_),
+          binding_streams_(parts.controller, clients_) {}
 
-    void tick() { courier_.tick(); }
+    void tick() {
+        courier_.tick();
+        binding_streams_.tick();
+    }
 
     using Context = grpc::CallbackServerContext;
     using Unary = grpc::ServerUnaryReactor;
@@ -77,6 +82,8 @@ public:
 
     Unary* ListBindings(Context* context, const v1::ListBindingsRequest* request,
                         v1::ListBindingsResponse* response) override;
+    grpc::ServerWriteReactor<v1::HomeBindingEvent>* WatchHomeBindings(
+        Context* context, const v1::WatchHomeBindingsRequest* request) override;
     grpc::ServerWriteReactor<v1::Operation>* WatchOperation(Context* context,
                                                             const v1::WatchOperationRequest* request) override;
 
@@ -132,6 +139,7 @@ private:
     WatchHub& watches_;
     NodeClients clients_;
     KeyCourier courier_;
+    BindingStreams binding_streams_;
 };
 
 }  // namespace homeslice::controller

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "controller/api/convert.h"
+#include "controller/api/home_binding.h"
 #include "homeslice/v1/binding.grpc.pb.h"
 #include "homeslice/v1/node.grpc.pb.h"
 
@@ -140,30 +141,9 @@ private:
     }
 
     void add(const v1::Binding& binding, const AgentReader& reader) {
-        const auto home = Ipv6Address::fromBytes(binding.home_address());
-        const auto care_of = Ipv6Address::fromBytes(binding.care_of_address());
-        if (!home.ok() || !care_of.ok()) return;
-        const BindingOwner owner = controller_.describeBinding(*home, binding.binding_id(), *care_of);
-        v1::HomeBinding& added = bindings_.emplace_back();
-        added.set_home_address(binding.home_address());
-        added.set_care_of_address(binding.care_of_address());
-        added.set_binding_id(binding.binding_id());
-        added.set_sequence(binding.sequence());
-        added.set_generation(binding.generation());
-        added.set_lifetime_s(binding.lifetime_s());
-        added.set_remaining_s(binding.remaining_s());
-        added.set_registered_us(binding.registered_us());
-        added.set_forwarded_packets(binding.forwarded_packets());
-        added.set_forwarded_bytes(binding.forwarded_bytes());
-        added.set_slice(owner.slice);
-        added.set_sliver_index(owner.sliver_index);
-        added.set_node(owner.node);
-        added.set_priority(binding.terms().priority());
-        added.set_weight(binding.terms().weight());
-        added.set_draining(binding.terms().draining());
-        added.set_home_agent(reader.agent().name);
-        added.set_in_charge(reader.inCharge());
-        added.set_round_trip_us(binding.round_trip_us());
+        v1::HomeBinding added;
+        if (toHomeBinding(controller_, reader.agent(), reader.inCharge(), binding, added))
+            bindings_.push_back(std::move(added));
     }
 
     Controller& controller_;

@@ -79,7 +79,7 @@ private:
 // One binding, then the end of the snapshot, then silence until cancelled.
 class OneBindingService : public v1::BindingService::Service {
 public:
-    grpc::Status Watch(grpc::ServerContext* /*context*/, const v1::WatchBindingsRequest* /*request*/,
+    grpc::Status Watch(grpc::ServerContext* context, const v1::WatchBindingsRequest* /*request*/,
                        grpc::ServerWriter<v1::BindingEvent>* writer) override {
         v1::BindingEvent event;
         event.mutable_bound()->set_home_address(Ipv6Address::parse("fd51:1ce:0:1::1:1").value().toBytes());
@@ -88,7 +88,8 @@ public:
         writer->Write(event);
         event.set_snapshot_end(true);
         writer->Write(event);
-        return grpc::Status::OK;
+        while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        return grpc::Status::CANCELLED;
     }
 };
 

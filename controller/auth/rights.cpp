@@ -78,6 +78,7 @@ const std::vector<Method>& methods() {
         {"Logs", Right::use_slice, kReads},
         {"Watch", Right::look, kReads},
         {"ListBindings", Right::look, kReads},
+        {"WatchHomeBindings", Right::look, kReads},
         {"WatchOperation", Right::use_slice, kReads},
         {"ListOperations", Right::look, kReads},
         {"GetOperation", Right::use_slice, kReads},

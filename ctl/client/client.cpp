@@ -251,6 +251,23 @@ absl::StatusOr<v1::ListBindingsResponse> Client::listBindings() {
     return impl_->callForAll(&Stub::ListBindings, v1::ListBindingsRequest());
 }
 
+absl::Status Client::watchBindings(const std::function<void()>& begins,
+                                   const std::function<void(const v1::HomeBindingEvent&)>& heard) {
+    constexpr std::chrono::milliseconds kPause{200};  // home agents come and go slowly
+    for (;;) {
+        const Impl::Asked asked = impl_->ask();
+        CallContext context(impl_->cancellation, std::nullopt);
+        const auto reader = asked.stub->WatchHomeBindings(context.get(), v1::WatchHomeBindingsRequest());
+        begins();
+        v1::HomeBindingEvent event;
+        while (reader->Read(&event)) heard(event);
+        const grpc::Status end = reader->Finish();
+        const bool again =
+            end.error_code() == grpc::StatusCode::ABORTED || impl_->turn(asked, end, *context.get(), true);
+        if (!again || impl_->cancellation.waitFor(kPause)) return impl_->toStatus(asked, end);
+    }
+}
+
 absl::StatusOr<v1::Operation> Client::watchOperation(const std::string& id, std::chrono::milliseconds timeout,
                                                      const std::function<void(const v1::Operation&)>& changed) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;

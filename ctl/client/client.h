@@ -63,6 +63,10 @@ public:
     absl::StatusOr<v1::Operation> moveSliver(const v1::SliverId& id, const std::string& to_node);
 
     absl::StatusOr<v1::ListBindingsResponse> listBindings();
+    // Calls `heard` with what home agents tell, until interrupted or the controller is gone. When `begins` is called a
+    // whole picture comes: the first, or one anew since other home agents are ready.
+    absl::Status watchBindings(const std::function<void()>& begins,
+                               const std::function<void(const v1::HomeBindingEvent&)>& heard);
 
     // Lifetimes of tokens in seconds; 0: the controller's default.
     absl::StatusOr<v1::JoinToken> makeNodeToken(const std::string& name, uint32_t lifetime_s, bool home_agent);

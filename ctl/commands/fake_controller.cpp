@@ -40,6 +40,17 @@ v1::Node nodeNamed(const std::string& name) {
     return node;
 }
 
+v1::HomeBinding someBinding() {
+    v1::HomeBinding binding;
+    binding.set_home_address(bytesOf("fd51:1ce:0:7::1:2"));
+    binding.set_care_of_address(bytesOf("fd00:51ce::1"));
+    binding.set_slice("web");
+    binding.set_sliver_index(2);
+    binding.set_draining(true);
+    binding.set_priority(10);
+    return binding;
+}
+
 }  // namespace
 
 FakeController::FakeController() {
@@ -251,14 +262,22 @@ grpc::Status FakeController::Logs(grpc::ServerContext*, const v1::LogsRequest* r
 
 grpc::Status FakeController::ListBindings(grpc::ServerContext*, const v1::ListBindingsRequest*,
                                           v1::ListBindingsResponse* response) {
-    v1::HomeBinding* const binding = response->add_bindings();
-    binding->set_home_address(bytesOf("fd51:1ce:0:7::1:2"));
-    binding->set_care_of_address(bytesOf("fd00:51ce::1"));
-    binding->set_slice("web");
-    binding->set_sliver_index(2);
-    binding->set_draining(true);
-    binding->set_priority(10);
+    *response->add_bindings() = someBinding();
     return refusal;
+}
+
+// First by one home agent, then by another.
+grpc::Status FakeController::WatchHomeBindings(grpc::ServerContext*, const v1::WatchHomeBindingsRequest*,
+                                               grpc::ServerWriter<v1::HomeBindingEvent>* writer) {
+    const bool first = binding_watches++ == 0;
+    v1::HomeBindingEvent event;
+    *event.mutable_bound() = someBinding();
+    event.mutable_bound()->set_home_agent(first ? "ha" : "ha2");
+    writer->Write(event);
+    event.set_snapshot_end(true);
+    writer->Write(event);
+    if (first) return {grpc::StatusCode::ABORTED, "other home agents are ready now: watch again"};
+    return {grpc::StatusCode::INTERNAL, "going down"};
 }
 
 grpc::Status FakeController::MakeNodeToken(grpc::ServerContext*, const v1::MakeNodeTokenRequest* request,

@@ -61,6 +61,7 @@ public:
     v1::ShareSliceRequest shared;
     v1::MakeNodeTokenRequest node_token;
     v1::SetHomeAgentRoleRequest role;
+    int binding_watches = 0;
     v1::ListAuditRequest audit;
     v1::FindFlowsRequest flows;
     v1::FlowReport flow_report;  // what it answers
@@ -103,6 +104,8 @@ private:
     grpc::Status Exec(grpc::ServerContext*, ExecStream*) override;
     grpc::Status Logs(grpc::ServerContext*, const v1::LogsRequest*, grpc::ServerWriter<v1::Chunk>*) override;
     grpc::Status ListBindings(grpc::ServerContext*, const v1::ListBindingsRequest*, v1::ListBindingsResponse*) override;
+    grpc::Status WatchHomeBindings(grpc::ServerContext*, const v1::WatchHomeBindingsRequest*,
+                                   grpc::ServerWriter<v1::HomeBindingEvent>*) override;
     grpc::Status MakeNodeToken(grpc::ServerContext*, const v1::MakeNodeTokenRequest*, v1::JoinToken*) override;
     grpc::Status RevokeNode(grpc::ServerContext*, const v1::RevokeNodeRequest*, v1::RevokeNodeResponse*) override;
     grpc::Status SetHomeAgentRole(grpc::ServerContext*, const v1::SetHomeAgentRoleRequest*,

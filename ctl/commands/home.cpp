@@ -1,5 +1,6 @@
-#include <chrono>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "base/ipv6.h"
 #include "base/status.h"
@@ -57,15 +58,36 @@ absl::StatusOr<int> show(Context& context, const std::string& what) {
     return 0;
 }
 
-// Until interrupted. An answer that fails ends it: without a controller there is nothing to watch.
-absl::StatusOr<int> watch(Context& context, const std::string& interval) {
-    HS_ASSIGN_OR_RETURN(const std::chrono::seconds pace, parseDuration("--interval", interval));
-    HomeChanges changes;
-    for (;;) {
-        HS_ASSIGN_OR_RETURN(const Value all, bindings(context));
-        for (const Value& change : changes.since(all)) printChange(context.io(), context.format(), change);
-        if (context.cancellation().waitFor(pace)) return 0;
+std::vector<Value> changesBy(const v1::HomeBindingEvent& event, HomeChanges& changes) {
+    std::optional<Value> change;
+    switch (event.message_case()) {
+        case v1::HomeBindingEvent::kBound:
+            change = changes.bound(bindingValue(event.bound()));
+            break;
+        case v1::HomeBindingEvent::kUnbound:
+            change = changes.unbound(bindingValue(event.unbound()));
+            break;
+        case v1::HomeBindingEvent::kRole:
+            return changes.roleChanged(event.role().home_agent(), event.role().in_charge());
+        case v1::HomeBindingEvent::kSnapshotEnd:
+            return changes.end();
+        default:
+            break;
     }
+    return change ? std::vector<Value>{*change} : std::vector<Value>();
+}
+
+// Until interrupted. Without a controller there is nothing to watch.
+absl::StatusOr<int> watch(Context& context) {
+    HS_ASSIGN_OR_RETURN(Client* const client, context.client());
+    HomeChanges changes;
+    const absl::Status ended = client->watchBindings([&] { changes.begin(); },
+                                                     [&](const v1::HomeBindingEvent& event) {
+                                                         for (const Value& change : changesBy(event, changes))
+                                                             printChange(context.io(), context.format(), change);
+                                                     });
+    if (context.cancellation().cancelled()) return 0;
+    return ended;
 }
 
 }  // namespace
@@ -84,11 +106,10 @@ void registerHome(CLI::App& app, Context& context) {
     one->footer("Example: slicectl home show web/2");
     context.setAction(*one, CommandTail::none, [&context, what] { return show(context, *what); });
 
-    CLI::App* const follow = home->add_subcommand("watch", "Print a line for each binding, then for each change");
-    const auto interval = std::make_shared<std::string>("1s");
-    follow->add_option("--interval", *interval, "How often to look")->type_name("DURATION")->capture_default_str();
+    CLI::App* const follow =
+        home->add_subcommand("watch", "Print a line for each binding, then for each change as it happens");
     follow->footer("Example: slicectl home watch\n         slicectl home watch -o json | jq .change");
-    context.setAction(*follow, CommandTail::none, [&context, interval] { return watch(context, *interval); });
+    context.setAction(*follow, CommandTail::none, [&context] { return watch(context); });
 }
 
 }  // namespace homeslice::ctl

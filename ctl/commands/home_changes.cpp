@@ -30,18 +30,43 @@ std::string textOf(const Value& change, const char* field) { return printable(sh
 
 }  // namespace
 
-std::vector<Value> HomeChanges::since(const Value& bindings) {
+std::optional<Value> HomeChanges::bound(const Value& binding) {
+    const std::string key = keyOf(binding);
+    named_.insert(key);
+    const auto [known, is_new] = known_.try_emplace(key, binding);
+    const std::string change = is_new ? "bound" : changeBetween(known->second, binding);
+    known->second = binding;
+    if (change.empty()) return std::nullopt;
+    return withChange(binding, change);
+}
+
+std::optional<Value> HomeChanges::unbound(const Value& binding) {
+    const auto known = known_.extract(keyOf(binding));
+    if (known.empty()) return std::nullopt;
+    return withChange(known.mapped(), "gone");
+}
+
+std::vector<Value> HomeChanges::roleChanged(const std::string& home_agent, bool in_charge) {
     std::vector<Value> changes;
-    std::map<std::string, Value> gone = std::exchange(known_, {});
-    for (const Value& binding : bindings) {
-        const std::string key = keyOf(binding);
-        const auto before = gone.extract(key);
-        const std::string change = before.empty() ? "bound" : changeBetween(before.mapped(), binding);
-        if (!change.empty()) changes.push_back(withChange(binding, change));
-        known_[key] = binding;
+    for (auto& [key, binding] : known_) {
+        if (binding.at("home_agent") != home_agent || binding.at("in_charge") == in_charge) continue;
+        binding["in_charge"] = in_charge;
+        changes.push_back(withChange(binding, "changed"));
     }
-    for (auto& [key, binding] : gone) changes.push_back(withChange(std::move(binding), "gone"));
     return changes;
+}
+
+std::vector<Value> HomeChanges::end() {
+    std::vector<Value> gone;
+    for (auto entry = known_.begin(); entry != known_.end();) {
+        if (named_.contains(entry->first)) {
+            ++entry;
+            continue;
+        }
+        gone.push_back(withChange(std::move(entry->second), "gone"));
+        entry = known_.erase(entry);
+    }
+    return gone;
 }
 
 void printChange(const Io& io, OutputFormat format, const Value& change) {

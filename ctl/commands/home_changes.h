@@ -1,7 +1,9 @@
-// What happened to the bindings between two looks at them, for `home watch`.
+// What happens to bindings, for `home watch`.
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,15 +13,23 @@
 
 namespace homeslice::ctl {
 
+// Each change is a binding with a field `change` more: "bound", "moved" (other care-of address), "changed" (other
+// terms, generation or role of its home agent) or "gone" (the last that was known). A refresh is none. Bindings are as
+// bindingValue() makes them.
 class HomeChanges {
 public:
-    // `bindings` as bindingValue() makes them. Each change is a binding with a field `change` more: "bound", "moved"
-    // (other care-of address), "changed" (other terms, generation or role of its home agent) or "gone" (the last that
-    // was known). A refresh is none. At the first look all are "bound".
-    std::vector<Value> since(const Value& bindings);
+    // A whole picture begins: what it does not name is gone when it ends.
+    void begin() { named_.clear(); }
+    // Nothing for a refresh.
+    std::optional<Value> bound(const Value& binding);
+    // Nothing for one that was not known.
+    std::optional<Value> unbound(const Value& binding);
+    std::vector<Value> roleChanged(const std::string& home_agent, bool in_charge);
+    std::vector<Value> end();
 
 private:
     std::map<std::string, Value> known_;
+    std::set<std::string> named_;  // since the picture began
 };
 
 // A line of text, or of JSON; a YAML document.
