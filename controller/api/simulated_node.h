@@ -100,7 +100,7 @@ public:
     SimulatedNode(const std::string& controller, std::shared_ptr<tls::Credentials> credentials, const std::string& name,
                   bool home_agent)
         : credentials_(std::move(credentials)),
-          stub_(v1::NodeLink::NewStub(credentials_->channel(controller, pki::kControllerName, {}))) {
+          stub_(v1::NodeLink::NewStub(credentials_->channel(controller, pki::kControllerName, keepalive()))) {
         grpc::ServerBuilder builder;
         builder.AddListeningPort("[::1]:0", credentials_->forServer(tls::ClientCertificate::required), &port_);
         builder.RegisterService(&service);
@@ -144,6 +144,13 @@ public:
     EchoNodeService service;
 
 private:
+    // As noded: a controller that was cut off is noticed.
+    static grpc::ChannelArguments keepalive() {
+        grpc::ChannelArguments arguments;
+        arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 1000);
+        arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 1000);
+        return arguments;
+    }
     static v1::SliverStatus obeyed(const v1::DesiredSliver& desired) {
         v1::SliverStatus status;
         *status.mutable_sliver() = desired.sliver();

@@ -19,10 +19,13 @@ namespace {
 using Stub = v1::ControllerService::Stub;
 
 constexpr std::chrono::seconds kConnectWithin{10};
+// Of several: a machine that is cut off answers nothing at all, and there are others to ask.
+constexpr std::chrono::seconds kConnectToOneWithin{2};
 constexpr int kLargestAnswer = 64 << 20;
+constexpr int kPingAfterMs = 2000;
 constexpr int kMaxReconnects = 200;
 
-grpc::ChannelArguments channelArguments() {
+grpc::ChannelArguments channelArguments(bool one_of_several) {
     // gRPC's own log lines would stand between ours; an administrator can ask for them by the same variable.
     ::setenv("GRPC_VERBOSITY", "NONE", 0);
     grpc::ChannelArguments arguments;
@@ -33,6 +36,10 @@ grpc::ChannelArguments channelArguments() {
     arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
                      static_cast<int>(std::chrono::milliseconds(kConnectWithin).count()));
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+    if (one_of_several) {
+        arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingAfterMs);
+        arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAfterMs);
+    }
     return arguments;
 }
 
@@ -49,14 +56,15 @@ absl::StatusOr<leader::Controllers::MakeChannel> channelMaker(const Endpoint& en
     if (endpoint.credentials.empty()) {
         HS_ASSIGN_OR_RETURN(const std::string target, grpcTarget(endpoint.address));
         return [target](const std::string&) {
-            return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), channelArguments());
+            return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), channelArguments(false));
         };
     }
     HS_RETURN_IF_ERROR(grpcTargets(endpoint.address).status());
     HS_RETURN_IF_ERROR(checkNotExpired(endpoint.credentials));
     HS_ASSIGN_OR_RETURN(auto credentials, tls::Credentials::open(endpoint.credentials));
-    return [credentials = std::move(credentials)](const std::string& address) {
-        return credentials->channel("dns:///" + address, pki::kControllerName, channelArguments());
+    const bool several = leader::splitAddresses(endpoint.address).size() > 1;
+    return [credentials = std::move(credentials), several](const std::string& address) {
+        return credentials->channel("dns:///" + address, pki::kControllerName, channelArguments(several));
     };
 }
 
@@ -74,8 +82,8 @@ void renewIfDue(const std::shared_ptr<grpc::Channel>& channel, const std::string
 }
 
 // Unlike Channel::WaitForConnected(), gives up at the first refusal.
-bool connected(grpc::Channel& channel) {
-    const auto deadline = std::chrono::system_clock::now() + kConnectWithin;
+bool connected(grpc::Channel& channel, std::chrono::seconds within) {
+    const auto deadline = std::chrono::system_clock::now() + within;
     grpc_connectivity_state state = channel.GetState(true);
     while (state != GRPC_CHANNEL_READY) {
         if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN) return false;
@@ -126,7 +134,7 @@ absl::Status Client::Impl::findLeader(const Endpoint& endpoint) {
         const Asked asked = ask();
         grpc::ClientContext context;
         std::string named;
-        if (connected(*asked.channel)) {
+        if (connected(*asked.channel, count > 1 ? kConnectToOneWithin : kConnectWithin)) {
             silent = 0;
             if (!follows || !isRedirected(asked.channel, context)) return absl::OkStatus();
             named = leader::leaderNamedIn(context);

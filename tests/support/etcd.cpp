@@ -101,7 +101,6 @@ std::string EtcdCluster::ctl(const std::vector<std::string>& arguments) const {
     for (const std::string& one : endpoints()) all += (all.empty() ? "https://" : ",https://") + one;
     std::vector<std::string> command{"env",         "ETCDCTL_API=3", "etcdctl",     "--endpoints", all,  "--cacert",
                                      certificate(), "--cert",        certificate(), "--key",       key()};
-    if (!places_.front().netns.empty()) command.insert(command.begin(), {"ip", "netns", "exec", places_.front().netns});
     command.insert(command.end(), arguments.begin(), arguments.end());
     const CommandResult result = runCommand(command);
     return result.out + result.err;

@@ -34,7 +34,7 @@ public:
 
     void kill(size_t member);
     void restart(size_t member);
-    // etcdctl with `arguments`; its output.
+    // etcdctl with `arguments`, from the calling thread's network; its output.
     std::string ctl(const std::vector<std::string>& arguments) const;
     // The member that leads the cluster.
     size_t leader() const;
