@@ -57,7 +57,8 @@ TEST_F(ReflectionTest, ListsTheServices) {
     v1::ServerReflectionRequest request;
     request.set_list_services("*");
     std::vector<std::string> names;
-    for (const auto& service : ask(request).list_services_response().service()) names.push_back(service.name());
+    const v1::ServerReflectionResponse response = ask(request);
+    for (const auto& service : response.list_services_response().service()) names.push_back(service.name());
     EXPECT_THAT(names, ElementsAre("some.Service", kOwnName, "grpc.reflection.v1alpha.ServerReflection"));
 }
 

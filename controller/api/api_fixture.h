@@ -42,8 +42,8 @@ protected:
         config.node_timeout = std::chrono::hours(1);  // simulated nodes have no heartbeat
         issuer_ = Issuer::open(directory_, std::chrono::hours(1)).value();
         controller_ = Controller::open(config, *store_, *images_, systemClock()).value();
-        auto server = Server::start({"unix:" + directory_ + "/sock", "[::1]:0"}, *controller_, *images_, *issuer_,
-                                    rate_);
+        auto server =
+            Server::start({"unix:" + directory_ + "/sock", "[::1]:0"}, *controller_, *images_, *issuer_, rate_);
         ASSERT_TRUE(server.ok()) << server.status();
         server_ = std::move(server).value();
     }

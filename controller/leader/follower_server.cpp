@@ -25,9 +25,9 @@ constexpr int kMaxHandlerThreads = 16;
 
 grpc::Status refusal(grpc::ServerContextBase& context, const std::string& leader) {
     context.AddTrailingMetadata(leader::kLeaderMetadata, leader);
-    const absl::Status why =
-        leader.empty() ? unavailable("no controller leads at present; one will within a few seconds")
-                       : unavailable("this controller does not lead; the one at " + leader + " does");
+    const absl::Status why = leader.empty()
+                                 ? unavailable("no controller leads at present; one will within a few seconds")
+                                 : unavailable("this controller does not lead; the one at " + leader + " does");
     return rpc::toGrpc(because(why, reason::kNotLeading, {{"leader", leader}}));
 }
 

@@ -1,11 +1,11 @@
 #include "noded/api/node_service.h"
 
 #include "base/status.h"
+#include "base/utf8.h"
 #include "noded/api/convert.h"
 #include "noded/api/exec_call.h"
 #include "noded/api/grpc_status.h"
 #include "noded/api/produced_stream.h"
-#include "base/utf8.h"
 #include "noded/init/log_reader.h"
 
 namespace homeslice::api {
