@@ -120,12 +120,12 @@ void Index::remove(const Sliver& sliver) {
     count(sliver, false);
     for (const std::string* node : nodesOf(sliver)) {
         const auto at = nodes_.find(*node);
+        if (at == nodes_.end()) continue;
         at->second.slivers.erase(&sliver);
         if (at->second.slivers.empty()) nodes_.erase(at);
     }
     moving_.erase(&sliver);
-    if (!sliver.placed_by.empty()) {
-        const auto placed = placed_by_.find(sliver.placed_by);
+    if (const auto placed = placed_by_.find(sliver.placed_by); placed != placed_by_.end()) {
         placed->second.erase(&sliver);
         if (placed->second.empty()) placed_by_.erase(placed);
     }

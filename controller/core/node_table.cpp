@@ -161,8 +161,15 @@ void NodeTable::sendNames(const std::string& name, const NameTable& names) {
     node.session->sendNames(names);
 }
 
-uint64_t NodeTable::toldNodes(const std::string& name) const { return find(name)->told_revision; }
-uint64_t NodeTable::toldNames(const std::string& name) const { return find(name)->told_names; }
+uint64_t NodeTable::toldNodes(const std::string& name) const {
+    const LiveNode* node = find(name);
+    return node == nullptr ? 0 : node->told_revision;
+}
+
+uint64_t NodeTable::toldNames(const std::string& name) const {
+    const LiveNode* node = find(name);
+    return node == nullptr ? 0 : node->told_names;
+}
 
 std::vector<std::string> NodeTable::nextInTurn(size_t most) {
     std::vector<std::string> names;

@@ -191,7 +191,7 @@ TEST_F(EtcdTest, ADecidedBatchIsCompletedByWhoLeadsNext) {
     const etcd::Meta meta{
         .schema = presentVersion(), .revision = 1, .last_slice_number = 1, .home_prefix = "", .batch = ""};
     // The crash comes here, before a single row is in its place.
-    ASSERT_TRUE(writer.commitInParts(etcd::inParts(collector.take()), {}, meta).ok());
+    ASSERT_TRUE(writer.commitInNotes(etcd::inNotes(collector.take()), {}, meta).ok());
     const auto store = a->store();
     const auto loaded = store->load();
     ASSERT_TRUE(loaded.ok()) << loaded.status();

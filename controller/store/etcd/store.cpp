@@ -53,8 +53,7 @@ public:
         if (writer_.intentIsOpen()) HS_RETURN_IF_ERROR_CTX(writer_.completeIntent(), "complete a batch");
         ActCollector collector(keys_.data());
         HS_RETURN_IF_ERROR(writeRows(changes, collector));
-        const std::vector<pb::TxnRequest> parts = inParts(collector.take());
-        return withContext(commit(parts, changes.audit, nextMeta(changes)), "store");
+        return withContext(commit(collector.take(), changes.audit, nextMeta(changes)), "store");
     }
 
     absl::Status record(const AuditEntry& entry) override {
@@ -91,13 +90,13 @@ public:
     }
 
 private:
-    absl::Status commit(const std::vector<pb::TxnRequest>& parts, const std::optional<AuditEntry>& audit,
-                        const Meta& next) {
+    absl::Status commit(const Acts& acts, const std::optional<AuditEntry>& audit, const Meta& next) {
+        const std::vector<pb::TxnRequest> parts = inParts(acts);
         pb::TxnRequest last;
         if (parts.size() == 1) last = parts.front();
         if (audit) addAudit(*audit, last);
         if (parts.size() <= 1) return writer_.commit(std::move(last), next);
-        HS_RETURN_IF_ERROR(writer_.commitInParts(parts, std::move(last), next));
+        HS_RETURN_IF_ERROR(writer_.commitInNotes(inNotes(acts), std::move(last), next));
         // What counts is decided: what is missing comes with the next batch, or with the next load().
         if (const absl::Status completed = writer_.completeIntent(); !completed.ok()) {
             logWarning("a large batch is stored as an intent so far: {}", messageOf(completed));

@@ -1,5 +1,6 @@
 #include "controller/store/etcd/writer.h"
 
+#include <limits>
 #include <utility>
 
 #include "base/log.h"
@@ -14,7 +15,7 @@ namespace pb = etcdserverpb;
 // With room for meta, the audit log and the fence.
 constexpr int kMostActs = 100;
 constexpr size_t kMostBytes = size_t{512} * 1024;
-constexpr int64_t kPartsAtOnce = 4;
+constexpr int64_t kNotesAtOnce = 4;
 
 pb::RequestOp readOf(const std::string& key) {
     pb::RequestOp op;
@@ -22,14 +23,12 @@ pb::RequestOp readOf(const std::string& key) {
     return op;
 }
 
-}  // namespace
-
-std::vector<pb::TxnRequest> inParts(const Acts& acts) {
+std::vector<pb::TxnRequest> divided(const Acts& acts, int most) {
     std::vector<pb::TxnRequest> parts;
     size_t bytes = 0;
     for (const auto& [key, value] : acts) {
         const size_t more = key.size() + (value ? value->size() : 0);
-        if (parts.empty() || parts.back().success_size() >= kMostActs || bytes + more > kMostBytes) {
+        if (parts.empty() || parts.back().success_size() >= most || bytes + more > kMostBytes) {
             parts.emplace_back();
             bytes = 0;
         }
@@ -38,6 +37,11 @@ std::vector<pb::TxnRequest> inParts(const Acts& acts) {
     }
     return parts;
 }
+
+}  // namespace
+
+std::vector<pb::TxnRequest> inParts(const Acts& acts) { return divided(acts, kMostActs); }
+std::vector<pb::TxnRequest> inNotes(const Acts& acts) { return divided(acts, std::numeric_limits<int>::max()); }
 
 pb::TxnRequest FencedWriter::fenced(const pb::TxnRequest& acts) const {
     pb::TxnRequest request = acts;
@@ -86,34 +90,45 @@ absl::Status FencedWriter::judgeRefusal(const pb::TxnResponse& response, const M
     return absl::OkStatus();
 }
 
-absl::Status FencedWriter::commitInParts(const std::vector<pb::TxnRequest>& parts, pb::TxnRequest last,
+absl::Status FencedWriter::commitInNotes(const std::vector<pb::TxnRequest>& notes, pb::TxnRequest last,
                                          const Meta& next) {
     pb::TxnRequest clean;
     *clean.add_success() = deletionBelow(keys_.allPending());
     HS_RETURN_IF_ERROR(write(clean));
-    for (size_t i = 0; i < parts.size(); ++i) {
+    for (size_t i = 0; i < notes.size(); ++i) {
         pb::TxnRequest note;
-        *note.add_success() = putOf(keys_.pending(i), parts[i].SerializeAsString());
+        *note.add_success() = putOf(keys_.pending(i), notes[i].SerializeAsString());
         HS_RETURN_IF_ERROR(write(note));
     }
-    *last.add_success() = putOf(keys_.intent(), std::to_string(parts.size()));
+    *last.add_success() = putOf(keys_.intent(), std::to_string(notes.size()));
     HS_RETURN_IF_ERROR(commit(std::move(last), next));
     intent_is_open_ = true;
     return absl::OkStatus();
 }
 
+absl::Status FencedWriter::writeInParts(pb::TxnRequest acts) {
+    pb::TxnRequest part;
+    for (pb::RequestOp& act : *acts.mutable_success()) {
+        *part.add_success() = std::move(act);
+        if (part.success_size() < kMostActs) continue;
+        HS_RETURN_IF_ERROR(write(part));
+        part.clear_success();
+    }
+    return part.success_size() == 0 ? absl::OkStatus() : write(part);
+}
+
 absl::Status FencedWriter::completeIntent() {
     HS_ASSIGN_OR_RETURN(const pb::RangeResponse intent, client_.range(rangeOf(keys_.intent())));
-    pb::RangeRequest page = rangeBelow(keys_.allPending(), kPartsAtOnce);
+    pb::RangeRequest page = rangeBelow(keys_.allPending(), kNotesAtOnce);
     for (bool more = intent.kvs_size() != 0; more;) {
-        HS_ASSIGN_OR_RETURN(const pb::RangeResponse parts, client_.range(page));
-        for (const pb::KeyValue& part : parts.kvs()) {
+        HS_ASSIGN_OR_RETURN(const pb::RangeResponse notes, client_.range(page));
+        for (const pb::KeyValue& note : notes.kvs()) {
             pb::TxnRequest acts;
-            if (!acts.ParseFromString(part.value())) return dataLoss("a part of a batch cannot be read: " + part.key());
-            HS_RETURN_IF_ERROR(write(acts));
-            page.set_key(part.key() + '\0');
+            if (!acts.ParseFromString(note.value())) return dataLoss("a part of a batch cannot be read: " + note.key());
+            HS_RETURN_IF_ERROR(writeInParts(std::move(acts)));
+            page.set_key(note.key() + '\0');
         }
-        more = parts.more();
+        more = notes.more();
     }
     pb::TxnRequest done;
     *done.add_success() = deletionOf(keys_.intent());

@@ -31,9 +31,9 @@ public:
     // Acts and the next meta, once: fails as well when meta is not what it is known to be. After leadLost() it
     // may be that nobody knows whether it happened; the next load() tells.
     absl::Status commit(etcdserverpb::TxnRequest acts, Meta next);
-    // The same as an intent in `parts`, none larger than etcd takes, with `last` in the deciding transaction. Once that
-    // is made the batch counts; completeIntent() may follow later.
-    absl::Status commitInParts(const std::vector<etcdserverpb::TxnRequest>& parts, etcdserverpb::TxnRequest last,
+    // The same as an intent of `notes` (inNotes()), with `last` in the deciding transaction. Once that is made the
+    // batch counts; completeIntent() may follow later.
+    absl::Status commitInNotes(const std::vector<etcdserverpb::TxnRequest>& notes, etcdserverpb::TxnRequest last,
                                const Meta& next);
     // Carries an intent out, if there is one, and removes what an undecided one left.
     absl::Status completeIntent();
@@ -42,6 +42,7 @@ public:
 
 private:
     absl::Status checkLed() const;
+    absl::Status writeInParts(etcdserverpb::TxnRequest acts);
     etcdserverpb::TxnRequest fenced(const etcdserverpb::TxnRequest& acts) const;
     absl::Status lost(const std::string& why);
     absl::Status judgeRefusal(const etcdserverpb::TxnResponse& response, const Meta& next);
@@ -56,5 +57,7 @@ private:
 
 // As few transactions as etcd's limits allow: by default 128 acts and 1.5 MiB each.
 std::vector<etcdserverpb::TxnRequest> inParts(const Acts& acts);
+// As few values as etcd's limit allows: they are only kept there.
+std::vector<etcdserverpb::TxnRequest> inNotes(const Acts& acts);
 
 }  // namespace homeslice::controller::etcd
