@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/nat.h"
 #include "base/reason.h"
 #include "base/status.h"
 #include "controller/core/test_world.h"
@@ -52,6 +53,21 @@ protected:
 
     TestWorld world_;
 };
+
+TEST_F(NodesTest, BehindANatANodeHasAnAddressOfItsOwn) {
+    const Ipv6Address inside = Ipv6Address::parse("::ffff:192.168.1.2").value();
+    for (const char* name : {"node1", "node2", "node3"}) world_.controller().disconnectNode(world_.node(name).handle);
+    const auto connect = [&](const std::string& name, const std::string& number_of, bool home_agent = false) {
+        Node node = world_.node(name).hello;
+        node.care_of_address = behindNat(inside, number_of);
+        node.home_agent = home_agent;
+        return world_.controller().connectNode(node, world_.node(name).session).status().code();
+    };
+    EXPECT_EQ(connect("node1", "node2"), absl::StatusCode::kInvalidArgument) << "another's";
+    EXPECT_EQ(connect("node1", "node1", true), absl::StatusCode::kInvalidArgument) << "nobody could send to it";
+    EXPECT_EQ(connect("node1", "node1"), absl::StatusCode::kOk);
+    EXPECT_EQ(connect("node2", "node2"), absl::StatusCode::kOk) << "the same address, behind another NAT perhaps";
+}
 
 TEST_F(NodesTest, CareOfAddressesOfAllAreOfOneVersion) {
     Node ipv4 = world_.node("node3").hello;
