@@ -19,6 +19,7 @@
 #include "noded/api/channel.h"
 #include "noded/api/controller_link.h"
 #include "noded/api/fetcher.h"
+#include "noded/api/flow_sharing.h"
 #include "noded/api/inspect.h"
 #include "noded/api/keepalive_keys.h"
 #include "noded/api/name_settings.h"
@@ -266,6 +267,7 @@ absl::Status run(const NodedOptions& options) {
     const auto keepalive_client = makeKeepaliveClient(care_of_address, credentials);
     api::PeerTable peers;
     api::GrantCheck grants;
+    api::FlowFollowers followed_flows(credentials, care_of_address, *forwarder);
     api::NetworkSettings network({.forwarder = *forwarder,
                                   .gateway = *gateway,
                                   .home_agent = home_agent.get(),
@@ -273,6 +275,7 @@ absl::Status run(const NodedOptions& options) {
                                   .peers = peers,
                                   .grants = grants,
                                   .duty = duty.get(),
+                                  .followed_flows = home_agent == nullptr ? nullptr : &followed_flows,
                                   .keepalives = keepalive_client.get()});
     if (const absl::Status restored = network.restore(); !restored.ok()) logError("{}", messageOf(restored));
     HS_ASSIGN_OR_RETURN_CTX(const auto name_service, startNames(options), "names");

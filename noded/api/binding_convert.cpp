@@ -215,4 +215,33 @@ v1::BindingEvent toMessage(const mobility::BindingEvent& event, const BindingFac
     return message;
 }
 
+v1::ChosenFlow toMessage(const mobility::ChosenFlow& flow) {
+    v1::ChosenFlow message;
+    message.set_source(flow.source.toBytes());
+    message.set_destination(flow.destination.toBytes());
+    message.set_source_port(flow.source_port);
+    message.set_destination_port(flow.destination_port);
+    message.set_protocol(flow.protocol);
+    message.set_binding_id(flow.binding_id);
+    return message;
+}
+
+absl::StatusOr<std::vector<mobility::ChosenFlow>> flowsOf(const v1::FlowBatch& message) {
+    if (message.flows_size() > kMostFlows) return invalidArgument("flows: more than " + std::to_string(kMostFlows));
+    std::vector<mobility::ChosenFlow> flows;
+    flows.reserve(static_cast<size_t>(message.flows_size()));
+    for (const v1::ChosenFlow& flow : message.flows()) {
+        mobility::ChosenFlow& added = flows.emplace_back();
+        HS_ASSIGN_OR_RETURN_CTX(added.source, Ipv6Address::fromBytes(flow.source()), "source");
+        HS_ASSIGN_OR_RETURN(added.destination, unicastOf("destination", flow.destination()));
+        HS_ASSIGN_OR_RETURN(added.source_port, sixteenBitsOf("source port", flow.source_port()));
+        HS_ASSIGN_OR_RETURN(added.destination_port, sixteenBitsOf("destination port", flow.destination_port()));
+        HS_ASSIGN_OR_RETURN(added.binding_id, sixteenBitsOf("binding id", flow.binding_id()));
+        if (flow.protocol() > std::numeric_limits<uint8_t>::max())
+            return invalidArgument("protocol: " + std::to_string(flow.protocol()) + " is more than 8 bits");
+        added.protocol = static_cast<uint8_t>(flow.protocol());
+    }
+    return flows;
+}
+
 }  // namespace homeslice::api

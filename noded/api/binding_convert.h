@@ -6,9 +6,11 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "homeslice/v1/binding.pb.h"
 #include "noded/mobility/binding.h"
+#include "noded/mobility/chosen_flow.h"
 #include "noded/mobility/forwarder.h"
 
 namespace homeslice::api {
@@ -27,5 +29,10 @@ struct BindingFacts {
     std::optional<std::chrono::microseconds> round_trip{};  // to its care-of address, where that was measured
 };
 v1::BindingEvent toMessage(const mobility::BindingEvent& event, const BindingFacts& facts, Monotonic::time_point now);
+
+// A batch is of at most kMostFlows.
+constexpr int kMostFlows = 1024;
+v1::ChosenFlow toMessage(const mobility::ChosenFlow& flow);
+absl::StatusOr<std::vector<mobility::ChosenFlow>> flowsOf(const v1::FlowBatch& message);
 
 }  // namespace homeslice::api

@@ -12,6 +12,7 @@
 #include "noded/api/binding_convert.h"
 #include "noded/api/channel.h"
 #include "noded/api/convert.h"
+#include "noded/api/flow_sharing_call.h"
 #include "noded/api/grpc_status.h"
 #include "pki/tls/credentials.h"
 
@@ -225,22 +226,27 @@ grpc::ServerUnaryReactor* BindingService::SetKeepaliveKey(grpc::CallbackServerCo
                                                           const v1::KeepaliveKey* request,
                                                           v1::KeepaliveKeySet* /*response*/) {
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-    reactor->Finish(toGrpc(setKeepaliveKey(keepalives_, *context, *request)));
+    reactor->Finish(toGrpc(setKeepaliveKey(parts_.keepalives, *context, *request)));
     return reactor;
 }
 
 grpc::ServerBidiReactor<v1::BindingUpdate, v1::BindingAcknowledgement>* BindingService::Update(
     grpc::CallbackServerContext* context) {
-    return new UpdateCall(home_agent_, grants_, *context);
+    return new UpdateCall(parts_.home_agent, parts_.grants, *context);
 }
 
 grpc::ServerWriteReactor<v1::BindingEvent>* BindingService::Watch(grpc::CallbackServerContext* context,
                                                                   const v1::WatchBindingsRequest* /*request*/) {
     return WatchCall::begin({.context = *context,
-                             .home_agent = home_agent_,
-                             .forwarder = forwarder_,
-                             .loop = loop_,
+                             .home_agent = parts_.home_agent,
+                             .forwarder = parts_.forwarder,
+                             .loop = parts_.loop,
                              .max_behind = max_behind_});
+}
+
+grpc::ServerWriteReactor<v1::FlowBatch>* BindingService::WatchFlows(grpc::CallbackServerContext* /*context*/,
+                                                                    const v1::WatchFlowsRequest* /*request*/) {
+    return tellFlows(parts_.forwarder, parts_.home_agent.flowNews(), parts_.workers);
 }
 
 }  // namespace homeslice::api

@@ -6,6 +6,7 @@
 #include "homeslice/v1/binding.grpc.pb.h"
 #include "noded/api/grant_check.h"
 #include "noded/api/io_loop.h"
+#include "noded/api/workers.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_agent.h"
 #include "noded/mobility/keepalive_server.h"
@@ -16,18 +17,19 @@ class BindingService final : public v1::BindingService::CallbackService {
 public:
     static constexpr size_t kMaxBehind = 16384;
 
-    // All outlive the gRPC server that serves this. A watcher that is more than `max_behind` changes behind what it was
-    // sent is ended (RESOURCE_EXHAUSTED, or CANCELLED when it takes nothing at all): it comes back and gets a whole
-    // snapshot.
-    // `keepalives` is null where nobody can be behind a NAT: on an IPv6 underlay.
-    BindingService(mobility::HomeAgent& home_agent, const GrantCheck& grants, mobility::Forwarder& forwarder,
-                   IoLoop& loop, size_t max_behind = kMaxBehind, mobility::KeepaliveServer* keepalives = nullptr)
-        : home_agent_(home_agent),
-          grants_(grants),
-          forwarder_(forwarder),
-          loop_(loop),
-          max_behind_(max_behind),
-          keepalives_(keepalives) {}
+    // All outlive the gRPC server that serves this.
+    struct Parts {
+        mobility::HomeAgent& home_agent;
+        const GrantCheck& grants;
+        mobility::Forwarder& forwarder;
+        IoLoop& loop;
+        Workers& workers;
+        mobility::KeepaliveServer* keepalives = nullptr;  // null where nobody can be behind a NAT: over IPv6
+    };
+    // A watcher that is more than `max_behind` changes behind what it was sent is ended (RESOURCE_EXHAUSTED, or
+    // CANCELLED when it takes nothing at all): it comes back and gets a whole snapshot.
+    explicit BindingService(const Parts& parts, size_t max_behind = kMaxBehind)
+        : parts_(parts), max_behind_(max_behind) {}
 
     grpc::ServerBidiReactor<v1::BindingUpdate, v1::BindingAcknowledgement>* Update(
         grpc::CallbackServerContext* context) override;
@@ -35,14 +37,12 @@ public:
                                                       const v1::WatchBindingsRequest* request) override;
     grpc::ServerUnaryReactor* SetKeepaliveKey(grpc::CallbackServerContext* context, const v1::KeepaliveKey* request,
                                               v1::KeepaliveKeySet* response) override;
+    grpc::ServerWriteReactor<v1::FlowBatch>* WatchFlows(grpc::CallbackServerContext* context,
+                                                        const v1::WatchFlowsRequest* request) override;
 
 private:
-    mobility::HomeAgent& home_agent_;
-    const GrantCheck& grants_;
-    mobility::Forwarder& forwarder_;
-    IoLoop& loop_;
-    size_t max_behind_;
-    mobility::KeepaliveServer* const keepalives_;
+    const Parts parts_;
+    const size_t max_behind_;
 };
 
 }  // namespace homeslice::api

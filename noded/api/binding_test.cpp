@@ -291,7 +291,10 @@ TEST_F(BindingTest, AWatcherThatIsTooSlowIsEnded) {
     auto loop = IoLoop::start();
     ASSERT_TRUE(loop.ok());
     FakeForwarder forwarder;
-    BindingService service(home_agent_, pki_.grants, forwarder, **loop, 100);
+    Workers workers(1);
+    BindingService service(
+        {.home_agent = home_agent_, .grants = pki_.grants, .forwarder = forwarder, .loop = **loop, .workers = workers},
+        100);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("[::1]:0", pki_.node1->forServer(tls::ClientCertificate::required), &port);

@@ -91,6 +91,7 @@ absl::StatusOr<NetworkPicture> networkPictureOf(const v1::DesiredState& message)
             HS_ASSIGN_OR_RETURN(network.peers.emplace_back(), unicastOf("node address", node.address()));
         }
         network.enrolments[node.name()] = node.enrolment();
+        if (node.home_agent()) network.home_agent_names.insert(node.name());
     }
     network.grant_key = message.grant_key();
     return network;

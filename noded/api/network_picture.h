@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct NetworkPicture {
     std::vector<mobility::HomeAgentAddress> home_agents;
     std::vector<Ipv6Address> peers;                 // care-of addresses of all nodes
     std::map<std::string, std::string> enrolments;  // by node name, that its certificate has to carry
+    std::set<std::string> home_agent_names;         // nodes that may be one
 
     std::string grant_key;  // on a home agent, see grant_check.h
 

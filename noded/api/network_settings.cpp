@@ -28,6 +28,7 @@ absl::StatusOr<std::string> toJson(const NetworkPicture& picture) {
         v1::EnrolledNode& entry = *message.add_nodes();
         entry.set_name(name);
         entry.set_enrolment(enrolment);
+        entry.set_home_agent(picture.home_agent_names.contains(name));
     }
     message.set_grant_key(picture.grant_key);
     std::string json;
@@ -95,7 +96,7 @@ absl::Status NetworkSettings::settleLocked() {
 
 absl::Status NetworkSettings::apply() {
     const NetworkPicture& picture = *picture_;
-    parts_.peers.set(picture.enrolments);
+    parts_.peers.set(picture.enrolments, picture.home_agent_names);
     // First who may send, then what is sent.
     HS_RETURN_IF_ERROR(parts_.forwarder.setTrustedPeers(picture.peers));
     if (const auto home_agent = homeAgentForForwarder()) {
@@ -108,6 +109,7 @@ absl::Status NetworkSettings::apply() {
             parts_.duty->setMembers(picture.home_prefix, addressesOf(picture.home_agents),
                                     pki::advertisementKeyOf(picture.grant_key));
         }
+        if (parts_.followed_flows != nullptr) parts_.followed_flows->setHomeAgents(picture.home_agents);
     } else {
         if (parts_.keepalives != nullptr) parts_.keepalives->setHomeAgents(picture.home_agents);
         parts_.gateway.setHomeAgents(picture.home_agents);

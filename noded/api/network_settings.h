@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "noded/api/flow_sharing.h"
 #include "noded/api/grant_check.h"
 #include "noded/api/network_picture.h"
 #include "noded/api/peer_table.h"
@@ -30,6 +31,7 @@ public:
         PeerTable& peers;
         GrantCheck& grants;
         mobility::HomeAgentDuty* duty = nullptr;          // of a home agent
+        FlowFollowers* followed_flows = nullptr;          // the same
         mobility::KeepaliveClient* keepalives = nullptr;  // of a node behind a NAT
     };
     explicit NetworkSettings(const Parts& parts) : parts_(parts) {}

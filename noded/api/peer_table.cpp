@@ -11,6 +11,7 @@ namespace {
 
 const std::string kBindings = "/homeslice.v1.BindingService/";
 const std::string kWatchBindings = kBindings + "Watch";
+const std::string kWatchFlows = kBindings + "WatchFlows";
 const std::string kExportDisk = "/homeslice.v1.NodeService/ExportDisk";
 
 // Commands, logs and the debug dump are the controller's to ask for, for it knows the users; bindings and disks are a
@@ -40,10 +41,11 @@ private:
     const PeerTable& table_;
 };
 
-void PeerTable::set(const std::map<std::string, std::string>& enrolments) {
+void PeerTable::set(const std::map<std::string, std::string>& enrolments, const std::set<std::string>& home_agents) {
     {
         const std::lock_guard lock(mutex_);
         enrolments_ = enrolments;
+        home_agents_ = home_agents;
     }
     review();
 }
@@ -64,9 +66,16 @@ bool PeerTable::counts(const pki::Identity& peer) const {
     return peer.kind == pki::Kind::node && found != enrolments_.end() && found->second == peer.enrolment;
 }
 
+bool PeerTable::mayBeHomeAgent(const std::string& node) const {
+    const std::lock_guard lock(mutex_);
+    return home_agents_.contains(node);
+}
+
 absl::Status PeerTable::check(const pki::Identity& peer, const std::string& method) const {
     if (!counts(peer)) return permissionDenied(describe(peer) + " is not known here, or was revoked");
-    const bool allowed = peer.kind == pki::Kind::controller ? isForController(method) : isForNodes(method);
+    bool allowed = peer.kind == pki::Kind::controller ? isForController(method) : isForNodes(method);
+    // Who talks to whom is nobody else's business.
+    if (method == kWatchFlows) allowed = allowed && mayBeHomeAgent(peer.name);
     if (allowed) return absl::OkStatus();
     return permissionDenied(describe(peer) + " lacks the right to call " + method);
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "pki/tls/open_calls.h"
@@ -16,9 +17,9 @@ namespace homeslice::api {
 
 class PeerTable {
 public:
-    // By node name, the enrolment that its certificate has to carry. Calls of those that count no more are ended. Not
-    // from gRPC's threads.
-    void set(const std::map<std::string, std::string>& enrolments);
+    // By node name, the enrolment that its certificate has to carry; and which nodes may be home agents. Calls of those
+    // that count no more are ended. Not from gRPC's threads.
+    void set(const std::map<std::string, std::string>& enrolments, const std::set<std::string>& home_agents = {});
     // Which node may take which stopped sliver's disk.
     void setDiskReaders(const std::map<SliverId, std::string>& readers);
     // Ends the calls of certificates that have expired meanwhile. As set().
@@ -34,9 +35,11 @@ public:
 private:
     class Check;
     bool counts(const pki::Identity& peer) const;
+    bool mayBeHomeAgent(const std::string& node) const;
 
     mutable std::mutex mutex_;
     std::map<std::string, std::string> enrolments_;
+    std::set<std::string> home_agents_;
     std::map<SliverId, std::string> disk_readers_;
     tls::OpenCalls open_calls_;
 };

@@ -61,9 +61,13 @@ public:
             flow_service_ = std::make_unique<FlowService>(*dependencies.flows, workers_);
         }
         if (dependencies.home_agent == nullptr) return;
-        binding_service_ = std::make_unique<BindingService>(*dependencies.home_agent, dependencies.grants,
-                                                            dependencies.forwarder, *loop_, BindingService::kMaxBehind,
-                                                            dependencies.keepalives);
+        binding_service_ =
+            std::make_unique<BindingService>(BindingService::Parts{.home_agent = *dependencies.home_agent,
+                                                                   .grants = dependencies.grants,
+                                                                   .forwarder = dependencies.forwarder,
+                                                                   .loop = *loop_,
+                                                                   .workers = workers_,
+                                                                   .keepalives = dependencies.keepalives});
     }
 
     ~GrpcServer() override {

@@ -79,7 +79,15 @@ public:
     absl::StatusOr<mobility::ForwarderCounters> counters() override { return mobility::ForwarderCounters{}; }
     absl::StatusOr<mobility::BindingCounters> countersOf(const mobility::BindingKey& binding) override;
 
+    std::vector<mobility::ChosenFlow> flows() override { return remembered_flows; }
+    absl::Status rememberFlow(const mobility::ChosenFlow& flow, bool earlier) override {
+        seen.change([&] { heard_flows.emplace_back(flow, earlier); });
+        return absl::OkStatus();
+    }
+
     Eventually seen;
+    std::vector<mobility::ChosenFlow> remembered_flows;
+    std::vector<std::pair<mobility::ChosenFlow, bool>> heard_flows;  // and whether they are earlier ones
     std::optional<Ipv6Prefix> prefix;
     std::optional<Ipv6Address> home_agent;
     std::vector<Ipv6Address> peers;
@@ -114,8 +122,11 @@ public:
     std::vector<CachedBinding> list() override { return {}; }
     uint64_t watch(Watcher watcher) override;
     void unwatch(uint64_t id) override;
+    mobility::FlowNews& flowNews() override { return flow_news; }
 
     size_t watchers();
+
+    mobility::FlowNews flow_news;
 
     Eventually seen;
     std::vector<Ipv6Address> senders;

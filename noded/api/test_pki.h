@@ -1,4 +1,5 @@
-// For tests of the API: a controller's and two nodes' credentials, and a peer table that knows the nodes.
+// For tests of the API: a controller's and two nodes' credentials, and a peer table that knows the nodes; the first may
+// be a home agent.
 #pragma once
 
 #include <memory>
@@ -15,7 +16,7 @@ namespace homeslice::api {
 class TestPki {
 public:
     TestPki() {
-        peers.set({{"node1", node1->identity().enrolment}, {"node2", node2->identity().enrolment}});
+        peers.set({{"node1", node1->identity().enrolment}, {"node2", node2->identity().enrolment}}, {"node1"});
         grants.setKey(kGrantKey);
     }
 

@@ -1,9 +1,11 @@
 // How flows to a shared home address spread: the programs' choice, packet by packet.
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include "noded/mobility/bpf/rendezvous.h"
+#include "noded/mobility/flow_news.h"
 #include "noded/mobility/programs_fixture.h"
 
 namespace homeslice::mobility {
@@ -201,6 +203,56 @@ TEST_F(BalanceTest, NearestIsAsFarAsWasMeasured) {
     EXPECT_EQ(sharesOf(farther).size(), 2u) << "those that are as near share by hash";
     share(nodes(2, Balance::nearest));
     expectLiving(farther);
+}
+
+// What one home agent chose, another goes on with: by word of the first, and by what it remembers.
+TEST_F(BalanceTest, FlowsGoOnAtAnotherHomeAgent) {
+    for (const Balance balance : {Balance::round_robin, Balance::least_load, Balance::nearest}) {
+        becomeAnother(true);
+        share(nodes(3, balance));
+        FlowNews news;
+        std::mutex mutex;
+        std::vector<ChosenFlow> told;
+        news.watch([&](const std::vector<ChosenFlow>& flows) {
+            const std::lock_guard lock(mutex);
+            told.insert(told.end(), flows.begin(), flows.end());
+        });
+        const auto reader = FlowReader::start(*forwarder_, news);
+        ASSERT_TRUE(reader.ok()) << reader.status();
+        const auto before = begin(1000, 60);
+        expectLiving(before);
+        ASSERT_TRUE(eventually([&] {
+            const std::lock_guard lock(mutex);
+            return told.size() >= before.size();
+        }));
+        const std::vector<ChosenFlow> remembered = forwarder_->flows();
+        EXPECT_EQ(told.size(), before.size()) << "each is told once";
+        EXPECT_EQ(remembered.size(), before.size());
+        for (const auto& flows : {told, remembered}) {
+            becomeAnother(true);
+            share(nodes(3, balance));
+            begin(3000, 1);  // it has taken another turn
+            for (const ChosenFlow& flow : flows) ASSERT_EQ(forwarder_->rememberFlow(flow, true), absl::OkStatus());
+            expectLiving(before);
+        }
+    }
+}
+
+TEST_F(BalanceTest, WhatIsKnownHereIsNewerThanWhatWasKnownElsewhere) {
+    share(nodes(2));
+    const auto here = begin(1000, 10);
+    for (const ChosenFlow& flow : forwarder_->flows()) {
+        ChosenFlow other = flow;
+        other.binding_id = static_cast<uint16_t>(3 - flow.binding_id);
+        ASSERT_EQ(forwarder_->rememberFlow(other, true), absl::OkStatus());
+    }
+    expectLiving(here);
+    for (const ChosenFlow& flow : forwarder_->flows()) {
+        ChosenFlow other = flow;
+        other.binding_id = static_cast<uint16_t>(3 - flow.binding_id);
+        ASSERT_EQ(forwarder_->rememberFlow(other, false), absl::OkStatus());
+    }
+    for (const auto& [port, node] : here) EXPECT_NE(sendTcp(port, kAck), node) << port;
 }
 
 TEST_F(BalanceTest, EachMemberHasCountersOfItsOwn) {

@@ -42,6 +42,23 @@ public:
             result.push_back(key);
         return result;
     }
+    // Each element that is there all the while; others may be left out. For maps that the programs change meanwhile.
+    template <typename Visit>
+    void forEach(Visit visit) const {
+        constexpr __u32 kBatch = 4096;
+        std::vector<Key> keys(kBatch);
+        std::vector<Value> values(kBatch);
+        __u32 position = 0;
+        bool first = true;
+        for (bool more = true; more; first = false) {
+            __u32 count = kBatch;
+            const int error = ::bpf_map_lookup_batch(fd_, first ? nullptr : &position, &position, keys.data(),
+                                                     values.data(), &count, nullptr);
+            if (error != 0 && errno != ENOENT) return;
+            more = error == 0;
+            for (__u32 i = 0; i < count; ++i) visit(keys[i], values[i]);
+        }
+    }
     int fd() const { return fd_; }
 
 private:

@@ -9,6 +9,7 @@
 #include "base/ipv4.h"
 #include "base/status.h"
 #include "noded/mobility/care_of_set.h"
+#include "noded/mobility/flow_memory.h"
 #include "noded/mobility/flow_records_map.h"
 #include "noded/mobility/nat_map.h"
 #include "noded/mobility/nearest_sets.h"
@@ -102,6 +103,12 @@ public:
     absl::StatusOr<std::vector<Binding>> savedBindings() override;
     absl::StatusOr<std::vector<FlowRecord>> takeFlows(Monotonic::time_point since, Monotonic::time_point ended_before,
                                                       std::chrono::seconds longest) override;
+    // Without the lock: the programs write to this map all the while.
+    std::vector<ChosenFlow> flows() override { return rememberedFlows(programs_.flows()); }
+    absl::Status rememberFlow(const ChosenFlow& flow, bool earlier) override {
+        return mobility::rememberFlow(programs_.flows(), flow, earlier);
+    }
+    int chosenFlows() const override { return programs_.chosenFlowsFd(); }
     int strays() const override { return programs_.straysFd(); }
     absl::StatusOr<ForwarderCounters> counters() override { return programs_.counters(); }
     absl::StatusOr<BindingCounters> countersOf(const BindingKey& binding) override;

@@ -23,6 +23,7 @@
 #include "base/ipv6.h"
 #include "noded/mobility/binding.h"
 #include "noded/mobility/care_of.h"
+#include "noded/mobility/chosen_flow.h"
 #include "noded/mobility/flow_records.h"
 #include "noded/sys/netlink.h"
 #include "spec/sliver_spec.h"
@@ -142,6 +143,13 @@ public:
     virtual absl::Status saveBinding(const Binding& /*binding*/) { return absl::OkStatus(); }
     virtual absl::Status forgetBinding(const BindingKey& /*key*/) { return absl::OkStatus(); }
     virtual absl::StatusOr<std::vector<Binding>> savedBindings() { return std::vector<Binding>(); }
+
+    // Whose the flows to shared addresses are, so far as they are remembered; and what another home agent knows of one
+    // (`earlier`: what is remembered here is newer). The defaults remember nothing.
+    virtual std::vector<ChosenFlow> flows() { return {}; }
+    virtual absl::Status rememberFlow(const ChosenFlow& /*flow*/, bool /*earlier*/) { return absl::OkStatus(); }
+    // The BPF ring buffer of choices that are made, on a home agent (hs_chosen_flow); the forwarder's own.
+    virtual int chosenFlows() const { return -1; }
 
     // The BPF ring buffer of packets that came for slivers that are not here (bpf/stray.h); the forwarder's own.
     virtual int strays() const { return -1; }

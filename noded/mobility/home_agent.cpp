@@ -46,6 +46,7 @@ public:
           neighbours_(neighbours),
           settle_at_(Monotonic::now() + std::chrono::seconds(config.max_lifetime_s)) {
         recover();
+        readFlows();
         expirer_ = std::thread([this] { expireUntilStopped(); });
     }
     ~CachingHomeAgent() override {
@@ -76,9 +77,11 @@ public:
         const std::lock_guard lock(mutex_);
         watchers_.erase(id);
     }
+    FlowNews& flowNews() override { return flow_news_; }
 
 private:
     void recover();
+    void readFlows();
     HomeNeighbours::Uniqueness uniquenessFor(const BindingUpdate& update);
     std::optional<BindingStatus> forbid(const Ipv6Address& sender, const BindingUpdate& update) const;
     absl::Status forward(const Binding& binding);
@@ -100,6 +103,8 @@ private:
     std::set<Ipv6Address> unconfirmed_;  // forwarded since an earlier life, but in no saved binding
     const Monotonic::time_point settle_at_;
     bool stopping_ = false;
+    FlowNews flow_news_;
+    std::unique_ptr<FlowReader> flow_reader_;  // null when the data plane makes no choices
     std::thread expirer_;
 };
 
@@ -117,6 +122,14 @@ void CachingHomeAgent::recover() {
     if (!bound.ok()) return;
     for (const Ipv6Address& address : *bound)
         if (cache_.careOf(address).members.empty()) unconfirmed_.insert(address);
+}
+
+// Without it the others choose for themselves.
+void CachingHomeAgent::readFlows() {
+    if (forwarder_.chosenFlows() < 0) return;
+    auto reader = FlowReader::start(forwarder_, flow_news_);
+    warnUnlessOk(reader.status(), "read the choices of the data plane");
+    if (reader.ok()) flow_reader_ = *std::move(reader);
 }
 
 std::optional<BindingStatus> CachingHomeAgent::forbid(const Ipv6Address& sender, const BindingUpdate& update) const {

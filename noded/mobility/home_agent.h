@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "noded/mobility/binding.h"
+#include "noded/mobility/flow_news.h"
 #include "noded/mobility/forwarder.h"
 #include "noded/mobility/home_neighbours.h"
 
@@ -48,6 +49,9 @@ public:
     virtual uint64_t watch(Watcher watcher) = 0;
     // When it returns the watcher is not called any more.
     virtual void unwatch(uint64_t id) = 0;
+
+    // Choices that its data plane makes, for the other home agents.
+    virtual FlowNews& flowNews() = 0;
 };
 
 }  // namespace homeslice::mobility

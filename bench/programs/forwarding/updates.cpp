@@ -60,7 +60,11 @@ public:
         std::unique_ptr<Agent> agent(new Agent);
         HS_ASSIGN_OR_RETURN(agent->loop_, api::IoLoop::start());
         agent->grants_.setKey(kGrantKey);
-        agent->service_ = std::make_unique<api::BindingService>(home_agent, agent->grants_, forwarder, *agent->loop_);
+        agent->service_ = std::make_unique<api::BindingService>(api::BindingService::Parts{.home_agent = home_agent,
+                                                                                           .grants = agent->grants_,
+                                                                                           .forwarder = forwarder,
+                                                                                           .loop = *agent->loop_,
+                                                                                           .workers = agent->workers_});
         grpc::ServerBuilder builder;
         builder.AddListeningPort("[" + std::string(kAddress) + "]:0",
                                  credentials.forServer(tls::ClientCertificate::required), &agent->port_);
@@ -82,6 +86,7 @@ private:
     Agent() = default;
     std::unique_ptr<api::IoLoop> loop_;
     api::GrantCheck grants_;
+    api::Workers workers_{1};
     std::unique_ptr<api::BindingService> service_;
     int port_ = 0;
     std::unique_ptr<grpc::Server> server_;
