@@ -25,7 +25,7 @@ controller::Image image() { return {kImage, "sha256:" + std::string(64, '0'), 1,
 }  // namespace
 
 std::string nodeName(size_t number) { return fmt::format("n{:05}", number); }
-std::string enrolmentOf(size_t number) { return fmt::format("enrolment-{:05}", number); }
+std::string enrolmentOf(size_t number) { return fmt::format("{:032x}", number); }
 
 std::string ControllerProcess::address() { return std::string("ipv6:[::1]:") + kPort; }
 

@@ -147,8 +147,9 @@ absl::Status prepareMachine() {
     ::signal(SIGPIPE, SIG_IGN);
     HS_RETURN_IF_ERROR(shell("ip link set lo up"));
     // A connection a node, at both ends.
-    constexpr rlim_t kFiles = 262'144;
-    const rlimit files{kFiles, kFiles};
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return errnoStatus(errno, "getrlimit(NOFILE)");
+    files.rlim_cur = files.rlim_max;
     return ::setrlimit(RLIMIT_NOFILE, &files) == 0 ? absl::OkStatus() : errnoStatus(errno, "setrlimit(NOFILE)");
 }
 
