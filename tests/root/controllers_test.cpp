@@ -371,6 +371,7 @@ TEST_F(ControllersTest, AnyOneIsCutOffAndNothingIsLostOrDoubled) {
     goesOn("the leading controller's machine cut off");
     Machines::mend(led);
     goesOn("the machine is back");
+    ASSERT_TRUE(eventually([&] { return etcd_->healthy(); })) << "one at a time";
     const size_t follower = (leader() + 1) % kMachines;
     Machines::cut(follower);
     goesOn("a following controller's machine cut off");
