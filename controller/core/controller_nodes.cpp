@@ -59,6 +59,7 @@ absl::StatusOr<NodeHandle> Controller::connectNode(const Node& hello, std::share
     nodes_.closeSession(hello.name, aborted("node " + hello.name + " has connected anew"));
     HS_RETURN_IF_ERROR(storeHello(std::move(node)));
     nodes_.connect(handle.name, handle.session, std::move(session), clock_.monotonic());
+    feed_.note({ChangeKind::node, hello.name, 0}, snapshot_.revision);  // that it is here is stored nowhere
     tellNodes();
     unsettled_.rows = true;  // a drain may go on
     settleAll();

@@ -110,9 +110,8 @@ bool Controller::tellWatchersOf(const std::string& operation) {
 
 absl::Status Controller::watchOperation(const std::string& id, const std::weak_ptr<OperationWatcher>& watcher) {
     const std::lock_guard lock(mutex_);
-    const auto found = snapshot_.operations.find(id);
-    if (found == snapshot_.operations.end()) return notFound("no operation '" + id.substr(0, 64) + "'");
-    const Operation now = viewOperation(world(), found->second);
+    HS_ASSIGN_OR_RETURN(const Operation* found, findOperation(id));
+    const Operation now = viewOperation(world(), *found);
     if (const auto live = watcher.lock()) live->changed(now);
     if (now.ended()) return absl::OkStatus();
     Watched& watched = watched_[id];

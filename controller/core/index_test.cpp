@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "controller/core/change_log.h"
-#include "controller/moves/move.h"
 
 namespace homeslice::controller {
 namespace {
@@ -79,8 +78,14 @@ private:
                 break;
             default:
                 changes.put_slivers.push_back(sliver());
-                changes.put_nodes.push_back({.name = oneOf(kNodes), .home_agent = half()});
+                changes.put_nodes.push_back(node());
         }
+    }
+    Node node() {
+        Node node;
+        node.name = oneOf(kNodes);
+        node.home_agent = half();
+        return node;
     }
     Slice slice(const std::string& name) {
         Slice slice;
@@ -95,7 +100,14 @@ private:
         sliver.node = oneOf(kNodes);
         sliver.holders = {oneOf(kNodes), oneOf(kNodes)};
         if (half()) sliver.placed_by = oneOf(kOperations);
-        return half() ? sliver : beginMove(sliver, oneOf(kNodes), oneOf(kOperations));
+        if (half()) return sliver;
+        sliver.move = {.phase = MovePhase::preparing,
+                       .source = sliver.node,
+                       .target = oneOf(kNodes),
+                       .source_generation = 1,
+                       .target_generation = 2,
+                       .operation = oneOf(kOperations)};
+        return sliver;
     }
     Operation operation(const std::string& id) {
         Operation operation;
