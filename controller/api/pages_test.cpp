@@ -56,14 +56,10 @@ protected:
         v1::RemoveUserResponse response;
         ASSERT_TRUE(call(&Stub::RemoveUser, request, &response).ok());
     }
-    v1::Operation createSlice(const std::string& name, uint32_t slivers, const std::string& file = "") {
+    v1::Operation createSlice(const std::string& name, uint32_t slivers) {
         v1::CreateSliceRequest request;
         request.set_name(name);
         request.mutable_base()->set_image("busybox");
-        if (!file.empty()) {
-            request.mutable_base()->add_files()->set_path("/etc/it");
-            request.mutable_base()->mutable_files(0)->set_content(file);
-        }
         request.add_nodes("node1");
         request.set_sliver_count(slivers);
         v1::Operation operation;
@@ -171,7 +167,14 @@ TEST_F(PagesTest, BindingsComeInPages) {
 // Clients of gRPC take 4 MiB unless they are told otherwise.
 TEST_F(PagesTest, APageOfLargeThingsEndsBeforeItIsTooLarge) {
     bringUpWeb();
-    for (int i = 0; i < 3; ++i) createSlice("s" + std::to_string(i), 1, std::string(900'000, 'x'));
+    for (int i = 0; i < 3; ++i) {
+        CreateSliceRequest large;
+        large.name = "s" + std::to_string(i);
+        large.base.image = "busybox";
+        large.base.files.push_back({.path = "/etc/it", .content = std::string(700'000, 'x')});
+        large.where.nodes = {"node1"};
+        ASSERT_TRUE(controller_->createSlice(large).ok());
+    }
     v1::ListSlicesRequest request;
     int found = 0;
     int pages = 0;

@@ -23,7 +23,6 @@ namespace {
 
 const std::string kUnix = "unix:";
 constexpr int kMaxMessageBytes = 4 << 20;
-constexpr int kStreamWindow = 256 << 10;  // a chunk of an image
 constexpr int kMaxStreamsPerConnection = 1000;
 constexpr int kMaxHandlerThreads = 64;
 // Pings on idle streams, so that a link that was cut is noticed; and what nodes and clients may do of the same.
@@ -108,10 +107,6 @@ private:
         builder.SetResourceQuota(grpc::ResourceQuota("sliced").SetMaxThreads(kMaxHandlerThreads));
         // With port sharing a second sliced would take half of the first one's calls.
         builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-        // gRPC 1.51 forgets to announce the window that it has estimated until it has something else to send: a request
-        // of a mebibyte would wait for pings.
-        builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-        builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kStreamWindow);
         builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
         builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kConnectionAgeMs);
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);

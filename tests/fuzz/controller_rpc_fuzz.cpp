@@ -71,7 +71,7 @@ public:
 private:
     std::string target() const { return "ipv6:[::1]:" + std::to_string(server_->ports()[1]); }
     std::shared_ptr<tls::Credentials> credentialsOf(const std::string& node) const {
-        pki::Token token = controller_->makeNodeToken(node, 0).value().token;
+        pki::Token token = controller_->makeNodeToken(node, 0, true).value().token;
         token.fingerprint = issuer_->fingerprint();
         const std::string path = directory_ + "/" + node;
         fuzz::require(pki::writeCredentials(path, enrol::join(target(), token).value()).ok(), "a node can join");
