@@ -12,9 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <memory>
 #include <thread>
-#include <vector>
 
 #include "base/unique_fd.h"
 #include "tests/support/lab.h"
@@ -199,30 +197,6 @@ TEST_F(HomeAgentTest, TakeoverAfterAKillWithoutAController) {
     };
     EXPECT_TRUE(eventually([&] { return inCharge() == std::vector<std::string>{otherThan(first)}; }))
         << "one that returns stands by";
-}
-
-// Each home agent has turns of its own: the next one would give most of these flows to another sliver, which knows
-// nothing of the connection.
-TEST_F(HomeAgentTest, FlowsToASharedAddressStayWithTheirSlivers) {
-    HS_EXPECT_DONE(createSlice("echo", {"--slivers", "4", "--balance", "round-robin", "--expose", "7/tcp", "--", "nc",
-                                        "-ll", "-p", "7", "-e", "/bin/cat"}));
-    const std::string address = slicectlJson({"slice", "show", "echo"}).value("address", "");
-    for (int sliver = 1; sliver <= 4; ++sliver) {
-        const std::string own = homeAddress("echo/" + std::to_string(sliver));
-        EXPECT_TRUE(eventually([&] { return EchoStream(own).connected(); })) << own << " does not answer";
-    }
-    std::vector<std::unique_ptr<EchoStream>> streams;
-    for (int i = 0; i < 12; ++i) {
-        streams.push_back(std::make_unique<EchoStream>(address));
-        ASSERT_TRUE(streams.back()->connected()) << i;
-        expectGoesOn(*streams.back(), "before");
-    }
-    const std::string first = holders().at(0);
-    const auto killed = steady_clock::now();
-    killProgram(first);
-    takeoverBy(otherThan(first), killed);
-    EXPECT_TRUE(eventually([&] { return !holds(first); })) << "two hold the address for good";
-    for (const auto& stream : streams) expectGoesOn(*stream, "after the takeover");
 }
 
 TEST_F(HomeAgentTest, TakeoverAfterACutLinkAndNoSecondOneAfterwards) {
