@@ -347,9 +347,10 @@ private:
     std::map<std::string, bool> ready_nodes_;  // as the feed knows them
     Index index_{snapshot_};
     NodeTable nodes_;
-    ChangeLog changed_nodes_;  // as all nodes know them
-    ChangeLog changed_names_;  // of slices
-    NameTable whole_names_;    // as of its serial
+    std::vector<KnownNode> known_nodes_;  // by all nodes, by name
+    ChangeLog changed_nodes_;             // as all nodes know them
+    ChangeLog changed_names_;             // of slices
+    NameTable whole_names_;               // as of its serial
     Monotonic::time_point names_made_{};
     NameTable latest_names_;  // the changes that were told last
     Unsettled unsettled_;

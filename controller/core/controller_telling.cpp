@@ -31,7 +31,7 @@ void Controller::tellNode(const std::string& name) {
     const NodeTable::Due due = nodes_.takeDue(name);
     const bool knows = due.since != 0 && changed_nodes_.reachesBackTo(due.since);
     Picture picture = knows ? changedPicture(world(), name, due.since, due.slivers, changed_nodes_.since(due.since))
-                            : wholePicture(world(), name);
+                            : wholePicture(world(), name, known_nodes_);
     picture.heartbeat =
         std::max<std::chrono::milliseconds>(config_.node_timeout / kHeartbeatsInTimeout, kShortestHeartbeat);
     nodes_.send(name, snapshot_.revision, picture);

@@ -125,7 +125,8 @@ TEST(Telling, ANodeThatComesBackUnchangedCostsNoWrite) {
     const uint64_t revision = world.store().load()->revision;
     world.connect("node1");
     EXPECT_EQ(world.store().load()->revision, revision);
-    world.node("node1").hello.kernel = "another";
+    world.controller().disconnectNode(world.node("node1").handle);
+    world.node("node1").hello.boot_id = "another";
     world.connect("node1");
     EXPECT_EQ(world.store().load()->revision, revision + 1);
 }

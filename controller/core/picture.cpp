@@ -1,5 +1,8 @@
 #include "controller/core/picture.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "controller/addresses/addresses.h"
 #include "controller/core/loans.h"
 #include "controller/core/names.h"
@@ -70,13 +73,28 @@ std::optional<KnownNode> knownNode(const Snapshot& snapshot, const std::string& 
     return KnownNode{enrolled->second, node == snapshot.nodes.end() ? Ipv6Address() : node->second.care_of_address};
 }
 
-Picture wholePicture(const World& world, const std::string& node) {
+std::vector<KnownNode> knownNodes(const Snapshot& snapshot) {
+    std::vector<KnownNode> known;
+    for (const auto& [name, enrolled] : snapshot.enrolled_nodes) known.push_back(*knownNode(snapshot, name));
+    return known;
+}
+
+void renew(std::vector<KnownNode>& known, const Snapshot& snapshot, const std::string& name) {
+    const auto place =
+        std::lower_bound(known.begin(), known.end(), name,
+                         [](const KnownNode& node, const auto& wanted) { return node.enrolled.name < wanted; });
+    const bool is_there = place != known.end() && place->enrolled.name == name;
+    std::optional<KnownNode> now = knownNode(snapshot, name);
+    if (now && is_there) *place = *std::move(now);
+    if (now && !is_there) known.insert(place, *std::move(now));
+    if (!now && is_there) known.erase(place);
+}
+
+Picture wholePicture(const World& world, const std::string& node, const std::vector<KnownNode>& known) {
     Picture picture;
     picture.home_prefix = world.home_prefix;
     picture.home_agents = homeAgents(world);
-    for (const auto& [name, enrolled] : world.snapshot.enrolled_nodes) {
-        picture.nodes.push_back(*knownNode(world.snapshot, name));
-    }
+    picture.nodes = known;
     const Holdings holdings(world, node);
     for (const Sliver* sliver : world.index.sliversAt(node)) {
         if (auto holding = holdings.of(*sliver)) picture.slivers.emplace(sliver->id, *std::move(holding));
