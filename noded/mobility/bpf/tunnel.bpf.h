@@ -148,10 +148,10 @@ static __always_inline long wrapInUdp(struct __sk_buff* skb, const struct packet
     return bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_RECOMPUTE_CSUM);
 }
 
-// Puts outer headers before the packet and sends it on its way to `care_of`. `how`: of TUNNEL_*.
-__noinline int encapsulate(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
-                           const struct hs_address* care_of, __u32 how) {
-    if (!packet || !self || !care_of) return TC_ACT_SHOT;
+// Puts outer headers before the packet. Non-zero, and the packet is counted as dropped, when that cannot be.
+__noinline int wrap(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
+                    const struct hs_address* care_of, __u32 how) {
+    if (!packet || !self || !care_of) return -1;
     const __u32 length = skb->len - ETH_HLEN;
     const __u32 relayed = how & TUNNEL_RELAYED;
     const struct hs_address end = tunnelEnd(self, care_of);
@@ -170,7 +170,21 @@ __noinline int encapsulate(struct __sk_buff* skb, const struct packet* packet, c
     if (error) return drop(HS_DROPPED_MALFORMED);
     add(HS_ENCAPSULATED_PACKETS, 1);
     add(HS_ENCAPSULATED_BYTES, length);
-    return ipv4 ? bpf_redirect_neigh(self->uplink, 0, 0, 0) : sendToNextHop(skb, self, &end);
+    return 0;
+}
+
+__noinline int sendToTunnelEnd(struct __sk_buff* skb, const struct hs_node* self, const struct hs_address* care_of) {
+    if (!self || !care_of) return TC_ACT_SHOT;
+    if (isIpv4(&self->care_of)) return bpf_redirect_neigh(self->uplink, 0, 0, 0);
+    return sendToNextHop(skb, self, care_of);
+}
+
+// Puts outer headers before the packet and sends it on its way to `care_of`. `how`: of TUNNEL_*. Two functions, so that
+// the stack of one is free for the other.
+static __always_inline int encapsulate(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
+                                       const struct hs_address* care_of, __u32 how) {
+    if (wrap(skb, packet, self, care_of, how)) return TC_ACT_SHOT;
+    return sendToTunnelEnd(skb, self, care_of);
 }
 
 // Congestion marks of the path survive (RFC 6040): `inner` is what the packet carried inside.
