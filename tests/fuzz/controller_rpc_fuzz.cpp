@@ -42,8 +42,11 @@ public:
         controller_ = Controller::open(config, *store_, *images_, systemClock()).value();
         server_ = Server::start({"unix:" + directory_ + "/sock", "[::1]:0"}, *controller_, *images_, *issuer_).value();
         const auto admin = grpc::CreateChannel("unix:" + directory_ + "/sock", grpc::InsecureChannelCredentials());
-        node_ = std::make_unique<SimulatedNode>(target(), credentialsOf("node1"), "node1", true);
-        while (node_->lastPicture().revision() == 0) std::this_thread::yield();
+        node_ = std::make_unique<SimulatedNode>(target(), credentialsOf("node1"), "node1", false);
+        while (node_->lastPicture().revision() == 0) {
+            fuzz::require(!node_->ended(), "the node is let in");
+            std::this_thread::yield();
+        }
         const auto node2 = credentialsOf("node2")->channel(target(), pki::kControllerName, {});
         callees = {{fuzz::serviceNamed("homeslice.v1.ControllerService"), admin},
                    {fuzz::serviceNamed("homeslice.v1.EnrolmentService"), admin},
