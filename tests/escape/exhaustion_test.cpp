@@ -30,7 +30,7 @@ constexpr int kRounds = 3;
 constexpr int kRequests = 600;
 constexpr milliseconds kBetweenRequests(1);
 constexpr int kFullTimeoutMs = 60000;  // one that was slowed down for an attack before begins slowly
-constexpr int kLooks = 6;  // what else the machine does may fall on one of two turns alone
+constexpr int kLooks = 6;              // what else the machine does may fall on one of two turns alone
 
 // Who asks is outside of all slivers, and must not be what has to wait: while this lives, it goes before everybody.
 class AsksAtOnce {

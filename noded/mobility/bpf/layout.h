@@ -29,7 +29,7 @@ enum {
     HS_FLOWS_ACCESS_GATEWAY = 32768,
     HS_FRAGMENTED = 4096,
     HS_BEGUN_FLOWS = 65536,
-    HS_MAX_NAT_BINDINGS = 16384,  // nodes behind NATs
+    HS_MAX_NAT_BINDINGS = 16384,     // nodes behind NATs
     HS_CHOSEN_FLOWS_BYTES = 524288,  // of the ring buffer, on home agents
     HS_SMALLEST_RING_BYTES = 65536,  // at least a page, whatever its size
 };
