@@ -29,16 +29,19 @@ void ChangeFeed::record(const Snapshot& before, const Changes& changes) {
     for (const Sliver& sliver : changes.put_slivers) add({revision, true, sliverThing(sliver.id)});
     for (const Operation& each : changes.put_operations) add({revision, true, {ChangeKind::operation, each.id}});
     for (const SliverId& id : changes.erase_slivers) {
-        add({revision, true, sliverThing(id), true, audienceOf(before, id.slice)});
+        const auto audience = audienceOf(before, id.slice);
+        add({revision, true, sliverThing(id), true, audience});
     }
     for (const std::string& name : changes.erase_slices) {
-        add({revision, true, {ChangeKind::slice, name}, true, audienceOf(before, name)});
+        const auto audience = audienceOf(before, name);
+        add({revision, true, {ChangeKind::slice, name}, true, audience});
         touched_slices_.erase(name);
     }
     for (const std::string& id : changes.erase_operations) {
         const auto found = before.operations.find(id);
         const std::string slice = found == before.operations.end() ? "" : found->second.subject.slice;
-        add({revision, true, {ChangeKind::operation, id}, true, audienceOf(before, slice)});
+        const auto audience = audienceOf(before, slice);
+        add({revision, true, {ChangeKind::operation, id}, true, audience});
     }
     wake();
 }

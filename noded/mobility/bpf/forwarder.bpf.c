@@ -8,6 +8,12 @@
 #include "noded/mobility/bpf/outbound.bpf.h"
 #include "noded/mobility/bpf/stray.bpf.h"
 
+// What uplink_ingress goes on with, beside TC_ACT_*.
+enum {
+    TUNNELLED = 1000,
+    PLAIN_FOR_HOME,
+};
+
 static __always_inline struct hs_node* thisNode(void) {
     const __u32 index = 0;
     return bpf_map_lookup_elem(&node, &index);
@@ -80,22 +86,21 @@ static __always_inline int isReverseTunnelled(const struct packet* packet, const
 }
 
 static __always_inline int receiveTunnelled(struct __sk_buff* skb, const struct hs_node* self,
-                                            const struct outer* outer) {
-    struct packet packet;
+                                            const struct outer* outer, struct packet* packet) {
     const struct hs_address sender = outer->source;
     if (!bpf_map_lookup_elem(&trusted_peers, &sender)) return drop(HS_DROPPED_UNTRUSTED_TUNNEL);
-    if (readPacket(skb, ETH_HLEN + outer->length, &packet)) return drop(HS_DROPPED_MALFORMED);
-    if (isForgedInside(&packet, self, outer)) return drop(HS_DROPPED_SPOOFED_SOURCE);
+    if (readPacket(skb, ETH_HLEN + outer->length, packet)) return drop(HS_DROPPED_MALFORMED);
+    if (isForgedInside(packet, self, outer)) return drop(HS_DROPPED_SPOOFED_SOURCE);
 
-    const __u32 link = chooseLocal(&packet);
-    if (!link && !isHome(self, &packet.destination)) {
-        if (isReverseTunnelled(&packet, self, outer)) return leaveToKernel(skb, &packet, outer);
+    const __u32 link = chooseLocal(packet);
+    if (!link && !isHome(self, &packet->destination)) {
+        if (isReverseTunnelled(packet, self, outer)) return leaveToKernel(skb, packet, outer);
         return drop(HS_DROPPED_NO_SLIVER);
     }
-    if (packet.hop_limit <= 1) return refuseTunnelled(skb, &packet, outer, self->sliver_mtu);
-    if (!link) return relay(skb, &packet, self, outer);
-    if (decapsulate(skb, &packet, outer, 0)) return drop(HS_DROPPED_MALFORMED);
-    return deliver(skb, &packet, link);
+    if (packet->hop_limit <= 1) return refuseTunnelled(skb, packet, outer, self->sliver_mtu);
+    if (!link) return relay(skb, packet, self, outer);
+    if (decapsulate(skb, packet, outer, 0)) return drop(HS_DROPPED_MALFORMED);
+    return deliver(skb, packet, link);
 }
 
 // A plain packet for a home address at the home agent, which has no slivers itself.
@@ -123,8 +128,8 @@ static __always_inline struct outer outerIpv4(const struct iphdr* header) {
     return outer;
 }
 
-// On the tunnels' port: what begins like an IPv6 packet is one, the rest is noded's (keepalives).
-static __always_inline int receiveUdp(struct __sk_buff* skb, const struct hs_node* self, const struct iphdr* header) {
+// What begins like an IPv6 packet on the tunnels' port is one, the rest is noded's (keepalives).
+static __always_inline int readOuterUdp(struct __sk_buff* skb, const struct iphdr* header, struct outer* outer) {
     struct {
         struct udphdr udp;
         __u8 first;
@@ -132,54 +137,58 @@ static __always_inline int receiveUdp(struct __sk_buff* skb, const struct hs_nod
     if (!isPlainIpv4(header)) return TC_ACT_OK;
     if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(*header), &start, sizeof(start))) return TC_ACT_OK;
     if (start.udp.dest != bpf_htons(HS_UDP_TUNNEL_PORT) || start.first >> 4 != 6) return TC_ACT_OK;
-    struct outer outer = outerIpv4(header);
-    outer.source = udpPeer(header->saddr, start.udp.source);
-    outer.length += sizeof(start.udp);
-    outer.udp = 1;
-    return receiveTunnelled(skb, self, &outer);
+    *outer = outerIpv4(header);
+    outer->source = udpPeer(header->saddr, start.udp.source);
+    outer->length += sizeof(start.udp);
+    outer->udp = 1;
+    return TUNNELLED;
 }
 
 // Over IPv4: a tunnel's packet for this node, or what a router says of one; all else is the kernel's.
-static __always_inline int receiveIpv4(struct __sk_buff* skb, struct hs_node* self) {
+static __always_inline int readOuterIpv4(struct __sk_buff* skb, struct hs_node* self, struct outer* outer) {
     struct iphdr header;
     if (!isIpv4(&self->care_of) || bpf_skb_load_bytes(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
     if (header.daddr != self->care_of.words[3]) return TC_ACT_OK;
     if (header.protocol == IPPROTO_ICMP) learnPathMtuIpv4(skb, self, ETH_HLEN + header.ihl * 4);
-    if (header.protocol == IPPROTO_UDP) return receiveUdp(skb, self, &header);
+    if (header.protocol == IPPROTO_UDP) return readOuterUdp(skb, &header, outer);
     if (header.protocol != IPPROTO_IPV6) return TC_ACT_OK;
     if (!isPlainIpv4(&header)) return drop(HS_DROPPED_MALFORMED);
-    const struct outer outer = outerIpv4(&header);
-    return receiveTunnelled(skb, self, &outer);
+    *outer = outerIpv4(&header);
+    return TUNNELLED;
 }
 
-static __always_inline int receiveIpv6Tunnel(struct __sk_buff* skb, const struct hs_node* self,
-                                             const struct ipv6hdr* header) {
-    struct outer outer = {.length = sizeof(*header),
-                          .traffic_class = trafficClass(header),
-                          .relayed = (header->flow_lbl[0] & (HS_FLOW_LABEL_RELAYED >> 16)) != 0};
-    __builtin_memcpy(&outer.source, &header->saddr, sizeof(outer.source));
-    return receiveTunnelled(skb, self, &outer);
+static __always_inline int readOuterIpv6(struct __sk_buff* skb, struct hs_node* self, struct outer* outer) {
+    struct ipv6hdr header;
+    if (load(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
+    if (!isIpv4(&self->care_of) && sameAddress((const struct hs_address*)&header.daddr, &self->care_of)) {
+        if (header.nexthdr == IPPROTO_IPV6) {
+            const struct outer read = {.length = sizeof(header),
+                                       .traffic_class = trafficClass(&header),
+                                       .relayed = (header.flow_lbl[0] & (HS_FLOW_LABEL_RELAYED >> 16)) != 0};
+            *outer = read;
+            __builtin_memcpy(&outer->source, &header.saddr, sizeof(outer->source));
+            return TUNNELLED;
+        }
+        if (header.nexthdr == IPPROTO_ICMPV6) learnPathMtu(skb, self);
+    }
+    if (!isHome(self, (const struct hs_address*)&header.daddr)) return TC_ACT_OK;
+    // Slivers reach each other by tunnel, so a plain packet between home addresses was forged.
+    if (isHome(self, (const struct hs_address*)&header.saddr)) return drop(HS_DROPPED_SPOOFED_SOURCE);
+    return (self->flags & HS_NODE_HOME_AGENT) ? PLAIN_FOR_HOME : TC_ACT_OK;
 }
 
 SEC("tc")
 int uplink_ingress(struct __sk_buff* skb) {
     struct hs_node* self = thisNode();
-    struct ipv6hdr header;
+    struct outer outer;
     struct packet packet;
     // A frame for another host, flooded by a switch or seen in promiscuous mode: that host forwards it.
     if (!self || skb->pkt_type != PACKET_HOST) return TC_ACT_OK;
-    if (skb->protocol == bpf_htons(ETH_P_IP)) return receiveIpv4(skb, self);
-    if (skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_OK;
-    if (load(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
-    if (!isIpv4(&self->care_of) && sameAddress((const struct hs_address*)&header.daddr, &self->care_of)) {
-        if (header.nexthdr == IPPROTO_IPV6) return receiveIpv6Tunnel(skb, self, &header);
-        if (header.nexthdr == IPPROTO_ICMPV6) learnPathMtu(skb, self);
-    }
-
-    if (!isHome(self, (const struct hs_address*)&header.daddr)) return TC_ACT_OK;
-    // Slivers reach each other by tunnel, so a plain packet between home addresses was forged.
-    if (isHome(self, (const struct hs_address*)&header.saddr)) return drop(HS_DROPPED_SPOOFED_SOURCE);
-    if (!(self->flags & HS_NODE_HOME_AGENT)) return TC_ACT_OK;
+    int found = TC_ACT_OK;
+    if (skb->protocol == bpf_htons(ETH_P_IP)) found = readOuterIpv4(skb, self, &outer);
+    if (skb->protocol == bpf_htons(ETH_P_IPV6)) found = readOuterIpv6(skb, self, &outer);
+    if (found == TUNNELLED) return receiveTunnelled(skb, self, &outer, &packet);
+    if (found != PLAIN_FOR_HOME) return found;
     if (readPacket(skb, ETH_HLEN, &packet)) return drop(HS_DROPPED_MALFORMED);
     return forwardHome(skb, &packet, self);
 }
