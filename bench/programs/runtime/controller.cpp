@@ -48,18 +48,21 @@ grpc::Status Controller::Connect(grpc::ServerContext* /*context*/, Stream* strea
     v1::NodeMessage message;
     while (stream->Read(&message)) {
         if (!message.has_status()) continue;
-        Reports reports;
-        for (v1::SliverStatus& each : *message.mutable_status()->mutable_slivers()) {
-            reports[each.sliver().index()] = std::move(each);
-        }
         const std::lock_guard lock(mutex_);
-        reports_ = std::move(reports);
+        take(*message.mutable_status());
         changed_.notify_all();
     }
     const std::lock_guard lock(mutex_);
     if (stream_ == stream) stream_ = nullptr;
     changed_.notify_all();
     return grpc::Status::OK;
+}
+
+// The first status of a stream is whole, those after it say what has changed.
+void Controller::take(v1::NodeStatus& status) {
+    if (!status.changes_only()) reports_.clear();
+    for (v1::SliverStatus& each : *status.mutable_slivers()) reports_[each.sliver().index()] = std::move(each);
+    for (const v1::SliverId& gone : status.gone()) reports_.erase(gone.index());
 }
 
 grpc::Status Controller::FetchImage(grpc::ServerContext* /*context*/, const v1::FetchImageRequest* /*request*/,

@@ -42,6 +42,7 @@ private:
     grpc::Status Connect(grpc::ServerContext* context, Stream* stream) override;
     grpc::Status FetchImage(grpc::ServerContext* context, const v1::FetchImageRequest* request,
                             grpc::ServerWriter<v1::Chunk>* writer) override;
+    void take(v1::NodeStatus& status);
     v1::ControllerMessage pictureOf(const std::vector<uint32_t>& indices, const std::vector<std::string>& argv);
 
     const Rootfs rootfs_;
