@@ -90,9 +90,9 @@ struct UdpEndpoint {
 
 class Forwarder {
 public:
-    // Takes over the pinned maps (or makes them), loads the programs and attaches them to the uplink (hooks.h). Turns
-    // IPv6 forwarding on (net.ipv6.conf.all.forwarding=1; accept_ra of the uplink from 1 to 2, so that router
-    // advertisements go on counting) and installs the routing rules that the programs lean on, see
+    // Takes over the pinned maps (or makes them), loads the programs and attaches them to the uplink (clsact, fixed
+    // handle and priority). Turns IPv6 forwarding on (net.ipv6.conf.all.forwarding=1; accept_ra of the uplink from 1 to
+    // 2, so that router advertisements go on counting) and installs the routing rules that the programs lean on, see
     // docs/design/data-plane.md. NOT_FOUND when there is no such uplink.
     static absl::StatusOr<std::unique_ptr<Forwarder>> open(const ForwarderConfig& config);
     virtual ~Forwarder() = default;

@@ -13,10 +13,12 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "forwarder.skel.h"
-#include "noded/mobility/hooks.h"
 
 namespace homeslice::mobility {
 namespace {
+
+constexpr uint32_t kHandle = 1;
+constexpr uint32_t kPriority = 0x4853;
 
 int logLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
     if (level == LIBBPF_DEBUG || !logEnabled(LogLevel::debug)) return 0;
@@ -64,6 +66,40 @@ absl::StatusOr<Skeleton> loadPinned(const std::string& directory, bool home_agen
     return skeleton;
 }
 
+absl::Status attach(int link, bpf_tc_attach_point point, int program) {
+    bpf_tc_hook hook{};
+    hook.sz = sizeof(hook);
+    hook.ifindex = link;
+    hook.attach_point = point;
+    const std::string what = "link " + std::to_string(link);
+    if (const int error = bpf_tc_hook_create(&hook); error != 0 && error != -EEXIST)
+        return errnoStatus(-error, "add clsact to " + what);
+    bpf_tc_opts options{};
+    options.sz = sizeof(options);
+    options.prog_fd = program;
+    options.flags = BPF_TC_F_REPLACE;
+    options.handle = kHandle;
+    options.priority = kPriority;
+    if (const int error = bpf_tc_attach(&hook, &options); error != 0)
+        return errnoStatus(-error, "attach a BPF program to " + what);
+    return absl::OkStatus();
+}
+
+absl::Status detach(int link, bpf_tc_attach_point point) {
+    bpf_tc_hook hook{};
+    hook.sz = sizeof(hook);
+    hook.ifindex = link;
+    hook.attach_point = point;
+    bpf_tc_opts options{};
+    options.sz = sizeof(options);
+    options.handle = kHandle;
+    options.priority = kPriority;
+    const int error = bpf_tc_detach(&hook, &options);
+    // EINVAL: no clsact there.
+    if (error == 0 || error == -ENOENT || error == -EINVAL || error == -ENODEV) return absl::OkStatus();
+    return errnoStatus(-error, "detach a BPF program from link " + std::to_string(link));
+}
+
 template <typename Key, typename Value>
 BpfMap<Key, Value> viewOf(bpf_map* map) {
     return BpfMap<Key, Value>(bpf_map__fd(map), bpf_map__name(map));
@@ -93,13 +129,13 @@ absl::StatusOr<Programs> Programs::load(const std::string& pin_directory, bool h
 }
 
 absl::Status Programs::attachUplink(int link) const {
-    HS_RETURN_IF_ERROR(attachProgram(link, Hook::egress, bpf_program__fd(skeleton_->progs.uplink_egress)));
-    return attachProgram(link, Hook::ingress, bpf_program__fd(skeleton_->progs.uplink_ingress));
+    HS_RETURN_IF_ERROR(attach(link, BPF_TC_EGRESS, bpf_program__fd(skeleton_->progs.uplink_egress)));
+    return attach(link, BPF_TC_INGRESS, bpf_program__fd(skeleton_->progs.uplink_ingress));
 }
 
 absl::Status Programs::attachPort(int link) const {
-    HS_RETURN_IF_ERROR(attachProgram(link, Hook::egress, bpf_program__fd(skeleton_->progs.port_egress)));
-    return attachProgram(link, Hook::ingress, bpf_program__fd(skeleton_->progs.port_ingress));
+    HS_RETURN_IF_ERROR(attach(link, BPF_TC_EGRESS, bpf_program__fd(skeleton_->progs.port_egress)));
+    return attach(link, BPF_TC_INGRESS, bpf_program__fd(skeleton_->progs.port_ingress));
 }
 
 BpfMap<__u32, hs_node> Programs::node() const { return viewOf<__u32, hs_node>(skeleton_->maps.node); }
@@ -173,11 +209,8 @@ int Programs::programFd(const std::string& name) const {
 }
 
 absl::Status detachPrograms(int link) {
-    for (const char* kind : {"uplink", "port"}) {
-        HS_RETURN_IF_ERROR(detachProgram(link, Hook::ingress, std::string(kind) + "_ingress"));
-        HS_RETURN_IF_ERROR(detachProgram(link, Hook::egress, std::string(kind) + "_egress"));
-    }
-    return absl::OkStatus();
+    HS_RETURN_IF_ERROR(detach(link, BPF_TC_INGRESS));
+    return detach(link, BPF_TC_EGRESS);
 }
 
 absl::Status unpinMaps(const std::string& pin_directory, const std::string& keep) {
