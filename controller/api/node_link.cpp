@@ -39,7 +39,8 @@ public:
     void OnWriteDone(bool ok) override {
         const std::lock_guard lock(mutex_);
         writing_ = false;
-        if (ok) writeNext();
+        if (!ok) return endLocked(grpc::Status::CANCELLED);  // each message builds on the one before
+        writeNext();
     }
     void OnCancel() override { end(grpc::Status::CANCELLED); }
     void OnDone() override {
@@ -107,6 +108,10 @@ private:
 
     void end(const grpc::Status& status) {
         const std::lock_guard lock(mutex_);
+        endLocked(status);
+    }
+
+    void endLocked(const grpc::Status& status) {
         if (std::exchange(finished_, true)) return;
         Finish(status);
     }

@@ -69,7 +69,10 @@ private:
     void OnWriteDone(bool ok) override {
         const std::lock_guard lock(mutex_);
         writing_ = false;
-        if (!ok) open_ = false;
+        if (!ok) {
+            open_ = false;
+            context_.TryCancel();  // what was to be written is lost: a new stream begins with everything
+        }
         if (open_ && !queue_.empty()) writeNext();
     }
 

@@ -115,6 +115,9 @@ private:
         broken_ = false;
         std::thread reader([&] { receive(*stream, *context); });
         send(*stream);
+        // A write can fail on a stream that lives on: gRPC may lose what it was to write while it connects. Nobody else
+        // would end that one, and the node would be silent.
+        if (!broken_) context->TryCancel();
         reader.join();
         const grpc::Status end = stream->Finish();
         named_ = config_.controllers->turnFrom(asked.address, *context);
@@ -140,7 +143,7 @@ private:
         if (context_) context_->TryCancel();
     }
 
-    // Until the stream breaks, which the reader notices too.
+    // Until the stream breaks.
     void send(Stream& stream) {
         if (!stream.Write(helloOf(config_.identity))) return;
         StatusChanges changes;

@@ -100,7 +100,11 @@ public:
     void OnWriteDone(bool ok) override {
         const std::lock_guard lock(mutex_);
         writing_ = false;
-        if (!ok) return release();
+        if (!ok) {
+            // As noded does: the stream may live on, but what was to be written is lost.
+            context_->TryCancel();
+            return release();
+        }
         if (outgoing_.has_status() && !std::exchange(ready_, true)) fleet_.ready_ += 1;
         writeNext();
     }
