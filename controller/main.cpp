@@ -27,6 +27,7 @@
 #include "controller/leader/turns.h"
 #include "controller/leases/leases.h"
 #include "controller/store/store.h"
+#include "rpc/lock_checks.h"
 
 namespace homeslice::controller {
 namespace {
@@ -290,6 +291,7 @@ int run(int argc, char** argv) {
         return 1;
     }
     initLog("sliced", options.log_level);
+    rpc::endLockChecks();
     ::umask(0077);
     const absl::Status done = act(options);
     if (done.ok()) return 0;

@@ -45,6 +45,7 @@
 #include "noded/store/key_value_store.h"
 #include "noded/sys/process.h"
 #include "pki/enrol/enrol.h"
+#include "rpc/lock_checks.h"
 
 namespace homeslice {
 namespace {
@@ -355,6 +356,7 @@ int main(int argc, char** argv) {
         return joined.ok() ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     initLog("noded", line->options.log_level);
+    rpc::endLockChecks();
     const absl::Status status = run(line->options);
     if (!status.ok()) logError("{}", messageOf(status));
     return status.ok() ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -182,15 +182,20 @@ void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState&
         added.set_api_port(agent.api_port);
     }
     out.set_home_prefix(picture.home_prefix.toString());
-    for (const KnownNode& node : picture.nodes) {
-        v1::EnrolledNode& added = *out.add_nodes();
+    out.set_heartbeat_ms(static_cast<uint32_t>(picture.heartbeat.count()));
+}
+
+v1::NodeList toMessage(const NodeList& list) {
+    v1::NodeList message;
+    for (const KnownNode& node : list.nodes) {
+        v1::EnrolledNode& added = *message.add_nodes();
         added.set_name(node.enrolled.name);
         added.set_enrolment(node.enrolled.enrolment);
         if (!node.care_of_address.isUnspecified()) added.set_address(node.care_of_address.toBytes());
         added.set_home_agent(node.enrolled.home_agent);
     }
-    for (const std::string& name : picture.gone_nodes) out.add_gone_nodes(name);
-    out.set_heartbeat_ms(static_cast<uint32_t>(picture.heartbeat.count()));
+    for (const std::string& name : list.gone) message.add_gone(name);
+    return message;
 }
 
 void toProto(const NodeView& view, v1::Node& out) {

@@ -23,7 +23,9 @@ absl::StatusOr<CreateSliceRequest> fromCreateSlice(const v1::CreateSliceRequest&
 absl::StatusOr<SliceChange> fromSetSlice(const v1::SetSliceRequest& request);
 SliverId fromSliverId(const v1::SliverId& id);
 
+// But for its lists of nodes.
 void toDesiredState(uint64_t revision, const Picture& picture, v1::DesiredState& out);
+v1::NodeList toMessage(const NodeList& list);
 void toProto(const NodeView& view, v1::Node& out);
 void toProto(const Plan& plan, v1::SlicePlan& out);
 void toProto(const ImageView& view, v1::Image& out);

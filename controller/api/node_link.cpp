@@ -22,8 +22,8 @@ class NodeStream : public grpc::ServerBidiReactor<v1::NodeMessage, v1::Controlle
                    public std::enable_shared_from_this<NodeStream> {
 public:
     // `name` is the one of its certificate.
-    NodeStream(Controller& controller, const AddressGrants& grants, std::string name)
-        : controller_(controller), grants_(grants), name_(std::move(name)) {}
+    NodeStream(Controller& controller, const AddressGrants& grants, EncodedLists& lists, std::string name)
+        : controller_(controller), grants_(grants), lists_(lists), name_(std::move(name)) {}
 
     void begin() {
         self_ = shared_from_this();
@@ -52,6 +52,7 @@ public:
         const std::lock_guard lock(mutex_);
         v1::DesiredState desired;
         toDesiredState(revision, picture, desired);
+        for (const auto& list : picture.node_lists) desired.add_node_lists(*lists_.of(list));
         grants_.add(name_, is_home_agent_, desired);
         if (next_) {
             wire::merge(*next_->mutable_desired(), std::move(desired));
@@ -118,6 +119,7 @@ private:
 
     Controller& controller_;
     const AddressGrants& grants_;
+    EncodedLists& lists_;
     const std::string name_;
     std::shared_ptr<NodeStream> self_;
     std::optional<NodeHandle> handle_;  // touched by the read side only, then by OnDone
@@ -142,7 +144,7 @@ grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* NodeLinkService
         logWarning("a link from {} is refused: {}", context->peer(), messageOf(name.status()));
         return new Refused<grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>>(name.status());
     }
-    const auto stream = std::make_shared<NodeStream>(gate_.controller(), grants_, *name);
+    const auto stream = std::make_shared<NodeStream>(gate_.controller(), grants_, lists_, *name);
     stream->begin();
     return stream.get();
 }

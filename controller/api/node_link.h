@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "controller/api/address_grants.h"
+#include "controller/api/encoded_lists.h"
 #include "controller/api/gate.h"
 #include "controller/api/switchboard.h"
 #include "controller/images/image_files.h"
@@ -27,6 +28,7 @@ private:
     const Gate& gate_;
     const ImageFiles& images_;
     const AddressGrants grants_;
+    EncodedLists lists_;
     Switchboard& board_;
 };
 

@@ -24,6 +24,7 @@
 #include "controller/core/change_feed.h"
 #include "controller/core/change_log.h"
 #include "controller/core/index.h"
+#include "controller/core/known_nodes.h"
 #include "controller/core/node_table.h"
 #include "controller/core/quota.h"
 #include "controller/core/rebalance.h"
@@ -347,10 +348,9 @@ private:
     std::map<std::string, bool> ready_nodes_;  // as the feed knows them
     Index index_{snapshot_};
     NodeTable nodes_;
-    std::vector<KnownNode> known_nodes_;  // by all nodes, by name
-    ChangeLog changed_nodes_;             // as all nodes know them
-    ChangeLog changed_names_;             // of slices
-    NameTable whole_names_;               // as of its serial
+    KnownNodes known_nodes_;
+    ChangeLog changed_names_;  // of slices
+    NameTable whole_names_;    // as of its serial
     Monotonic::time_point names_made_{};
     NameTable latest_names_;  // the changes that were told last
     Unsettled unsettled_;

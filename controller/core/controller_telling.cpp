@@ -29,9 +29,9 @@ void Controller::tellNodes() {
 
 void Controller::tellNode(const std::string& name) {
     const NodeTable::Due due = nodes_.takeDue(name);
-    const bool knows = due.since != 0 && changed_nodes_.reachesBackTo(due.since);
-    Picture picture = knows ? changedPicture(world(), name, due.since, due.slivers, changed_nodes_.since(due.since))
-                            : wholePicture(world(), name, known_nodes_);
+    const bool knows = due.since != 0 && known_nodes_.reachesBackTo(due.since);
+    Picture picture = knows ? changedPicture(world(), name, due.since, due.slivers, known_nodes_.since(due.since))
+                            : wholePicture(world(), name, known_nodes_.since(0));
     picture.heartbeat =
         std::max<std::chrono::milliseconds>(config_.node_timeout / kHeartbeatsInTimeout, kShortestHeartbeat);
     nodes_.send(name, snapshot_.revision, picture);
@@ -64,7 +64,7 @@ const NameTable& Controller::namesSince(uint64_t serial) {
 
 void Controller::spreadNews(size_t most) {
     for (const std::string& name : nodes_.nextInTurn(most)) {
-        if (nodes_.toldNodes(name) < changed_nodes_.newest()) tellNode(name);
+        if (nodes_.toldNodes(name) < known_nodes_.newest()) tellNode(name);
         if (nodes_.toldNames(name) < changed_names_.newest()) tellNames(name);
     }
 }

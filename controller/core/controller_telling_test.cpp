@@ -25,7 +25,7 @@ public:
         wholes += picture.since == 0 ? 1 : 0;
         slivers += picture.slivers.size();
         gone += picture.gone.size();
-        nodes += picture.nodes.size();
+        for (const auto& list : picture.node_lists) nodes += list->nodes.size();
     }
     void close(const absl::Status& /*why*/) override {}
 

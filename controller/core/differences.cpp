@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controller/core/known_nodes.h"
 #include "controller/core/picture.h"
 
 namespace homeslice::controller {

@@ -66,35 +66,11 @@ std::optional<Holding> Holdings::of(const Sliver& sliver) const {
     return holding;
 }
 
-std::optional<KnownNode> knownNode(const Snapshot& snapshot, const std::string& name) {
-    const auto enrolled = snapshot.enrolled_nodes.find(name);
-    if (enrolled == snapshot.enrolled_nodes.end()) return std::nullopt;
-    const auto node = snapshot.nodes.find(name);
-    return KnownNode{enrolled->second, node == snapshot.nodes.end() ? Ipv6Address() : node->second.care_of_address};
-}
-
-std::vector<KnownNode> knownNodes(const Snapshot& snapshot) {
-    std::vector<KnownNode> known;
-    for (const auto& [name, enrolled] : snapshot.enrolled_nodes) known.push_back(*knownNode(snapshot, name));
-    return known;
-}
-
-void renew(std::vector<KnownNode>& known, const Snapshot& snapshot, const std::string& name) {
-    const auto place =
-        std::lower_bound(known.begin(), known.end(), name,
-                         [](const KnownNode& node, const auto& wanted) { return node.enrolled.name < wanted; });
-    const bool is_there = place != known.end() && place->enrolled.name == name;
-    std::optional<KnownNode> now = knownNode(snapshot, name);
-    if (now && is_there) *place = *std::move(now);
-    if (now && !is_there) known.insert(place, *std::move(now));
-    if (!now && is_there) known.erase(place);
-}
-
-Picture wholePicture(const World& world, const std::string& node, const std::vector<KnownNode>& known) {
+Picture wholePicture(const World& world, const std::string& node, NodeLists node_lists) {
     Picture picture;
     picture.home_prefix = world.home_prefix;
     picture.home_agents = homeAgents(world);
-    picture.nodes = known;
+    picture.node_lists = std::move(node_lists);
     const Holdings holdings(world, node);
     for (const Sliver* sliver : world.index.sliversAt(node)) {
         if (auto holding = holdings.of(*sliver)) picture.slivers.emplace(sliver->id, *std::move(holding));
@@ -103,18 +79,12 @@ Picture wholePicture(const World& world, const std::string& node, const std::vec
 }
 
 Picture changedPicture(const World& world, const std::string& node, uint64_t since,
-                       const std::vector<SliverId>& slivers, const std::vector<std::string>& nodes) {
+                       const std::vector<SliverId>& slivers, NodeLists node_lists) {
     Picture picture;
     picture.since = since;
     picture.home_prefix = world.home_prefix;
     picture.home_agents = homeAgents(world);
-    for (const std::string& name : nodes) {
-        if (auto known = knownNode(world.snapshot, name)) {
-            picture.nodes.push_back(*std::move(known));
-        } else {
-            picture.gone_nodes.push_back(name);
-        }
-    }
+    picture.node_lists = std::move(node_lists);
     const Holdings holdings(world, node);
     for (const SliverId& id : slivers) {
         const auto sliver = world.snapshot.slivers.find(id);

@@ -25,16 +25,11 @@ private:
     const std::map<SliverId, uint32_t> lent_;  // guarantees that differ from their slices'
 };
 
-// The node as all nodes should know it; nothing when it is not enrolled: what was revoked is trusted with no packet.
-std::optional<KnownNode> knownNode(const Snapshot& snapshot, const std::string& name);
+using NodeLists = std::vector<std::shared_ptr<const NodeList>>;
 
-// All of them, by name; and `known`, which was that, after what all nodes should know of `name` has changed.
-std::vector<KnownNode> knownNodes(const Snapshot& snapshot);
-void renew(std::vector<KnownNode>& known, const Snapshot& snapshot, const std::string& name);
-
-Picture wholePicture(const World& world, const std::string& node, const std::vector<KnownNode>& known);
-// How these slivers, and the nodes with these names, differ from the picture of revision `since`.
+Picture wholePicture(const World& world, const std::string& node, NodeLists node_lists);
+// How these slivers, and the nodes of the lists, differ from the picture of revision `since`.
 Picture changedPicture(const World& world, const std::string& node, uint64_t since,
-                       const std::vector<SliverId>& slivers, const std::vector<std::string>& nodes);
+                       const std::vector<SliverId>& slivers, NodeLists node_lists);
 
 }  // namespace homeslice::controller

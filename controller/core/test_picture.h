@@ -29,8 +29,10 @@ struct KnownPicture {
             disk_readers.erase(id);
             if (!holding.disk_reader.empty()) disk_readers[id] = holding.disk_reader;
         }
-        for (const std::string& name : picture.gone_nodes) nodes.erase(name);
-        for (const KnownNode& node : picture.nodes) nodes[node.enrolled.name] = node;
+        for (const auto& list : picture.node_lists) {
+            for (const std::string& name : list->gone) nodes.erase(name);
+            for (const KnownNode& node : list->nodes) nodes[node.enrolled.name] = node;
+        }
         home_agents = picture.home_agents;
     }
 };

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -180,6 +181,12 @@ struct KnownNode {
     bool operator==(const KnownNode&) const = default;
 };
 
+// How what all nodes know of each other changes. Made once for many nodes.
+struct NodeList {
+    std::vector<KnownNode> nodes;
+    std::vector<std::string> gone;
+};
+
 // What a node should hold of one sliver.
 struct Holding {
     SliverSpec spec;
@@ -195,8 +202,7 @@ struct Picture {
     std::vector<SliverId> gone;  // with since: slivers of which it should hold nothing
     std::vector<HomeAgent> home_agents;
     Ipv6Prefix home_prefix;
-    std::vector<KnownNode> nodes;
-    std::vector<std::string> gone_nodes;        // with since
+    std::vector<std::shared_ptr<const NodeList>> node_lists;  // each a change of the ones before it
     std::chrono::milliseconds heartbeat{1000};  // longest silence of the node
 };
 

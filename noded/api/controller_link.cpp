@@ -190,6 +190,10 @@ private:
                 reportNetwork(dependencies_.network.guardController(*controller));
             }
             wire::merge(desired, std::move(*message.mutable_desired()));
+            if (const absl::Status folded = wire::foldNodeLists(desired); !folded.ok()) {
+                announcer_.say(messageOf(folded));
+                continue;
+            }
             heartbeat_ = heartbeatOf(desired);
             takeIn(desired);
         }

@@ -4,6 +4,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/status.h"
+
 namespace homeslice::wire {
 namespace {
 
@@ -61,8 +63,7 @@ void merge(v1::DesiredState& base, v1::DesiredState change) {
     const bool is_change = base.since() != 0;
     mergeLists(*base.mutable_slivers(), *base.mutable_gone(), *change.mutable_slivers(), *change.mutable_gone(),
                is_change);
-    mergeLists(*base.mutable_nodes(), *base.mutable_gone_nodes(), *change.mutable_nodes(), *change.mutable_gone_nodes(),
-               is_change);
+    appendAll(*base.mutable_node_lists(), *change.mutable_node_lists());
     base.set_revision(change.revision());
     base.mutable_home_agents()->Swap(change.mutable_home_agents());
     base.set_home_prefix(change.home_prefix());
@@ -81,6 +82,18 @@ void merge(v1::NameTable& base, v1::NameTable change) {
     base.set_serial(change.serial());
     base.set_domain(change.domain());
     base.set_home_prefix(change.home_prefix());
+}
+
+absl::Status foldNodeLists(v1::DesiredState& whole) {
+    google::protobuf::RepeatedPtrField<std::string> gone;
+    const auto lists = std::move(*whole.mutable_node_lists());
+    whole.clear_node_lists();
+    for (const std::string& encoded : lists) {
+        v1::NodeList list;
+        if (!list.ParseFromString(encoded)) return invalidArgument("a list of nodes cannot be read");
+        mergeLists(*whole.mutable_nodes(), gone, *list.mutable_nodes(), *list.mutable_gone(), false);
+    }
+    return absl::OkStatus();
 }
 
 }  // namespace homeslice::wire

@@ -20,8 +20,10 @@ struct Content {
     bool operator==(const Content&) const = default;
 };
 
-Content contentOf(const v1::DesiredState& state) {
+Content contentOf(v1::DesiredState state) {
     Content content;
+    EXPECT_TRUE(foldNodeLists(state).ok());
+    EXPECT_EQ(state.node_lists_size(), 0);
     content.revision = state.revision();
     for (const auto& sliver : state.slivers()) content.slivers[sliver.sliver().index()] = sliver.generation();
     for (const auto& node : state.nodes()) content.nodes[node.name()] = node.enrolment();
@@ -51,15 +53,17 @@ v1::DesiredState changeOf(const Content& from, const Content& to) {
         change.add_gone()->set_slice("web");
         change.mutable_gone()->rbegin()->set_index(index);
     }
+    v1::NodeList list;
     for (const auto& [name, enrolment] : to.nodes) {
         const auto before = from.nodes.find(name);
         if (before != from.nodes.end() && before->second == enrolment) continue;
-        change.add_nodes()->set_name(name);
-        change.mutable_nodes()->rbegin()->set_enrolment(enrolment);
+        list.add_nodes()->set_name(name);
+        list.mutable_nodes()->rbegin()->set_enrolment(enrolment);
     }
     for (const auto& [name, enrolment] : from.nodes) {
-        if (!to.nodes.contains(name)) change.add_gone_nodes(name);
+        if (!to.nodes.contains(name)) list.add_gone(name);
     }
+    *change.add_node_lists() = list.SerializeAsString();
     return change;
 }
 
@@ -96,7 +100,7 @@ TEST(Merge, ChangesOneByOneAndAllInOneMakeTheSameWhole) {
         v1::DesiredState all_in_one = whole;
         merge(all_in_one, unsent);
         EXPECT_EQ(contentOf(all_in_one), present);
-        EXPECT_EQ(all_in_one.gone_size() + all_in_one.gone_nodes_size(), 0) << "a whole says nothing of what is gone";
+        EXPECT_EQ(all_in_one.gone_size(), 0) << "a whole says nothing of what is gone";
     }
 }
 
@@ -109,6 +113,17 @@ TEST(Merge, AWholeReplacesWhatWasThere) {
     addSliver(whole, 2, 1);
     merge(base, whole);
     EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(base, whole));
+}
+
+TEST(Merge, AListOfNodesThatCannotBeReadIsRefused) {
+    v1::NodeList list;
+    list.add_nodes()->set_name("node1");
+    v1::DesiredState whole;
+    *whole.add_node_lists() = list.SerializeAsString();
+    *whole.add_node_lists() = "\xff";
+    EXPECT_EQ(foldNodeLists(whole).code(), absl::StatusCode::kInvalidArgument);
+    ASSERT_EQ(whole.nodes_size(), 1);
+    EXPECT_EQ(whole.nodes(0).name(), "node1");
 }
 
 TEST(Merge, NamesComeAndGo) {

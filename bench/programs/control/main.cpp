@@ -17,6 +17,7 @@
 #include "fleet.h"
 #include "load.h"
 #include "results.h"
+#include "rpc/lock_checks.h"
 #include "shell.h"
 
 namespace homeslice::bench {
@@ -199,6 +200,7 @@ int main(int argc, char** argv) {
     app.add_option("--programs", options.programs, "directory of sliced")->required();
     app.add_option("--plot", options.plot, "where a full run draws its picture");
     CLI11_PARSE(app, argc, argv);
+    rpc::endLockChecks();
     options.json = output == "json";
     if (options.quick) options.plot.clear();
     const absl::Status status = run(options);
