@@ -48,26 +48,20 @@ public:
         self_.reset();
     }
 
-    void send(uint64_t revision, const Picture& picture) override {
+    void send(uint64_t revision, const Picture& picture, const NameTable* names) override {
         const std::lock_guard lock(mutex_);
         v1::DesiredState desired;
         toDesiredState(revision, picture, desired);
         for (const auto& list : picture.node_lists) desired.add_node_lists(*lists_.of(list));
         grants_.add(name_, is_home_agent_, desired);
-        if (next_) {
-            wire::merge(*next_->mutable_desired(), std::move(desired));
-        } else {
-            *next_.emplace().mutable_desired() = std::move(desired);
-        }
+        v1::ControllerMessage& next = nextMessage();
+        merge(next, std::move(desired));
+        if (names != nullptr) merge(next, wire::toMessage(*names));
         writeNext();
     }
     void sendNames(const NameTable& names) override {
         const std::lock_guard lock(mutex_);
-        if (next_names_) {
-            wire::merge(*next_names_->mutable_names(), wire::toMessage(names));
-        } else {
-            *next_names_.emplace().mutable_names() = wire::toMessage(names);
-        }
+        merge(nextMessage(), wire::toMessage(names));
         writeNext();
     }
     void close(const absl::Status& why) override { end(toGrpc(why)); }
@@ -97,12 +91,28 @@ private:
         return absl::OkStatus();
     }
 
-    // With the lock held.
+    // The rest wants the lock held.
+
+    v1::ControllerMessage& nextMessage() { return next_ ? *next_ : next_.emplace(); }
+
+    static void merge(v1::ControllerMessage& next, v1::DesiredState desired) {
+        if (next.has_desired()) {
+            wire::merge(*next.mutable_desired(), std::move(desired));
+        } else {
+            *next.mutable_desired() = std::move(desired);
+        }
+    }
+    static void merge(v1::ControllerMessage& next, v1::NameTable names) {
+        if (next.has_names()) {
+            wire::merge(*next.mutable_names(), std::move(names));
+        } else {
+            *next.mutable_names() = std::move(names);
+        }
+    }
+
     void writeNext() {
-        // What is to run goes first.
-        std::optional<v1::ControllerMessage>& next = next_ ? next_ : next_names_;
-        if (writing_ || finished_ || !next) return;
-        outgoing_ = *std::exchange(next, std::nullopt);
+        if (writing_ || finished_ || !next_) return;
+        outgoing_ = *std::exchange(next_, std::nullopt);
         writing_ = true;
         StartWrite(&outgoing_);
     }
@@ -132,7 +142,6 @@ private:
     v1::ControllerMessage outgoing_;
     // What waits for the write under way: all that has come meanwhile, in one.
     std::optional<v1::ControllerMessage> next_;
-    std::optional<v1::ControllerMessage> next_names_;
 };
 
 }  // namespace

@@ -36,7 +36,7 @@ Controller::Controller(const Config& config, Store& store, ImageFiles& images, C
       feed_(snapshot_.revision, config.changes_kept),
       nodes_(config.node_timeout, clock_.monotonic()),
       known_nodes_(snapshot_),
-      changed_names_(std::max<uint64_t>(snapshot_.revision, 1)) {}
+      known_names_(std::max<uint64_t>(snapshot_.revision, 1)) {}
 
 absl::StatusOr<std::unique_ptr<Controller>> Controller::open(const Config& config, Store& store, ImageFiles& images,
                                                              Clock clock) {
@@ -93,7 +93,7 @@ absl::Status Controller::commit(Changes changes) {
     const Differences::Found found = differences.in(world());
     for (const auto& [node, id] : found.holdings) nodes_.ask(node, id, snapshot_.revision);
     for (const std::string& node : found.nodes) known_nodes_.note(node, snapshot_.revision);
-    for (const std::string& slice : found.slices) changed_names_.note(slice, snapshot_.revision);
+    for (const std::string& slice : found.slices) known_names_.note(slice, snapshot_.revision);
     unsettled_.add(unsettledBy(changes, world()));
     if (!changes.put_images.empty() || !changes.erase_images.empty() || !changes.erase_slices.empty()) collectImages();
     tellNodes();

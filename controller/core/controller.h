@@ -22,8 +22,8 @@
 #include "base/ipv6.h"
 #include "controller/auth/rights.h"
 #include "controller/core/change_feed.h"
-#include "controller/core/change_log.h"
 #include "controller/core/index.h"
+#include "controller/core/known_names.h"
 #include "controller/core/known_nodes.h"
 #include "controller/core/node_table.h"
 #include "controller/core/quota.h"
@@ -284,9 +284,7 @@ private:
     void settleAll(Telling telling = Telling::now);
     void tellNodes();
     void tellNode(const std::string& name);
-    void tellNames(const std::string& name);
-    const NameTable& wholeNames();
-    const NameTable& namesSince(uint64_t serial);
+    const NameTable* newNames(const std::string& node);
     // What all nodes should know, to at most so many that do not yet.
     void spreadNews(size_t most);
     void tellWatchers(Telling telling);
@@ -349,10 +347,8 @@ private:
     Index index_{snapshot_};
     NodeTable nodes_;
     KnownNodes known_nodes_;
-    ChangeLog changed_names_;  // of slices
-    NameTable whole_names_;    // as of its serial
-    Monotonic::time_point names_made_{};
-    NameTable latest_names_;  // the changes that were told last
+    KnownNames known_names_;
+    Monotonic::time_point names_made_{};  // all of them
     Unsettled unsettled_;
     Awaited awaited_;
     std::set<std::string> unseen_;  // nodes that have left: when they were last seen is to be stored

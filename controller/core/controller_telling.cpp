@@ -34,38 +34,27 @@ void Controller::tellNode(const std::string& name) {
                             : wholePicture(world(), name, known_nodes_.since(0));
     picture.heartbeat =
         std::max<std::chrono::milliseconds>(config_.node_timeout / kHeartbeatsInTimeout, kShortestHeartbeat);
-    nodes_.send(name, snapshot_.revision, picture);
-    if (nodes_.toldNames(name) == 0) tellNames(name);
+    nodes_.send(name, snapshot_.revision, picture, newNames(name));
 }
 
-void Controller::tellNames(const std::string& name) {
-    const uint64_t told = nodes_.toldNames(name);
-    const bool knows = told != 0 && changed_names_.reachesBackTo(told);
-    nodes_.sendNames(name, knows ? namesSince(told) : wholeNames());
-}
-
-const NameTable& Controller::wholeNames() {
+// What the node has not heard of names; null when that is nothing.
+const NameTable* Controller::newNames(const std::string& node) {
+    const uint64_t told = nodes_.toldNames(node);
+    if (told != 0 && told >= known_names_.newest()) return nullptr;
+    if (told != 0 && known_names_.reachesBackTo(told)) return &known_names_.since(world(), told);
     const auto now = clock_.monotonic();
     const bool due = nodes_.connectedCount() <= kToldAtOnce || now - names_made_ >= kWholeNamesEvery;
-    const bool usable = whole_names_.serial != 0 && changed_names_.reachesBackTo(whole_names_.serial);
-    if (usable && (whole_names_.serial == changed_names_.newest() || !due)) return whole_names_;
-    whole_names_ = namesOf(world(), changed_names_.newest());
-    names_made_ = now;
-    return whole_names_;
-}
-
-const NameTable& Controller::namesSince(uint64_t serial) {
-    const uint64_t newest = changed_names_.newest();
-    if (latest_names_.since != serial || latest_names_.serial != newest) {
-        latest_names_ = changedNames(world(), newest, serial, changed_names_.since(serial));
-    }
-    return latest_names_;
+    if (due) names_made_ = now;
+    return &known_names_.whole(world(), due);
 }
 
 void Controller::spreadNews(size_t most) {
     for (const std::string& name : nodes_.nextInTurn(most)) {
-        if (nodes_.toldNodes(name) < known_nodes_.newest()) tellNode(name);
-        if (nodes_.toldNames(name) < changed_names_.newest()) tellNames(name);
+        if (nodes_.toldNodes(name) < known_nodes_.newest()) {
+            tellNode(name);
+        } else if (const NameTable* names = newNames(name)) {
+            nodes_.sendNames(name, *names);
+        }
     }
 }
 

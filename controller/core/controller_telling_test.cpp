@@ -21,12 +21,13 @@ TEST(Telling, ANodeHearsOfWhatConcernsItAlone) {
 // Sends the whole once, and changes of what it said from then on.
 class CountingSession : public NodeSession {
 public:
-    void send(uint64_t /*revision*/, const Picture& picture) override {
+    void send(uint64_t /*revision*/, const Picture& picture, const NameTable* /*names*/) override {
         wholes += picture.since == 0 ? 1 : 0;
         slivers += picture.slivers.size();
         gone += picture.gone.size();
         for (const auto& list : picture.node_lists) nodes += list->nodes.size();
     }
+    void sendNames(const NameTable& /*names*/) override {}
     void close(const absl::Status& /*why*/) override {}
 
     int wholes = 0;
@@ -91,7 +92,9 @@ TEST(Telling, HeartbeatsAreAFifthOfTheTimeout) {
     world.addNode("node1");
     class Session : public CountingSession {
     public:
-        void send(uint64_t /*revision*/, const Picture& picture) override { heartbeat = picture.heartbeat; }
+        void send(uint64_t /*revision*/, const Picture& picture, const NameTable* /*names*/) override {
+            heartbeat = picture.heartbeat;
+        }
         std::chrono::milliseconds heartbeat{};
     };
     const auto session = std::make_shared<Session>();

@@ -9,11 +9,8 @@
 
 namespace homeslice::controller {
 
-// A slice has its names from its creation to the request to delete it, whatever its slivers do. `serial`: of the newest
-// change.
-NameTable namesOf(const World& world, uint64_t serial);
-// How the names of these slices differ from the table of serial `since`.
-NameTable changedNames(const World& world, uint64_t serial, uint64_t since, const std::vector<std::string>& slices);
+// A slice has its names from its creation to the request to delete it, whatever its slivers do.
+SliceNames namesOf(const World& world, const Slice& slice);
 
 // What a slice's slivers ask when their template names no servers of its own: their node's resolver.
 void fillResolver(Resolver& resolver, const Ipv6Prefix& home_prefix, const std::string& domain);

@@ -147,12 +147,13 @@ NodeTable::Due NodeTable::takeDue(const std::string& name) {
     return due;
 }
 
-void NodeTable::send(const std::string& name, uint64_t revision, const Picture& picture) {
+void NodeTable::send(const std::string& name, uint64_t revision, const Picture& picture, const NameTable* names) {
     LiveNode& node = nodes_[name];
     if (node.first_revision == 0) node.first_revision = revision;
     node.told_revision = revision;
     untold_.erase(name);
-    node.session->send(revision, picture);
+    if (names != nullptr) node.told_names = names->serial;
+    node.session->send(revision, picture, names);
 }
 
 void NodeTable::sendNames(const std::string& name, const NameTable& names) {

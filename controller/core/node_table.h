@@ -24,8 +24,9 @@ class NodeSession {
 public:
     virtual ~NodeSession() = default;
     // The first one of a session is whole, those after it are changes. What is whole makes those before it superfluous.
-    virtual void send(uint64_t revision, const Picture& picture) = 0;
-    virtual void sendNames(const NameTable& /*names*/) {}
+    // `names`: null when there is nothing new of them.
+    virtual void send(uint64_t revision, const Picture& picture, const NameTable* names) = 0;
+    virtual void sendNames(const NameTable& names) = 0;
     virtual void close(const absl::Status& why) = 0;
 };
 
@@ -62,7 +63,7 @@ public:
         std::vector<SliverId> slivers;  // that were asked for since
     };
     Due takeDue(const std::string& name);
-    void send(const std::string& name, uint64_t revision, const Picture& picture);
+    void send(const std::string& name, uint64_t revision, const Picture& picture, const NameTable* names);
     void sendNames(const std::string& name, const NameTable& names);
     // Up to which revision it was told of nodes (with its picture) and names on this connection; 0: not at all.
     uint64_t toldNodes(const std::string& name) const;

@@ -21,7 +21,8 @@ namespace homeslice::controller::testing_support {
 
 class FakeSession : public NodeSession {
 public:
-    void send(uint64_t revision, const Picture& picture) override {
+    void send(uint64_t revision, const Picture& picture, const NameTable* names) override {
+        if (names != nullptr) sendNames(*names);
         last_revision = revision;
         last_picture.take(picture);
         ++sent;

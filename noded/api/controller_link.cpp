@@ -180,29 +180,27 @@ private:
         v1::DesiredState desired;  // all that this stream has said
         v1::NameTable names;
         while (stream.Read(&message)) {
+            if (message.has_desired()) {
+                // Before there can be a sliver.
+                if (const auto controller = addressOfPeer(context.peer()); controller.ok()) {
+                    reportNetwork(dependencies_.network.guardController(*controller));
+                }
+                wire::merge(desired, std::move(*message.mutable_desired()));
+                takeIn(desired);
+            }
             if (message.has_names() && dependencies_.names != nullptr) {
                 wire::merge(names, std::move(*message.mutable_names()));
                 reportNetwork(dependencies_.names->set(names));
             }
-            if (!message.has_desired()) continue;
-            // Before there can be a sliver.
-            if (const auto controller = addressOfPeer(context.peer()); controller.ok()) {
-                reportNetwork(dependencies_.network.guardController(*controller));
-            }
-            wire::merge(desired, std::move(*message.mutable_desired()));
-            if (const absl::Status folded = wire::foldNodeLists(desired); !folded.ok()) {
-                announcer_.say(messageOf(folded));
-                continue;
-            }
-            heartbeat_ = heartbeatOf(desired);
-            takeIn(desired);
         }
         broken_ = true;
         dependencies_.changes.raise();
     }
 
-    void takeIn(const v1::DesiredState& message) {
-        absl::StatusOr<DesiredPicture> picture = desiredPictureOf(message);
+    void takeIn(v1::DesiredState& message) {
+        heartbeat_ = heartbeatOf(message);
+        const absl::Status folded = wire::foldNodeLists(message);
+        absl::StatusOr<DesiredPicture> picture = folded.ok() ? desiredPictureOf(message) : folded;
         if (!picture.ok()) {
             announcer_.say("desired picture " + std::to_string(message.revision()) +
                            " refused: " + messageOf(picture.status()));

@@ -39,11 +39,12 @@ class SimulatedSystem::Session : public controller::NodeSession {
 public:
     explicit Session(const Process& process) : process_(process) {}
 
-    void send(uint64_t revision, const controller::Picture& picture) override {
+    void send(uint64_t revision, const controller::Picture& picture, const NameTable* /*names*/) override {
         if (process_.dead || closed) return;
         sent_revision = revision;
         sent.take(picture);
     }
+    void sendNames(const NameTable& /*names*/) override {}
     void close(const absl::Status& /*why*/) override { closed = true; }
 
     uint64_t sent_revision = 0;
