@@ -14,6 +14,7 @@
 #include "controller/api/listen.h"
 #include "controller/api/node_link.h"
 #include "controller/api/switchboard.h"
+#include "controller/api/teller.h"
 #include "controller/api/watch_hub.h"
 #include "pki/tls/open_calls.h"
 #include "rpc/reflection.h"
@@ -124,6 +125,7 @@ private:
     ControllerApi api_;
     NodeLinkService node_link_;
     EnrolmentApi enrolment_;
+    const Teller teller_{controller_};
     rpc::Reflection reflection_;
     std::vector<int> ports_;
     std::unique_ptr<grpc::Server> server_;

@@ -170,6 +170,11 @@ public:
     // Lets time pass: leases end, silent nodes stop being ready. Call about twice a second.
     void tick();
     void closeNodes(const absl::Status& why);
+    // Where many nodes are to be told something, `wake` is called instead, under the lock: it must not block nor call
+    // back. tellMore() is then to be called until it answers false, with rests in between for others. Without `wake`
+    // (null) all are told at once.
+    void onUntold(std::function<void()> wake);
+    bool tellMore();
 
     // Images. An import is an operation: begun, then either its image is added, with the receiver finished, or it ends
     // without one. CANCELLED when somebody has ended it meanwhile.
@@ -347,6 +352,7 @@ private:
     Index index_{snapshot_};
     NodeTable nodes_;
     KnownNodes known_nodes_;
+    std::function<void()> wake_teller_;
     KnownNames known_names_;
     Monotonic::time_point names_made_{};  // all of them
     Unsettled unsettled_;

@@ -12,6 +12,8 @@ namespace {
 
 // So many nodes hear at once of what all should know; beyond, it goes round with the ticks.
 constexpr size_t kToldAtOnce = 256;
+// The teller has the lock for so many.
+constexpr size_t kToldByTeller = 64;
 // The table of all names takes long to make in a large system. Whoever connects in between gets an older one first.
 constexpr std::chrono::seconds kWholeNamesEvery{5};
 // Progress of an operation about more slivers is made, and told, with the ticks.
@@ -23,8 +25,21 @@ constexpr std::chrono::milliseconds kShortestHeartbeat{1000};
 }  // namespace
 
 void Controller::tellNodes() {
-    for (const std::string& name : nodes_.untold()) tellNode(name);
+    // Who asked for something does not wait until thousands have been told.
+    if (wake_teller_ && nodes_.untoldCount() > kToldAtOnce) return wake_teller_();
+    for (const std::string& name : nodes_.nextUntold(nodes_.untoldCount())) tellNode(name);
     if (nodes_.connectedCount() <= kToldAtOnce) spreadNews(kToldAtOnce);
+}
+
+void Controller::onUntold(std::function<void()> wake) {
+    const std::lock_guard lock(mutex_);
+    wake_teller_ = std::move(wake);
+}
+
+bool Controller::tellMore() {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& name : nodes_.nextUntold(kToldByTeller)) tellNode(name);
+    return nodes_.untoldCount() > 0;
 }
 
 void Controller::tellNode(const std::string& name) {

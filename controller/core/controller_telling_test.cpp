@@ -1,6 +1,8 @@
 // What nodes are told, and how seldom.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "controller/core/test_world.h"
 
 namespace homeslice::controller {
@@ -132,6 +134,33 @@ TEST(Telling, ANodeThatComesBackUnchangedCostsNoWrite) {
     world.node("node1").hello.boot_id = "another";
     world.connect("node1");
     EXPECT_EQ(world.store().load()->revision, revision + 1);
+}
+
+// Whoever asks for something that thousands must hear of does not wait for that.
+TEST(Telling, ManyNodesAreToldByTheTellerInTurns) {
+    constexpr int kMany = 300;
+    TestWorld world;
+    world.addLab(kMany);
+    int woken = 0;
+    world.controller().onUntold([&woken] { ++woken; });
+    std::vector<std::string> nodes;
+    for (int i = 1; i <= kMany; ++i) nodes.push_back("node" + std::to_string(i));
+    ASSERT_TRUE(world.create("web", nodes).ok());
+    EXPECT_GT(woken, 0);
+    const auto told = [&] {
+        return std::count_if(nodes.begin(), nodes.end(), [&](const std::string& name) {
+            return world.node(name).session->last_picture.slivers.size() == 1;
+        });
+    };
+    EXPECT_EQ(told(), 0);
+    EXPECT_TRUE(world.controller().tellMore());
+    const auto few = told();
+    EXPECT_GT(few, 0);
+    EXPECT_LT(few, kMany);
+    while (world.controller().tellMore()) {
+    }
+    EXPECT_EQ(told(), kMany);
+    EXPECT_FALSE(world.controller().tellMore());
 }
 
 }  // namespace

@@ -29,6 +29,18 @@ auto placeOf(Reports& reports, const SliverId& id) {
                             [](const SliverReport& report, const SliverId& wanted) { return report.id < wanted; });
 }
 
+// At most `most` of the names, those behind `last`, round and round; `last` is the last of them then.
+std::vector<std::string> nextOf(const std::set<std::string>& names, std::string& last, size_t most) {
+    std::vector<std::string> result;
+    auto next = names.upper_bound(last);
+    while (result.size() < std::min(most, names.size())) {
+        if (next == names.end()) next = names.begin();
+        result.push_back(*next++);
+    }
+    if (!result.empty()) last = result.back();
+    return result;
+}
+
 }  // namespace
 
 NodeTable::NodeTable(std::chrono::milliseconds timeout, Monotonic::time_point started)
@@ -137,7 +149,7 @@ void NodeTable::ask(const std::string& name, const SliverId& id, uint64_t revisi
     untold_.insert(name);
 }
 
-std::vector<std::string> NodeTable::untold() { return {untold_.begin(), untold_.end()}; }
+std::vector<std::string> NodeTable::nextUntold(size_t most) { return nextOf(untold_, last_untold_, most); }
 
 NodeTable::Due NodeTable::takeDue(const std::string& name) {
     LiveNode& node = nodes_[name];
@@ -172,16 +184,7 @@ uint64_t NodeTable::toldNames(const std::string& name) const {
     return node == nullptr ? 0 : node->told_names;
 }
 
-std::vector<std::string> NodeTable::nextInTurn(size_t most) {
-    std::vector<std::string> names;
-    auto next = connected_.upper_bound(last_in_turn_);
-    while (names.size() < std::min(most, connected_.size())) {
-        if (next == connected_.end()) next = connected_.begin();
-        names.push_back(*next++);
-    }
-    if (!names.empty()) last_in_turn_ = names.back();
-    return names;
-}
+std::vector<std::string> NodeTable::nextInTurn(size_t most) { return nextOf(connected_, last_in_turn_, most); }
 
 void NodeTable::closeSession(const std::string& name, const absl::Status& why) {
     if (!connected(name)) return;

@@ -56,8 +56,10 @@ public:
 
     // What it should hold of the sliver has changed with `revision`; to be told.
     void ask(const std::string& name, const SliverId& id, uint64_t revision);
-    // Connected nodes that were told nothing yet on this connection, or not of all that they were asked.
-    std::vector<std::string> untold();
+    // Connected nodes that were told nothing yet on this connection, or not of all that they were asked: how many, and
+    // at most `most` of them, those that come after the last of the call before, round and round.
+    size_t untoldCount() const { return untold_.size(); }
+    std::vector<std::string> nextUntold(size_t most);
     struct Due {
         uint64_t since = 0;  // revision of the picture that the node was told last on this connection; 0: none
         std::vector<SliverId> slivers;  // that were asked for since
@@ -126,6 +128,7 @@ private:
     std::set<std::string> connected_;
     std::set<std::string> untold_;
     std::string last_in_turn_;
+    std::string last_untold_;
 };
 
 }  // namespace homeslice::controller
