@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ipv4.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "noded/mobility/care_of_set.h"
 #include "noded/mobility/flow_memory.h"
@@ -124,6 +125,22 @@ public:
     }
 
 private:
+    // Holds the lock while maps change, and tells the programs in the end, however far the change came.
+    class Change {
+    public:
+        explicit Change(BpfForwarder& forwarder) : lock_(forwarder.mutex_), programs_(forwarder.programs_) {}
+        ~Change() {
+            if (const absl::Status told = programs_.forgetPaths(); !told.ok())
+                logError("packets may go on as they went before a change: {}", messageOf(told));
+        }
+        Change(const Change&) = delete;
+        Change& operator=(const Change&) = delete;
+
+    private:
+        const std::lock_guard<std::mutex> lock_;
+        const Programs& programs_;
+    };
+
     absl::Status putCareOf(const Ipv6Address& home_address, const CareOfSet& care_of);
     absl::Status forgetPrefix(const hs_node& node);
 
@@ -147,7 +164,7 @@ absl::Status BpfForwarder::closePort(const std::string& link_name) {
 }
 
 absl::Status BpfForwarder::addPort(const SliverPort& port) {
-    const std::lock_guard lock(mutex_);
+    const Change change(*this);
     HS_ASSIGN_OR_RETURN(const int link, netlink_.index(port.link_name));
     HS_RETURN_IF_ERROR_CTX(ports_.add(port, static_cast<uint32_t>(link)), "port " + port.link_name);
     if (closed_.erase(link) == 0) HS_RETURN_IF_ERROR(programs_.attachPort(link));
@@ -155,7 +172,7 @@ absl::Status BpfForwarder::addPort(const SliverPort& port) {
 }
 
 absl::Status BpfForwarder::removePort(const SliverPort& port) {
-    const std::lock_guard lock(mutex_);
+    const Change change(*this);
     HS_RETURN_IF_ERROR_CTX(ports_.remove(port), "port " + port.link_name);
     const auto link = netlink_.link(port.link_name);
     if (link.ok()) return detachPrograms(link->index);
@@ -163,13 +180,13 @@ absl::Status BpfForwarder::removePort(const SliverPort& port) {
 }
 
 absl::Status BpfForwarder::setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) {
-    const std::lock_guard lock(mutex_);
+    const Change change(*this);
     return putCareOf(home_address, nearest_.set(home_address, care_of));
 }
 
 absl::Status BpfForwarder::setRoundTrip(const Ipv6Address& care_of_address,
                                         std::optional<std::chrono::microseconds> round_trip) {
-    const std::lock_guard lock(mutex_);
+    const Change change(*this);
     for (const auto& [home_address, care_of] : nearest_.measured(care_of_address, round_trip))
         HS_RETURN_IF_ERROR(putCareOf(home_address, care_of));
     return absl::OkStatus();
@@ -214,7 +231,7 @@ absl::Status BpfForwarder::forgetPrefix(const hs_node& node) {
 
 absl::Status BpfForwarder::setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) {
     if (prefix.length() == 0) return invalidArgument("a home prefix of length 0");
-    const std::lock_guard lock(mutex_);
+    const Change change(*this);
     hs_node node = programs_.node().get(kNode).value_or(hs_node{});
     const hs_node before = node;
     node.home_prefix = toWire(prefix.address());
@@ -233,7 +250,7 @@ absl::Status BpfForwarder::setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Add
 }
 
 absl::Status BpfForwarder::setHomeAgent(const Ipv6Address& home_agent) {
-    const std::lock_guard lock(mutex_);
+    const Change change(*this);
     hs_node node = programs_.node().get(kNode).value_or(hs_node{});
     node.home_agent = toWire(home_agent);
     node.flags |= HS_NODE_HAS_HOME_AGENT;
@@ -249,7 +266,7 @@ absl::Status BpfForwarder::announceHomePrefix(bool announce) {
 }
 
 absl::Status BpfForwarder::setTrustedPeers(const std::vector<Ipv6Address>& peers) {
-    const std::lock_guard lock(mutex_);
+    const Change change(*this);
     const auto map = programs_.trustedPeers();
     const std::set<Ipv6Address> wanted(peers.begin(), peers.end());
     for (const Ipv6Address& peer : wanted) HS_RETURN_IF_ERROR(map.put(toWire(peer), 1));
@@ -339,6 +356,7 @@ absl::StatusOr<std::unique_ptr<Forwarder>> openForwarder(const ForwarderConfig& 
     HS_ASSIGN_OR_RETURN(Programs programs, Programs::load(config.pin_directory, config.home_agent));
     const bool translated = (programs.node().get(kNode).value_or(hs_node{}).flags & HS_NODE_OUTBOUND) != 0;
     HS_RETURN_IF_ERROR(describeNode(programs, config, uplink));
+    HS_RETURN_IF_ERROR(programs.forgetPaths());
     HS_RETURN_IF_ERROR(enableForwarding(config.uplink));
     HS_RETURN_IF_ERROR(installRefusals(netlink, uplink.index, uplink.mtu - overheadOf(config)));
     if (config.outbound) HS_RETURN_IF_ERROR(translateOutbound(knownPrefix(programs)));

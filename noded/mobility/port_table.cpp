@@ -23,8 +23,8 @@ hs_port toWire(const SliverPort& port) {
     hs_port result{};
     result.home_address = mobility::toWire(port.home_address);
     result.slice_address = mobility::toWire(port.slice_address);
-    std::memcpy(result.host_mac, port.host_mac.data(), sizeof(result.host_mac));
-    std::memcpy(result.sliver_mac, port.sliver_mac.data(), sizeof(result.sliver_mac));
+    std::memcpy(result.link_addresses.source, port.host_mac.data(), port.host_mac.size());
+    std::memcpy(result.link_addresses.destination, port.sliver_mac.data(), port.sliver_mac.size());
     if (isIpv4(port.ipv4_address)) result.ipv4_address = toIn4(port.ipv4_address).s_addr;
     if (port.queued) result.flags |= HS_PORT_QUEUED;
     return result;

@@ -138,6 +138,14 @@ absl::Status Programs::attachPort(int link) const {
     return attach(link, BPF_TC_INGRESS, bpf_program__fd(skeleton_->progs.port_ingress));
 }
 
+// The programs raise it too, when a path gets narrow. That one of two such steps is lost does no harm: what is found
+// after either has the new number, and was looked up after both changes.
+absl::Status Programs::forgetPaths() const {
+    constexpr __u32 kIndex = 0;
+    const auto generation = viewOf<__u32, __u64>(skeleton_->maps.generation);
+    return generation.put(kIndex, generation.get(kIndex).value_or(0) + 1);
+}
+
 BpfMap<__u32, hs_node> Programs::node() const { return viewOf<__u32, hs_node>(skeleton_->maps.node); }
 BpfMap<hs_address, __u8> Programs::trustedPeers() const {
     return viewOf<hs_address, __u8>(skeleton_->maps.trusted_peers);

@@ -27,6 +27,9 @@ public:
     absl::Status attachUplink(int link) const;
     absl::Status attachPort(int link) const;
 
+    // To be called after each change to the maps below: what the programs have kept of earlier packets counts no more.
+    absl::Status forgetPaths() const;
+
     BpfMap<__u32, hs_node> node() const;
     BpfMap<hs_address, __u8> trustedPeers() const;
     BpfMap<hs_address, __u8> guarded() const;

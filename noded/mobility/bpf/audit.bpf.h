@@ -51,8 +51,8 @@ static __always_inline int mayBeginFlow(__u32 link, __u64 now) {
 }
 
 // A packet of the sliver behind `link`, whose source was checked.
-__noinline int auditPacket(struct __sk_buff* skb, __u32 link, const struct hs_port* port, const struct packet* packet) {
-    if (!port || !packet) return 0;
+__noinline int auditPacket(struct __sk_buff* skb, __u32 link, const struct packet* packet) {
+    if (!packet) return 0;
     const __u64 now = bpf_ktime_get_ns();
     const __u32 packets = skb->gso_segs ? skb->gso_segs : 1;
     const __u32 bytes = skb->len - ETH_HLEN;
@@ -63,6 +63,8 @@ __noinline int auditPacket(struct __sk_buff* skb, __u32 link, const struct hs_po
                                           .protocol = packet->protocol},
                                  .link = link};
     if (countAudited(&audited_flows, &key, now, packets, bytes)) return 0;
+    const struct hs_port* const port = bpf_map_lookup_elem(&ports, &link);
+    if (!port) return 0;
     const struct hs_audited first = {
         .first_ns = now, .last_ns = now, .packets = packets, .bytes = bytes, .home_address = port->home_address};
     if (mayBeginFlow(link, now) && !bpf_map_update_elem(&audited_flows, &key, &first, BPF_NOEXIST)) return 0;

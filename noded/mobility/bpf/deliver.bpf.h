@@ -6,18 +6,20 @@
 #include "noded/mobility/bpf/tunnel.bpf.h"
 
 // The host end of the port of the sliver that `packet` is for; 0 when it is not here.
-static __always_inline __u32 chooseLocal(const struct packet* packet) {
-    const struct hs_local* local = bpf_map_lookup_elem(&local_slivers, &packet->destination);
+static __always_inline __u32 linkOf(const struct hs_local* local, const struct packet* packet) {
     struct hs_member chosen;
     if (!local) return 0;
     if (!local->shared) return local->link;
     return chooseMember(packet, HS_SCOPE_LOCAL, &chosen) ? chosen.link : 0;
 }
 
-// Where the packet's destination is bound for this flow: fills `care_of`, and says where its binding is counted. Null
-// when nowhere.
-static __always_inline struct hs_counts* chooseCareOf(const struct packet* packet, struct hs_address* care_of) {
-    struct hs_binding* binding = bpf_map_lookup_elem(&bindings, &packet->destination);
+static __always_inline __u32 chooseLocal(const struct packet* packet) {
+    return linkOf(bpf_map_lookup_elem(&local_slivers, &packet->destination), packet);
+}
+
+// Where `binding` says that the packet goes: fills `care_of`, and says where that is counted. Null when nowhere.
+static __always_inline struct hs_counts* careOfIn(struct hs_binding* binding, const struct packet* packet,
+                                                  struct hs_address* care_of) {
     struct hs_member chosen;
     if (!binding) return 0;
     if (!binding->shared) {
@@ -31,6 +33,10 @@ static __always_inline struct hs_counts* chooseCareOf(const struct packet* packe
     return counts ? counts : &binding->counts;
 }
 
+static __always_inline struct hs_counts* chooseCareOf(const struct packet* packet, struct hs_address* care_of) {
+    return careOfIn(bpf_map_lookup_elem(&bindings, &packet->destination), packet, care_of);
+}
+
 static __always_inline int encapsulateToBinding(struct __sk_buff* skb, const struct packet* packet,
                                                 const struct hs_node* self, struct hs_counts* counts,
                                                 const struct hs_address* care_of, __u32 how) {
@@ -39,20 +45,17 @@ static __always_inline int encapsulateToBinding(struct __sk_buff* skb, const str
     return encapsulate(skb, packet, self, care_of, how);
 }
 
-static __always_inline int setLinkLayer(struct __sk_buff* skb, const struct hs_port* port) {
-    struct ethhdr ethernet = {.h_proto = bpf_htons(ETH_P_IPV6)};
-    __builtin_memcpy(ethernet.h_dest, port->sliver_mac, ETH_ALEN);
-    __builtin_memcpy(ethernet.h_source, port->host_mac, ETH_ALEN);
-    return bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0) ? -1 : 0;
+// Into the sliver behind `link`, past the host end's own queue unless that has a limit. Ingress hooks only.
+static __always_inline int moveIn(struct __sk_buff* skb, const struct packet* packet, __u32 link, __u32 flags,
+                                  const struct hs_link_addresses* addresses) {
+    if (!mayEnter(link, packet)) return drop(HS_DROPPED_NOT_EXPOSED);
+    setHopLimit(skb, packet->hop_limit - 1);
+    if (writeLinkAddresses(skb, addresses)) return drop(HS_DROPPED_MALFORMED);
+    return flags & HS_PORT_QUEUED ? bpf_redirect(link, 0) : bpf_redirect_peer(link, 0);
 }
 
-// Into the sliver behind `link`, past the host end's own queue unless that has a limit. Ingress hooks only.
 static __always_inline int deliver(struct __sk_buff* skb, const struct packet* packet, __u32 link) {
     const struct hs_port* port = bpf_map_lookup_elem(&ports, &link);
     if (!port) return drop(HS_DROPPED_NO_SLIVER);
-    if (!mayEnter(link, packet)) return drop(HS_DROPPED_NOT_EXPOSED);
-    setHopLimit(skb, packet->hop_limit - 1);
-    if (setLinkLayer(skb, port)) return drop(HS_DROPPED_MALFORMED);
-    if (port->flags & HS_PORT_QUEUED) return bpf_redirect(link, 0);
-    return bpf_redirect_peer(link, 0);
+    return moveIn(skb, packet, link, port->flags, &port->link_addresses);
 }

@@ -6,6 +6,7 @@
 #include "noded/mobility/bpf/guard.bpf.h"
 #include "noded/mobility/bpf/names.bpf.h"
 #include "noded/mobility/bpf/outbound.bpf.h"
+#include "noded/mobility/bpf/short_way.bpf.h"
 #include "noded/mobility/bpf/stray.bpf.h"
 
 // What uplink_ingress goes on with, beside TC_ACT_*.
@@ -88,17 +89,23 @@ static __always_inline int isReverseTunnelled(const struct packet* packet, const
 static __always_inline int receiveTunnelled(struct __sk_buff* skb, const struct hs_node* self,
                                             const struct outer* outer, struct packet* packet) {
     const struct hs_address sender = outer->source;
+    const __u64 generation_now = generationNow();
+    const int malformed = readPacket(skb, ETH_HLEN + outer->length, packet);
+    const struct hs_arrival* const known = malformed ? 0 : findArrival(&sender, packet, generation_now);
+    if (known && packet->hop_limit > 1) return arrive(skb, packet, outer, known);
     if (!bpf_map_lookup_elem(&trusted_peers, &sender)) return drop(HS_DROPPED_UNTRUSTED_TUNNEL);
-    if (readPacket(skb, ETH_HLEN + outer->length, packet)) return drop(HS_DROPPED_MALFORMED);
+    if (malformed) return drop(HS_DROPPED_MALFORMED);
     if (isForgedInside(packet, self, outer)) return drop(HS_DROPPED_SPOOFED_SOURCE);
 
-    const __u32 link = chooseLocal(packet);
+    const struct hs_local* const local = bpf_map_lookup_elem(&local_slivers, &packet->destination);
+    const __u32 link = linkOf(local, packet);
     if (!link && !isHome(self, &packet->destination)) {
         if (isReverseTunnelled(packet, self, outer)) return leaveToKernel(skb, packet, outer);
         return drop(HS_DROPPED_NO_SLIVER);
     }
     if (packet->hop_limit <= 1) return refuseTunnelled(skb, packet, outer, self->sliver_mtu);
     if (!link) return relay(skb, packet, self, outer);
+    if (local && !local->shared) keepArrival(&sender, packet, link, generation_now);
     if (decapsulate(skb, packet, outer, 0)) return drop(HS_DROPPED_MALFORMED);
     return deliver(skb, packet, link);
 }
@@ -208,7 +215,7 @@ int uplink_egress(struct __sk_buff* skb) {
     const __u32 link = chooseLocal(&packet);
     if (link) {
         const struct hs_port* port = bpf_map_lookup_elem(&ports, &link);
-        if (!port || setLinkLayer(skb, port)) return drop(HS_DROPPED_NO_SLIVER);
+        if (!port || storeLinkAddresses(skb, &port->link_addresses)) return drop(HS_DROPPED_NO_SLIVER);
         return bpf_redirect(link, 0);  // port_egress looks at it
     }
     if (isTooBig(skb, &packet, self->sliver_mtu, 0)) return TC_ACT_SHOT;
@@ -237,22 +244,31 @@ static __always_inline int isOwnSource(const struct hs_port* port, const struct 
     return isOwnMac(port, ethernet) && hasOwnSource(port, packet);
 }
 
-static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
+// What is shared is chosen for each flow, and some of what is for the resolver never gets here.
+static __always_inline int hangsOnAddresses(const struct hs_node* self, const struct packet* packet,
+                                            const struct hs_local* local, const struct hs_binding* binding) {
+    return !local && !(binding && binding->shared) && !isResolver(self, &packet->destination);
+}
+
+static __always_inline int sendHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
+                                    const struct hs_port* port, __u64 generation_now) {
     struct hs_address care_of;
     if (packet->hop_limit <= 1) return letKernelRefuse(skb, self->sliver_mtu);
-    const __u32 link = chooseLocal(packet);
+    const struct hs_local* const local = bpf_map_lookup_elem(&local_slivers, &packet->destination);
+    const __u32 link = linkOf(local, packet);
     if (link) {
         add(HS_LOCAL_PACKETS, 1);
         return deliver(skb, packet, link);
     }
-    struct hs_counts* bound = chooseCareOf(packet, &care_of);
-    if (bound && sameAddress(&care_of, &self->care_of)) bound = 0;
+    struct hs_binding* const binding = bpf_map_lookup_elem(&bindings, &packet->destination);
+    const int bound = careOfIn(binding, packet, &care_of) && !sameAddress(&care_of, &self->care_of);
     if (!bound && !(self->flags & HS_NODE_HAS_HOME_AGENT)) return TC_ACT_OK;
     if (!bound) care_of = self->home_agent;
     const __u32 mtu = tunnelMtu(self, &care_of);
     if (isTooBig(skb, packet, mtu, 0)) return letKernelRefuse(skb, mtu);
+    if (hangsOnAddresses(self, packet, local, binding))
+        keepPath(skb->ifindex, port, packet, &care_of, mtu, generation_now);
     setHopLimit(skb, packet->hop_limit - 1);
-    if (bound) return encapsulateToBinding(skb, packet, self, bound, &care_of, 0);
     return encapsulate(skb, packet, self, &care_of, 0);
 }
 
@@ -268,19 +284,38 @@ static __always_inline int sendByHomeAgent(struct __sk_buff* skb, const struct p
     return encapsulate(skb, packet, self, &self->home_agent, 0);
 }
 
+// As other packets of the sliver to this address went just now.
+static __always_inline int sendAlong(struct __sk_buff* skb, const struct hs_node* self, const struct hs_path* path,
+                                     const struct packet* packet) {
+    rememberUdp(path->link, packet);
+    auditPacket(skb, path->link, packet);
+    if (packet->hop_limit <= 1) return letKernelRefuse(skb, self->sliver_mtu);
+    if (isTooBig(skb, packet, path->mtu, 0)) return letKernelRefuse(skb, path->mtu);
+    return encapsulateAlong(skb, packet, self, path);
+}
+
 // What a sliver sends.
 SEC("tc")
 int port_ingress(struct __sk_buff* skb) {
     const __u32 link = skb->ifindex;
     const struct hs_node* self = thisNode();
-    const struct hs_port* port = bpf_map_lookup_elem(&ports, &link);
+    const __u64 generation_now = generationNow();
     struct ethhdr ethernet FOR_LOADING;
     struct packet packet;
-    if (!self || !port) return TC_ACT_SHOT;
+    int malformed = 1;
+    if (!self) return TC_ACT_SHOT;
+    if (skb->protocol == bpf_htons(ETH_P_IPV6))
+        malformed = load(skb, 0, &ethernet, sizeof(ethernet)) || readPacket(skb, ETH_HLEN, &packet);
+    if (!malformed && hasLinearHeader(skb)) {
+        const struct hs_path* const path = findPath(link, &ethernet, &packet, generation_now);
+        if (path) return sendAlong(skb, self, path, &packet);
+    }
+
+    const struct hs_port* port = bpf_map_lookup_elem(&ports, &link);
+    if (!port) return TC_ACT_SHOT;
     if (skb->protocol == bpf_htons(ETH_P_IP)) return sendIpv4(skb, self, port, &packet);
     if (skb->protocol != bpf_htons(ETH_P_IPV6)) return TC_ACT_SHOT;
-    if (load(skb, 0, &ethernet, sizeof(ethernet)) || readPacket(skb, ETH_HLEN, &packet))
-        return drop(HS_DROPPED_MALFORMED);
+    if (malformed) return drop(HS_DROPPED_MALFORMED);
     if (isGatewayDiscovery(port, &packet)) return TC_ACT_OK;
     if (isLinkScope(&packet)) return TC_ACT_SHOT;
     if (!isOwnSource(port, &ethernet, &packet)) return drop(HS_DROPPED_SPOOFED_SOURCE);
@@ -289,8 +324,8 @@ int port_ingress(struct __sk_buff* skb) {
     if (isForResolver(self, &packet)) return TC_ACT_OK;
     const int home = isHome(self, &packet.destination);
     if (!home && opensFlow(link, &packet) && isGuarded(skb, self, &packet)) return drop(HS_DROPPED_NOT_EXPOSED);
-    auditPacket(skb, link, port, &packet);
-    if (home) return sendHome(skb, &packet, self);
+    auditPacket(skb, link, &packet);
+    if (home) return sendHome(skb, &packet, self, port, generation_now);
     if (translatesIpv6(self) && isOutbound(link, &packet)) return translate(skb);
     if (self->flags & HS_NODE_REVERSE_TUNNEL) return sendByHomeAgent(skb, &packet, self);
     return TC_ACT_OK;

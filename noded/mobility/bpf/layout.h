@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#define HS_LAYOUT_VERSION 5
+#define HS_LAYOUT_VERSION 6
 
 enum {
     HS_TUNNEL_OVERHEAD = 40,  // one IPv6 header (RFC 2473)
@@ -17,6 +17,7 @@ enum {
     HS_TUNNEL_HOP_LIMIT = 64,
     HS_PATH_MTUS = 4096,
     HS_NEXT_HOPS = 4096,
+    HS_PATHS = 1024,       // of each processor
     HS_MAX_MEMBERS = 128,  // that share the flows of one home address
     HS_MAX_TURNS = 512,
     HS_MAX_PORTS = 4096,     // slivers of one node
@@ -59,6 +60,12 @@ struct hs_address {
     __u32 words[4];
 };
 
+// As an Ethernet header begins.
+struct hs_link_addresses {
+    __u8 destination[6];
+    __u8 source[6];
+};
+
 // Where a NAT shows a node, as its keepalives come (RFC 5555 5.4.1). Value of `nat_bindings` (key: care-of address) and
 // key of `nat_peers` (value: care-of address).
 struct hs_nat_binding {
@@ -96,10 +103,9 @@ enum {
 struct hs_port {
     struct hs_address home_address;
     struct hs_address slice_address;
-    __u8 host_mac[6];
-    __u8 sliver_mac[6];
-    __u32 flags;          // HS_PORT_*
-    __be32 ipv4_address;  // the sliver's, known to this node alone; 0: none
+    struct hs_link_addresses link_addresses;  // of what the sliver gets: to its own end from the host's
+    __u32 flags;                              // HS_PORT_*
+    __be32 ipv4_address;                      // the sliver's, known to this node alone; 0: none
 };
 
 // Value of `path_mtus`, key: care-of address.
@@ -263,6 +269,7 @@ enum hs_counter {
 #endif
 
 HS_STATIC_ASSERT(sizeof(struct hs_address) == 16);
+HS_STATIC_ASSERT(sizeof(struct hs_link_addresses) == 12);
 HS_STATIC_ASSERT(sizeof(struct hs_nat_binding) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_node) == 84);
 HS_STATIC_ASSERT(sizeof(struct hs_path_mtu) == 16);

@@ -14,6 +14,14 @@ struct {
     __type(value, struct hs_node);
 } node SEC(".maps");
 
+// Grows with each change to anything that a path or an arrival (paths.bpf.h) was made from.
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} generation SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(map_flags, BPF_F_NO_PREALLOC);

@@ -66,10 +66,7 @@ __noinline int isOutbound(__u32 link, const struct packet* packet) {
 }
 
 static __always_inline int isOwnMac(const struct hs_port* port, const struct ethhdr* ethernet) {
-    __u8 differs = 0;
-#pragma unroll
-    for (int i = 0; i < ETH_ALEN; i++) differs |= ethernet->h_source[i] ^ port->sliver_mac[i];
-    return differs == 0;
+    return sameMac(ethernet->h_source, port->link_addresses.destination);
 }
 
 static __always_inline int isInIpv4(__be32 address, __u32 prefix, __u32 length) {
@@ -117,7 +114,7 @@ static __always_inline int sendIpv4(struct __sk_buff* skb, const struct hs_node*
     if (!isOwnMac(port, &ethernet) || header.saddr != port->ipv4_address) return drop(HS_DROPPED_SPOOFED_SOURCE);
     if (!isOutsideIpv4(header.daddr) || isGuardedIpv4(self, header.daddr)) return drop(HS_DROPPED_NOT_EXPOSED);
     describeIpv4(skb, &header, packet);
-    auditPacket(skb, skb->ifindex, port, packet);
+    auditPacket(skb, skb->ifindex, packet);
     return translate(skb);
 }
 

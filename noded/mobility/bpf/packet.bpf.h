@@ -52,6 +52,13 @@ static __always_inline int sameAddress(const struct hs_address* a, const struct 
            a->words[3] == b->words[3];
 }
 
+static __always_inline int sameMac(const __u8* a, const __u8* b) {
+    __u8 differs = 0;
+#pragma unroll
+    for (int i = 0; i < ETH_ALEN; i++) differs |= a[i] ^ b[i];
+    return differs == 0;
+}
+
 // Behind a NAT or not.
 static __always_inline int isIpv4(const struct hs_address* address) {
     return !address->words[0] && address->words[2] == bpf_htonl(0xffff);
@@ -92,13 +99,28 @@ static __always_inline __u8 trafficClass(const struct ipv6hdr* header) {
     return (header->priority << 4) | (header->flow_lbl[0] >> 4);
 }
 
-__noinline __u32 hashFlow(const struct hs_flow* flow) {
-    const __u32* words = (const __u32*)flow;
-    __u32 hash = 0;
-    if (!flow) return 0;
+static __always_inline __u32 hashWords(const __u32* words, int from, int to, __u32 hash) {
 #pragma unroll
-    for (int i = 0; i < (int)(sizeof(*flow) / sizeof(__u32)); i++) hash = mix(hash, words[i]);
+    for (int i = from; i < to; i++) hash = mix(hash, words[i]);
     return hash;
+}
+
+enum {
+    FLOW_ADDRESS_WORDS = 2 * sizeof(struct hs_address) / sizeof(__u32),
+    FLOW_WORDS = sizeof(struct hs_flow) / sizeof(__u32),
+};
+
+__noinline __u32 hashFlow(const struct hs_flow* flow) {
+    return flow ? hashWords((const __u32*)flow, 0, FLOW_WORDS, 0) : 0;
+}
+
+// The same in two steps: the first is that of all flows between two addresses.
+static __always_inline __u32 hashAddresses(const struct hs_flow* flow) {
+    return hashWords((const __u32*)flow, 0, FLOW_ADDRESS_WORDS, 0);
+}
+
+static __always_inline __u32 hashPorts(const struct hs_flow* flow, __u32 addresses) {
+    return hashWords((const __u32*)flow, FLOW_ADDRESS_WORDS, FLOW_WORDS, addresses);
 }
 
 static __always_inline int isLaterFragment(const __u8* header) { return header[2] != 0 || (header[3] & 0xf8) != 0; }

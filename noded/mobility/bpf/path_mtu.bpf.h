@@ -8,6 +8,7 @@
 #include "noded/mobility/bpf/mtu.h"
 #include "noded/mobility/bpf/nat.bpf.h"
 #include "noded/mobility/bpf/packet.bpf.h"
+#include "noded/mobility/bpf/paths.bpf.h"
 
 // Of RFC 792 and RFC 1191; linux/icmp.h wants more than there is without a C library.
 enum {
@@ -41,6 +42,7 @@ static __always_inline void setPathMtu(struct hs_node* self, const struct hs_add
     if (mtu >= self->sliver_mtu + self->overhead || !bpf_map_lookup_elem(&trusted_peers, &key)) return;
     bpf_map_update_elem(&path_mtus, &key, &path, BPF_ANY);
     self->narrow = 1;
+    forgetPaths();
     add(HS_PATH_MTU_CHANGES, 1);
 }
 

@@ -63,9 +63,9 @@ static __always_inline __u32 packetLength(struct __sk_buff* skb, const struct pa
     return skb->gso_size == 0 ? skb->len - ETH_HLEN - before : skb->gso_size + packet->header_length;
 }
 
-static __always_inline __be16 lengthField(__u32 length) {
-    return bpf_htons(length > 0xffff ? 0xffff : length);  // beyond: segmented before it leaves
-}
+// For a header's field. What is longer is segmented before it leaves.
+static __always_inline __u32 cappedLength(__u32 length) { return length > 0xffff ? 0xffff : length; }
+static __always_inline __be16 lengthField(__u32 length) { return bpf_htons(cappedLength(length)); }
 
 // Makes room for an outer header. Packets that are left with skb->encapsulation from an earlier tunnel refuse the ENCAP
 // flags; their inner offsets are still right.
@@ -148,6 +148,11 @@ static __always_inline long wrapInUdp(struct __sk_buff* skb, const struct packet
     return bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_RECOMPUTE_CSUM);
 }
 
+static __always_inline void countEncapsulated(__u32 length) {
+    add(HS_ENCAPSULATED_PACKETS, 1);
+    add(HS_ENCAPSULATED_BYTES, length);
+}
+
 // Puts outer headers before the packet. Non-zero, and the packet is counted as dropped, when that cannot be.
 __noinline int wrap(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self,
                     const struct hs_address* care_of, __u32 how) {
@@ -168,8 +173,7 @@ __noinline int wrap(struct __sk_buff* skb, const struct packet* packet, const st
         error = wrapInIpv4(skb, packet, self, &end, relayed);
     }
     if (error) return drop(HS_DROPPED_MALFORMED);
-    add(HS_ENCAPSULATED_PACKETS, 1);
-    add(HS_ENCAPSULATED_BYTES, length);
+    countEncapsulated(length);
     return 0;
 }
 
