@@ -29,7 +29,8 @@ protected:
     static Bytes segment(const Ipv6Address& from = kLocal, const Ipv6Address& to = kRemote, unsigned port = 1000) {
         return ipv6(from, to, IPPROTO_TCP, tcp(port, 80, kAck));
     }
-    // The third packet finds the path known: the first found the next hop, the second kept what it found.
+    // The third packet finds the path known, unless more than 50 ms passed: the first found the next hop, the second
+    // kept what it found.
     Result send(const Bytes& packet = segment()) {
         Result result;
         for (int i = 0; i < 3; ++i) result = fromSliver(packet);
@@ -45,17 +46,22 @@ protected:
 
 TEST_F(PathsTest, WhatIsSentByAKnownPathIsByteForByteTheSame) {
     const Bytes first = fromSliver(segment()).packet;
-    const Result known = send();
-    EXPECT_EQ(known.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
-    const Bytes inner = ipv6(kLocal, kRemote, IPPROTO_TCP, tcp(1000, 80, kAck), {.hop_limit = 63});
     const uint32_t label = outerFlowLabel(first);
     EXPECT_NE(label, 0U);
-    EXPECT_EQ(known.packet, ethernet(kPeerMac, kUplinkMac) + tunnel(kSelf, inner, {.flow_label = label}, kPeer));
-    EXPECT_EQ(counters().encapsulated_packets, 4U);
-    EXPECT_EQ(counters().encapsulated_bytes, 4 * inner.size());
+    const Bytes inner = ipv6(kLocal, kRemote, IPPROTO_TCP, tcp(1000, 80, kAck), {.hop_limit = 63});
+    const Bytes expected = ethernet(kPeerMac, kUplinkMac) + tunnel(kSelf, inner, {.flow_label = label}, kPeer);
+    unsigned sent = 1;
+    EXPECT_TRUE(eventually([&] {
+        const Result known = send();
+        sent += 3;
+        EXPECT_EQ(known.action, static_cast<uint32_t>(TC_ACT_REDIRECT));
+        return known.packet == expected;
+    }));
+    EXPECT_EQ(counters().encapsulated_packets, sent);
+    EXPECT_EQ(counters().encapsulated_bytes, sent * inner.size());
     const auto flows = forwarder_->takeFlows({}, {}, std::chrono::hours(1));
     ASSERT_EQ(flows->size(), 1U);
-    EXPECT_EQ(flows->front().packets, 4U);
+    EXPECT_EQ(flows->front().packets, sent);
 }
 
 TEST_F(PathsTest, EachPacketKeepsItsTrafficClassAndFlowLabel) {
@@ -64,18 +70,21 @@ TEST_F(PathsTest, EachPacketKeepsItsTrafficClassAndFlowLabel) {
     const Bytes known = fromSliver(marked).packet;
     ASSERT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
     const Bytes anew = fromSliver(marked).packet;
-    EXPECT_EQ(known, anew);
+    EXPECT_EQ(Bytes(known.begin() + 14, known.end()), Bytes(anew.begin() + 14, anew.end()));
     EXPECT_NE(outerFlowLabel(known), outerFlowLabel(fromSliver(segment()).packet));
 }
 
 // What is changed behind noded's back is not seen, what noded changes is.
 TEST_F(PathsTest, ThePathIsKeptUntilNodedSaysThatSomethingHasChanged) {
-    send();
-    ASSERT_TRUE(programs_->bindings().erase(toWire(kRemote)).ok());
-    EXPECT_EQ(sentTo(), kPeer);
+    EXPECT_TRUE(eventually([this] {  // within the 50 ms of a path
+        EXPECT_TRUE(forwarder_->setCareOf(kRemote, careOf({kPeer})).ok());
+        send();
+        EXPECT_TRUE(programs_->bindings().erase(toWire(kRemote)).ok());
+        return sentTo() == kPeer;
+    }));
     ASSERT_TRUE(programs_->forgetPaths().ok());
     EXPECT_EQ(sentTo(), kHomeAgent);
-    EXPECT_TRUE(eventually([this] { return fromSliver(segment()).packet.at(5) == kAgentMac.at(5); }));
+    EXPECT_TRUE(eventually([this] { return send().packet.at(5) == kAgentMac.at(5); }));
 }
 
 TEST_F(PathsTest, AMoveIsSeenByTheNextPacket) {
@@ -90,9 +99,9 @@ TEST_F(PathsTest, AMoveIsSeenByTheNextPacket) {
 }
 
 TEST_F(PathsTest, ANeighbourThatIsElsewhereIsFoundAgain) {
-    EXPECT_EQ(send().packet.at(5), kPeerMac.at(5));
+    EXPECT_TRUE(eventually([this] { return send().packet.at(5) == kPeerMac.at(5); }));
     host_->shell("ip -6 neigh replace fd00:51ce::2 lladdr 02:00:00:00:00:41 dev up0");
-    EXPECT_TRUE(eventually([this] { return fromSliver(segment()).packet.at(5) == kPeer3Mac.at(5); }));
+    EXPECT_TRUE(eventually([this] { return send().packet.at(5) == kPeer3Mac.at(5); }));
 }
 
 TEST_F(PathsTest, NobodySendsByThePathOfAnother) {
