@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/ipv6.h"
@@ -19,6 +20,10 @@ constexpr std::chrono::milliseconds kSlowStart{40};  // not measured
 // Of a connection, at both ends, and twice that for the kernel. Without a fixed size each connection would find one of
 // its own, and with it its own share of hits in the processor's caches: 20 % of throughput at random.
 constexpr int kTcpBuffer = 200'000;
+// Reno sends what the windows allow, and nothing gets lost here. A congestion control that paces (BBR, where a
+// distribution or a machine's owner has made it the default) sets a timer for nearly each segment instead: on a virtual
+// machine that costs as much as the path, and what is measured hangs on who is woken when.
+constexpr std::string_view kCongestionControl = "reno";
 
 sockaddr_in6 socketAddress(const std::string& address, uint16_t port) {
     sockaddr_in6 result{};
@@ -28,8 +33,11 @@ sockaddr_in6 socketAddress(const std::string& address, uint16_t port) {
     return result;
 }
 
-void fixBuffer(int fd, int type, int option) {
-    if (type == SOCK_STREAM) ::setsockopt(fd, SOL_SOCKET, option, &kTcpBuffer, sizeof(kTcpBuffer));
+// `buffer`: SO_RCVBUF or SO_SNDBUF.
+void fixTerms(int fd, int type, int buffer) {
+    if (type != SOCK_STREAM) return;
+    ::setsockopt(fd, SOL_SOCKET, buffer, &kTcpBuffer, sizeof(kTcpBuffer));
+    ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kCongestionControl.data(), kCongestionControl.size());
 }
 
 UniqueFd bound(const Box& box, int type, uint16_t port) {
@@ -38,7 +46,7 @@ UniqueFd bound(const Box& box, int type, uint16_t port) {
         fd.reset(::socket(AF_INET6, type | SOCK_CLOEXEC, 0));
         const sockaddr_in6 here = socketAddress("::", port);
         ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof(here));
-        fixBuffer(fd.get(), type, SO_RCVBUF);
+        fixTerms(fd.get(), type, SO_RCVBUF);
         if (type == SOCK_STREAM) ::listen(fd.get(), 8);
     });
     return fd;
@@ -123,7 +131,7 @@ absl::StatusOr<UniqueFd> openSocket(const Box& box, int type, const std::string&
     box.run([&] {
         UniqueFd fd(::socket(AF_INET6, type | SOCK_CLOEXEC, 0));
         limitWaits(fd.get());
-        fixBuffer(fd.get(), type, SO_SNDBUF);
+        fixTerms(fd.get(), type, SO_SNDBUF);
         if (address.empty()) {
             result = std::move(fd);
             return;
