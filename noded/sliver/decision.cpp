@@ -80,6 +80,7 @@ bool needsRestart(const SliverSpec& current, const SliverSpec& desired) {
     changed.health = desired.base.health;
     changed.stop = desired.base.stop;
     changed.files = desired.base.files;  // of a new disk
+    changed.balance = desired.base.balance;
     changed.resources = desired.base.resources;
     changed.resources.disk_medium = current.base.resources.disk_medium;
     return changed != desired.base || current.home_address != desired.home_address ||

@@ -129,6 +129,9 @@ TEST_F(DecisionTest, WhatCannotChangeUnderWayRestarts) {
     EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.base.resources.disk_medium = DiskMedium::memory; }));
     EXPECT_FALSE(restarts([](SliverSpec& spec) { spec.base.resources.pids = 9; }));
     EXPECT_FALSE(restarts([](SliverSpec& spec) { spec.base.restart = RestartWhen::always; }));
+    EXPECT_FALSE(restarts([](SliverSpec& spec) { spec.base.balance = Balance::round_robin; }));
+    EXPECT_FALSE(restarts([](SliverSpec& spec) { spec.weight = 5; }));
+    EXPECT_FALSE(restarts([](SliverSpec& spec) { spec.draining = true; }));
     EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.home_address = Ipv6Address::parse("fd00::1").value(); }));
     EXPECT_TRUE(restarts([](SliverSpec& spec) { spec.slice_address = Ipv6Address::parse("fd00::1").value(); }));
 }
