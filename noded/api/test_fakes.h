@@ -69,6 +69,7 @@ public:
     absl::Status closePort(const std::string& /*link_name*/) override { return absl::OkStatus(); }
     absl::Status addPort(const mobility::SliverPort& port) override;
     absl::Status removePort(const mobility::SliverPort& port) override;
+    absl::Status setServing(const Ipv6Address& /*home_address*/, bool /*serving*/) override { return absl::OkStatus(); }
     absl::Status setCareOf(const Ipv6Address& home_address, const mobility::CareOfSet& care_of) override;
     absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() override { return std::vector<Ipv6Address>(); }
     absl::Status setHomePrefix(const Ipv6Prefix& home_prefix, const Ipv6Address& agent) override;

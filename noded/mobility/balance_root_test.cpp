@@ -70,8 +70,9 @@ TEST_F(BalanceTest, OneMoreMovesItsShareOfNewFlowsAndNoOldOne) {
 }
 
 TEST_F(BalanceTest, OneLessMovesOnlyItsOwnFlows) {
+    constexpr unsigned kFlows = 1000;
     share(nodes(5));
-    const auto before = begin(1000, 500);
+    const auto before = begin(1000, kFlows);
     CareOfSet rest = nodes(5);
     rest.members.erase(rest.members.begin() + 2);
     share(rest);
@@ -79,6 +80,13 @@ TEST_F(BalanceTest, OneLessMovesOnlyItsOwnFlows) {
         const Ipv6Address now = sendTcp(port, kAck);
         EXPECT_TRUE(node == nodeOf(3) ? now != nodeOf(3) : now == node) << port;
     }
+    // What the same flows would choose if they began now.
+    becomeAnother(true);
+    share(rest);
+    unsigned moved = 0;
+    for (const auto& [port, node] : begin(1000, kFlows)) moved += node == before.at(port) ? 0 : 1;
+    EXPECT_LE(moved, 1.2 / 5 * kFlows);
+    EXPECT_EQ(moved, sharesOf(before).at(nodeOf(3))) << "none but those of the one that has gone";
 }
 
 TEST_F(BalanceTest, HomeAgentsThatKnowTheSameChooseTheSame) {
@@ -352,6 +360,18 @@ TEST_F(LocalBalanceTest, DrainingSliverKeepsWhatItHas) {
     unsigned second = 0;
     for (unsigned port = 3000; port < 3100; ++port) second += sendTcp(port, kSyn) == second_ ? 1 : 0;
     EXPECT_GT(second, 20u);
+}
+
+TEST_F(LocalBalanceTest, OneThatDoesNotServeGetsNothingUntilItDoes) {
+    EXPECT_EQ(forwarder_->setServing(port2().home_address, false), absl::OkStatus());
+    for (unsigned port = 1000; port < 1100; ++port) EXPECT_EQ(sendTcp(port, kSyn), first_);
+    replug(port2());
+    for (unsigned port = 2000; port < 2100; ++port) EXPECT_EQ(sendTcp(port, kSyn), first_) << "with another share";
+    EXPECT_EQ(forwarder_->setServing(port2().home_address, true), absl::OkStatus());
+    unsigned second = 0;
+    for (unsigned port = 3000; port < 3100; ++port) second += sendTcp(port, kSyn) == second_ ? 1 : 0;
+    EXPECT_GT(second, 20u);
+    EXPECT_EQ(forwarder_->setServing(kRemote, false), absl::OkStatus()) << "nobody that is here";
 }
 
 // By hash, the node comes to the sliver that the home agent chose the node for.

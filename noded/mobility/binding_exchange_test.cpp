@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace homeslice::mobility {
 namespace {
 
@@ -87,6 +91,20 @@ TEST_F(BindingExchangeTest, StaleGenerationIsFinalOtherRefusalsAreTriedAgain) {
     EXPECT_TRUE(acknowledge(exchange_.sent(now_), BindingStatus::generation_stale));
     EXPECT_TRUE(exchange_.isFinal());
     EXPECT_EQ(exchange_.due(), Monotonic::time_point::max());
+}
+
+// RFC 6275 6.1.8 and the IANA registry "Status Codes" of Mobile IPv6; the last is ours.
+TEST(BindingStatusTest, IsNumberedAndNamedAsInTheRfcs) {
+    const std::vector<std::pair<int, std::string>> kRegistry = {{0, "Binding Update accepted"},
+                                                                {128, "Reason unspecified"},
+                                                                {129, "Administratively prohibited"},
+                                                                {130, "Insufficient resources"},
+                                                                {132, "Not home subnet"},
+                                                                {133, "Not home agent for this mobile node"},
+                                                                {134, "Duplicate Address Detection failed"},
+                                                                {135, "Sequence number out of window"},
+                                                                {240, "Generation stale"}};
+    for (const auto& [number, name] : kRegistry) EXPECT_EQ(nameOf(static_cast<BindingStatus>(number)), name) << number;
 }
 
 }  // namespace

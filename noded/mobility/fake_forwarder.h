@@ -16,6 +16,7 @@ public:
     absl::Status closePort(const std::string& /*link_name*/) override { return absl::OkStatus(); }
     absl::Status addPort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
     absl::Status removePort(const SliverPort& /*port*/) override { return absl::OkStatus(); }
+    absl::Status setServing(const Ipv6Address& /*home_address*/, bool /*serving*/) override { return absl::OkStatus(); }
     absl::Status setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) override {
         const std::lock_guard lock(mutex_);
         if (!answer_.ok()) return answer_;

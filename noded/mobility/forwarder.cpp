@@ -84,6 +84,10 @@ public:
     absl::Status closePort(const std::string& link_name) override;
     absl::Status addPort(const SliverPort& port) override;
     absl::Status removePort(const SliverPort& port) override;
+    absl::Status setServing(const Ipv6Address& home_address, bool serving) override {
+        const std::lock_guard lock(mutex_);
+        return ports_.setServing(home_address, serving);
+    }
     absl::Status setCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) override;
     absl::StatusOr<std::vector<Ipv6Address>> boundAddresses() override;
     absl::Status setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Address& home_agent) override;

@@ -109,6 +109,9 @@ public:
     virtual absl::Status addPort(const SliverPort& port) = 0;
     // Safe to repeat, also when the link has gone already.
     virtual absl::Status removePort(const SliverPort& port) = 0;
+    // Whether the sliver has a part of what arrives here for its slice's address. From addPort() on it has, until told
+    // otherwise, also across another addPort(). Safe to repeat; nothing for a sliver that has no port.
+    virtual absl::Status setServing(const Ipv6Address& home_address, bool serving) = 0;
 
     // The care-of addresses of a home address, for encapsulation here (home agent: for everything that arrives; access
     // gateway: route optimization of what its slivers send), and how its flows spread over them. A set without members

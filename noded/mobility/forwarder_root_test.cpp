@@ -161,6 +161,20 @@ TEST_F(ForwarderTest, UnboundAddressesAreUnreachableAtOnce) {
     EXPECT_EQ(connectError(from_sliver.get(), sliver2_.home, kEchoPort), EHOSTUNREACH);
 }
 
+TEST_F(ForwarderTest, WhatNobodyRefreshesIsUnreachableAfterItsLifetime) {
+    sliver1_.plugInto(*node1_);
+    const EchoServer server(sliver1_.host);
+    const BindingUpdate update{.key = {.home_address = sliver1_.home},
+                               .care_of_address = node1_->careOf(),
+                               .sequence = 1,
+                               .generation = 1,
+                               .lifetime_s = 2};
+    ASSERT_EQ(bindings_->update(node1_->careOf(), update).status, BindingStatus::accepted);
+    EXPECT_EQ(tryEcho(*client_, sliver1_.home), 0);
+    EXPECT_TRUE(eventually([&] { return bindings_->list().empty(); }));
+    EXPECT_TRUE(eventually([&] { return tryEcho(*client_, sliver1_.home) == EHOSTUNREACH; }));
+}
+
 TEST_F(ForwarderTest, HopLimitIsCountedAtEachNode) {
     sliver1_.plugInto(*node1_);
     sliver2_.plugInto(*node2_);

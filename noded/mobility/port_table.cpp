@@ -66,8 +66,24 @@ absl::Status PortTable::letIn(const SliverPort& port, uint32_t link) {
     const auto map = programs_.localSlivers();
     HS_RETURN_IF_ERROR(map.put(mobility::toWire(port.home_address), {.link = link, .shared = 0}));
     if (port.slice_address.isUnspecified()) return absl::OkStatus();
-    HS_RETURN_IF_ERROR(share(port, link));
-    return map.put(mobility::toWire(port.slice_address), {.link = 0, .shared = 1});
+    Sharer& sharer = sharers_[port.home_address];
+    sharer.port = port;
+    sharer.link = link;
+    return settle(sharer);
+}
+
+absl::Status PortTable::setServing(const Ipv6Address& home_address, bool serving) {
+    const auto sharer = sharers_.find(home_address);
+    if (sharer == sharers_.end()) return absl::OkStatus();
+    sharer->second.serving = serving;
+    return settle(sharer->second);
+}
+
+absl::Status PortTable::settle(const Sharer& sharer) {
+    const Ipv6Address& slice_address = sharer.port.slice_address;
+    if (!sharer.serving) return withdrawShare(slice_address, sharer.link);
+    HS_RETURN_IF_ERROR(share(sharer.port, sharer.link));
+    return programs_.localSlivers().put(mobility::toWire(slice_address), {.link = 0, .shared = 1});
 }
 
 absl::Status PortTable::share(const SliverPort& port, uint32_t link) {
@@ -89,6 +105,7 @@ absl::Status PortTable::share(const SliverPort& port, uint32_t link) {
 }
 
 absl::Status PortTable::remove(const SliverPort& port) {
+    sharers_.erase(port.home_address);
     const auto local = programs_.localSlivers().get(mobility::toWire(port.home_address));
     if (!local) return absl::OkStatus();
     HS_RETURN_IF_ERROR(withdrawOwn(port.home_address, local->link));

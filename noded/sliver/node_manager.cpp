@@ -34,7 +34,12 @@ public:
                    }}),
           shares_({.gateway = dependencies.gateway,
                    .health = [this](const SliverId& id) { return health_.health(id); },
-                   .connections = openConnections}),
+                   .connections = openConnections,
+                   .serve =
+                       [this](const SliverSpec& spec, bool serves) {
+                           const absl::Status told = dependencies_.forwarder.setServing(spec.home_address, serves);
+                           if (!told.ok()) logWarning("sliver {}: {}", spec.id.toString(), messageOf(told));
+                       }}),
           queue_(kWorkers, [this](const SliverId& id) { return steps_->reconcile(id); }) {}
 
     ~NodeManager() override {

@@ -91,7 +91,10 @@ void SliceShares::watch() {
 
 void SliceShares::tell(Share& share) {
     const SliverSpec& spec = share.spec;
-    if (dependencies_.health(spec.id) == Health::unhealthy) {
+    const bool serves = dependencies_.health(spec.id) != Health::unhealthy;
+    if (share.serves != serves) dependencies_.serve(spec, serves);
+    share.serves = serves;
+    if (!serves) {
         if (share.told) dependencies_.gateway.unbind(keyOf(spec));
         share.told.reset();
         return;

@@ -1,6 +1,6 @@
 // The slivers' parts in their slices' addresses: registers each at the home agents, on the terms of its spec. A sliver
-// that is unhealthy leaves the set; with balance least-load the connections that it has open are told every second.
-// Threads: any.
+// that is unhealthy leaves the set, and that of its node; with balance least-load the connections that it has open are
+// told every second. Threads: any.
 #pragma once
 
 #include <sys/types.h>
@@ -28,6 +28,8 @@ public:
         mobility::AccessGateway& gateway;
         std::function<Health(const SliverId&)> health;
         std::function<uint32_t(pid_t)> connections;
+        // Whether the sliver takes part among those of this node (Forwarder::setServing()).
+        std::function<void(const SliverSpec&, bool)> serve;
     };
     explicit SliceShares(Dependencies dependencies);
     ~SliceShares();
@@ -45,6 +47,7 @@ private:
         pid_t process = 0;
         std::optional<mobility::BindingTerms> told;  // none: not registered
         uint64_t generation = 0;                     // told with them
+        std::optional<bool> serves;                  // among those of this node; none: not said yet
     };
     void watch();
     void tell(Share& share);

@@ -72,9 +72,11 @@ protected:
     RememberingGateway gateway_;
     std::atomic<Health> health_ = Health::none;
     std::atomic<uint32_t> connections_ = 0;
+    std::atomic<bool> serves_ = false;  // among those of the node
     SliceShares shares_{{.gateway = gateway_,
                          .health = [this](const SliverId&) { return health_.load(); },
-                         .connections = [this](pid_t) { return connections_.load(); }}};
+                         .connections = [this](pid_t) { return connections_.load(); },
+                         .serve = [this](const SliverSpec&, bool serves) { serves_ = serves; }}};
 };
 
 TEST_F(SliceSharesTest, TellsTheTermsOnceUntilTheyChange) {
@@ -95,12 +97,15 @@ TEST_F(SliceSharesTest, TellsTheTermsOnceUntilTheyChange) {
 
 TEST_F(SliceSharesTest, AnUnhealthySliverLeavesTheSetAndComesBack) {
     shares_.take(spec_, 1);
+    EXPECT_TRUE(serves_);
     health_ = Health::unhealthy;
     shares_.look();
     EXPECT_TRUE(gateway_.await(spec_, std::nullopt));
+    EXPECT_FALSE(serves_);
     health_ = Health::healthy;
     shares_.look();
     EXPECT_TRUE(gateway_.await(spec_, terms()));
+    EXPECT_TRUE(serves_);
     health_ = Health::unhealthy;
     shares_.leave(spec_);
     shares_.look();

@@ -97,13 +97,19 @@ Streams HomeAgentTest::streamsTo(const std::string& address, size_t count) {
 }
 
 void HomeAgentTest::expectGoesOn(const EchoStream& stream, const std::string& why) {
-    const uint64_t before = stream.echoed();
+    expectGoesOn(stream, stream.echoed(), why);
+}
+
+void HomeAgentTest::expectGoesOn(const EchoStream& stream, uint64_t before, const std::string& why) {
     EXPECT_TRUE(eventually([&] { return stream.echoed() > before + kSomeEchoes || stream.broken(); })) << why;
     EXPECT_FALSE(stream.broken()) << why;
 }
 
 void HomeAgentTest::expectAllGoOn(const Streams& streams, const std::string& why) {
-    for (const auto& stream : streams) expectGoesOn(*stream, why + ", with " + stream->server());
+    std::vector<uint64_t> before;
+    for (const auto& stream : streams) before.push_back(stream->echoed());
+    for (size_t i = 0; i < streams.size(); ++i)
+        expectGoesOn(*streams[i], before[i], why + ", with " + streams[i]->server());
 }
 
 }  // namespace homeslice::testing_support

@@ -39,6 +39,7 @@ protected:
     // Connected streams.
     static Streams streamsTo(const std::string& address, size_t count);
     static void expectGoesOn(const EchoStream& stream, const std::string& why);
+    static void expectGoesOn(const EchoStream& stream, uint64_t before, const std::string& why);
     static void expectAllGoOn(const Streams& streams, const std::string& why);
 };
 

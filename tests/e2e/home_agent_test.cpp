@@ -39,6 +39,23 @@ TEST_F(HomeAgentTest, TakeoverAfterAKillWithoutAController) {
         << "one that returns stands by";
 }
 
+// Nodes ask for 40 seconds, and home agents grant no more than 60: without a refresh nothing would be left.
+TEST_F(HomeAgentTest, BindingsOutliveTheirLifetimeWithoutAController) {
+    constexpr std::chrono::seconds kLongerThanALifetime{65};
+    const std::string address = startEcho();
+    const std::string first = holders().at(0);
+    killProgram("sliced");
+    const auto killed = std::chrono::steady_clock::now();
+    EchoStream stream(address);
+    const auto isOver = [&] { return std::chrono::steady_clock::now() > killed + kLongerThanALifetime; };
+    EXPECT_TRUE(eventually([&] { return isOver() || stream.broken(); }, 2 * kLongerThanALifetime));
+    expectGoesOn(stream, "after the lifetime");
+    // At the other one too.
+    endAndExpectTakeover(first, End::killed);
+    expectGoesOn(stream, "at the home agent that stood by");
+    EXPECT_TRUE(EchoStream(address).connected());
+}
+
 TEST_F(HomeAgentTest, TakeoverAfterACutLinkAndNoSecondOneAfterwards) {
     const std::string address = startEcho();
     const std::string first = holders().at(0);

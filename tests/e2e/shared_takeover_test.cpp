@@ -1,5 +1,7 @@
 // Connections to a slice's own address, which several slivers serve, across the end of the home agent that chose among
 // them: each goes on with the sliver that it has. A TCP connection that got to another one would be reset.
+#include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "tests/e2e/home_agent_fixture.h"
@@ -12,10 +14,19 @@ constexpr size_t kStreams = 8;
 
 class SharedTakeoverTest : public HomeAgentTest {
 protected:
-    std::string startTeam(const std::string& balance) {
-        createEcho("team", {"--on", "node1,node2", "--slivers", std::to_string(kSlivers)});
-        HS_EXPECT_DONE(slicectl({"slice", "set", "team", "--balance", balance}));
+    std::string startTeam(const std::string& balance, const std::vector<std::string>& more = {}) {
+        std::vector<std::string> arguments{"--on",      "node1,node2", "--slivers", std::to_string(kSlivers),
+                                           "--balance", balance};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        createEcho("team", arguments);
         return slicectlJson({"slice", "show", "team"}).value("address", "");
+    }
+    // Whether the home agent in charge gives new flows to the sliver.
+    static bool isInTheSet(const std::string& address, int index) {
+        const auto bindings = slicectlJson({"home", "show", address});
+        return std::any_of(bindings.begin(), bindings.end(), [&](const auto& binding) {
+            return binding.value("in_charge", false) && binding.value("sliver_index", 0) == index;
+        });
     }
     static std::set<std::string> serversOf(const Streams& streams) {
         std::set<std::string> servers;
@@ -41,7 +52,8 @@ TEST_F(SharedTakeoverTest, ConnectionsOfADrainingSliverStayWithItAfterACutLink) 
     const std::string address = startTeam("hash");
     const std::string first = holders().at(0);
     const Streams streams = streamsTo(address, kStreams);
-    expectAllGoOn(streams, "before");
+    HS_EXPECT_DONE(slicectl({"slice", "set", "team", "--balance", "round-robin"}));
+    expectAllGoOn(streams, "with another balance");
     const std::string leaving = streams.front()->server();  // SLICE-INDEX
     HS_EXPECT_DONE(slicectl({"sliver", "drain", "team/" + leaving.substr(leaving.rfind('-') + 1)}));
     EXPECT_FALSE(serversOf(streamsTo(address, kStreams)).contains(leaving));
@@ -64,6 +76,26 @@ TEST_F(SharedTakeoverTest, ConnectionsOutliveBothHomeAgentsOneAfterTheOther) {
     endAndExpectTakeover(otherThan(first), End::killed);
     expectAllGoOn(streams, "after the second takeover");
     expectAllGoOn(later, "those that began in between, after the second takeover");
+}
+
+TEST_F(SharedTakeoverTest, ASliverThatFailsItsCheckLeavesTheSetAndComesBack) {
+    // The goal is a second. This machine's processors may be elsewhere for a while.
+    constexpr std::chrono::milliseconds kLeavesWithin{3000};
+    const std::string address = startTeam(
+        "round-robin", {"--health", "[ ! -f /tmp/ill ]", "--health-interval", "200ms", "--health-failures", "2"});
+    EXPECT_TRUE(eventually([&] { return serversOf(streamsTo(address, kStreams)).size() == kSlivers; }));
+    HS_EXPECT_DONE(slicectl({"exec", "team/2", "--", "touch", "/tmp/ill"}));
+    const auto ill = std::chrono::steady_clock::now();
+    EXPECT_TRUE(eventually([&] { return !isInTheSet(address, 2); }));
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - ill);
+    std::printf("an unhealthy sliver has left after %d ms\n", static_cast<int>(took.count()));
+    EXPECT_LT(took, kLeavesWithin);
+    const auto servers = serversOf(streamsTo(address, kStreams));
+    EXPECT_EQ(servers.size(), kSlivers - 1);
+    EXPECT_FALSE(servers.contains("team-2"));
+    HS_EXPECT_DONE(slicectl({"exec", "team/2", "--", "rm", "/tmp/ill"}));
+    EXPECT_TRUE(eventually([&] { return isInTheSet(address, 2); }));
+    EXPECT_EQ(serversOf(streamsTo(address, kStreams)).size(), kSlivers);
 }
 
 }  // namespace
