@@ -32,6 +32,9 @@ using controller::testing_support::SimulatedNode;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMachines = 3;
+// One more machine, for a node at an address that no controller has a route to, as behind a NAT.
+constexpr size_t kHidden = kMachines;
+constexpr const char* kHiddenAddress = "192.0.2.9";
 constexpr std::chrono::seconds kPatience{30};
 
 template <typename Condition>
@@ -57,7 +60,7 @@ public:
         run({"ip", "link", "add", "br0", "type", "bridge"});
         run({"ip", "link", "set", "br0", "up"});
         run({"ip", "address", "add", "fd00:7e57::100/64", "dev", "br0", "nodad"});
-        for (size_t i = 0; i < kMachines; ++i) {
+        for (size_t i = 0; i < kMachines + 1; ++i) {
             const std::string port = "port" + std::to_string(i);
             run({"ip", "netns", "add", netns(i)});
             run({"ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", netns(i)});
@@ -66,9 +69,10 @@ public:
             run({"ip", "-n", netns(i), "link", "set", "eth0", "up"});
             run({"ip", "-n", netns(i), "address", "add", address(i) + "/64", "dev", "eth0", "nodad"});
         }
+        run({"ip", "-n", netns(kHidden), "address", "add", std::string(kHiddenAddress) + "/24", "dev", "eth0"});
     }
     static void remove() {
-        for (size_t i = 0; i < kMachines; ++i) runCommand({"ip", "netns", "delete", netns(i)});
+        for (size_t i = 0; i < kMachines + 1; ++i) runCommand({"ip", "netns", "delete", netns(i)});
     }
     // The cable between the machine and the switch.
     static void cut(size_t i) { run({"ip", "link", "set", "port" + std::to_string(i), "down"}); }
@@ -195,7 +199,8 @@ protected:
         return kMachines;
     }
 
-    void addNode(const std::string& name) {
+    // Its certificate and key are in `path` then.
+    void enrolNode(const std::string& name, const std::string& path) {
         const std::string text = lastLine(slicectl({"node", "token", name}).out);
         const size_t at = text.find("node." + name);
         ASSERT_NE(at, std::string::npos) << text;
@@ -203,8 +208,11 @@ protected:
         ASSERT_TRUE(token.ok()) << text;
         const auto files = enrol::join(leader::splitAddresses(controllers()), *token);
         ASSERT_TRUE(files.ok()) << files.status();
-        const std::string path = directory_ + "/" + name;
         ASSERT_TRUE(pki::writeCredentials(path, *files).ok());
+    }
+    void addNode(const std::string& name) {
+        const std::string path = directory_ + "/" + name;
+        ASSERT_NO_FATAL_FAILURE(enrolNode(name, path));
         nodes_.push_back(std::make_unique<RoamingNode>(controllers(), tls::Credentials::open(path).value(), name));
     }
     void importImage() {
@@ -398,6 +406,53 @@ TEST_F(ControllersTest, WithoutAQuorumNothingIsDoneAndLaterAllGoesOn) {
     for (const std::string& failure : user.failures()) std::cout << failure;
     expectOnce(user.slices(), user.failures().size());
     EXPECT_TRUE(eventually([&] { return nodesAreReady(); }));
+}
+
+// A real noded, alone in a process namespace: all that it starts ends with it.
+TEST_F(ControllersTest, ANodeBehindANatCallsTheNextLeader) {
+    ASSERT_TRUE(eventually([&] { return leader() < kMachines; }));
+    const std::string state_directory = directory_ + "/hidden";
+    std::filesystem::create_directory(state_directory);
+    ASSERT_NO_FATAL_FAILURE(enrolNode("hidden", state_directory + "/tls"));
+    Program noded({"nsenter",
+                   "--net=/run/netns/" + Machines::netns(kHidden),
+                   "unshare",
+                   "--mount",
+                   "--pid",
+                   "--fork",
+                   "--kill-child",
+                   "--mount-proc",
+                   HS_BIN_DIRECTORY "/noded",
+                   "--name",
+                   "hidden",
+                   "--state-dir",
+                   state_directory,
+                   "--run-dir",
+                   directory_ + "/run",
+                   "--uplink",
+                   "eth0",
+                   "--care-of",
+                   kHiddenAddress,
+                   "--behind-nat",
+                   "--controller",
+                   controllers(),
+                   "--cgroup-parent",
+                   Machines::netns(kHidden)},
+                  directory_ + "/noded.log");
+    const auto isReached = [] { return slicectl({"node", "inspect", "hidden"}).status == 0; };
+    EXPECT_TRUE(eventually(isReached)) << readFile(directory_ + "/noded.log").value_or("");
+    for (int round = 0; round < 2; ++round) {
+        const size_t led = leader();
+        ASSERT_LT(led, kMachines);
+        const auto killed = Clock::now();
+        sliced_[led].end(SIGKILL);
+        ASSERT_TRUE(eventually([&] { return leader() < kMachines && leader() != led; }));
+        EXPECT_TRUE(eventually(isReached)) << readFile(directory_ + "/noded.log").value_or("");
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - killed);
+        std::cout << "the next leader reached the node after " << took.count() << " ms\n";
+        start(led);
+    }
+    EXPECT_TRUE(noded.running());
 }
 
 // Clients that were told of one controller only.
