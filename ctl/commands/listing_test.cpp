@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/ipv4.h"
+#include "base/nat.h"
 #include "ctl/commands/fake_controller.h"
+#include "ctl/commands/views.h"
 #include "ctl/output/value.h"
 
 namespace homeslice::ctl {
@@ -20,6 +23,19 @@ TEST(Listing, Nodes) {
     EXPECT_EQ(value.at(0).at("memory_bytes"), 4ULL << 30);
     EXPECT_THAT(slicectl(controller, {"node", "show", "node1", "-o", "yaml"}).out, HasSubstr("ready: true\n"));
     EXPECT_EQ(Value::parse(slicectl(controller, {"node", "inspect", "node1"}).out).at("links"), 3);
+}
+
+TEST(Listing, ANodeBehindANatHasItsOwnAddressAndSaysSo) {
+    v1::Node node;
+    node.set_care_of_address(behindNat(parseAddress("10.52.1.2").value(), "node2").toBytes());
+    EXPECT_EQ(nodeValue(node).at("care_of_address"), "10.52.1.2");
+    EXPECT_EQ(nodeValue(node).at("behind_nat"), true);
+    v1::HomeBinding binding;
+    binding.set_care_of_address(node.care_of_address());
+    EXPECT_EQ(bindingValue(binding).at("care_of_address"), "10.52.1.2");
+    EXPECT_EQ(bindingValue(binding).at("behind_nat"), true);
+    node.set_care_of_address(parseAddress("10.51.0.1")->toBytes());
+    EXPECT_EQ(nodeValue(node).at("behind_nat"), false);
 }
 
 TEST(Listing, Images) {

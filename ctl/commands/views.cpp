@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/ipv4.h"
+#include "base/nat.h"
 #include "ctl/commands/template_view.h"
 
 namespace homeslice::ctl {
@@ -12,6 +13,17 @@ namespace {
 Value addressValue(const std::string& raw) {
     const auto address = Ipv6Address::fromBytes(raw);
     return address.ok() ? Value(addressText(*address)) : Value();
+}
+
+// A care-of address as the node itself has it.
+Value careOfValue(const std::string& raw) {
+    const auto address = Ipv6Address::fromBytes(raw);
+    return address.ok() ? Value(addressText(beforeNat(*address))) : Value();
+}
+
+bool isBehindNat(const std::string& raw) {
+    const auto address = Ipv6Address::fromBytes(raw);
+    return address.ok() && homeslice::isBehindNat(*address);
 }
 
 Value timeValue(int64_t micros) { return micros == 0 ? Value() : Value(formatUtc(fromUnixMicros(micros))); }
@@ -74,7 +86,8 @@ Value nodeValue(const v1::Node& node) {
     return {{"name", node.name()},
             {"ready", node.ready()},
             {"reason", node.reason()},
-            {"care_of_address", addressValue(node.care_of_address())},
+            {"care_of_address", careOfValue(node.care_of_address())},
+            {"behind_nat", isBehindNat(node.care_of_address())},
             {"home_agent", node.home_agent()},
             {"correspondent", node.correspondent()},
             {"bindings_refused", node.bindings_refused()},
@@ -96,6 +109,7 @@ const std::vector<Column>& nodeColumns() {
         {.header = "node", .field = "name"},
         {.header = "ready", .field = "ready"},
         {.header = "care-of address", .field = "care_of_address"},
+        {.header = "behind NAT", .field = "behind_nat", .wide_only = true},
         {.header = "home agent", .field = "home_agent"},
         {.header = "correspondent", .field = "correspondent", .wide_only = true},
         {.header = "slivers", .field = "slivers"},
@@ -271,7 +285,8 @@ const std::vector<Column>& sliverColumns() {
 
 Value bindingValue(const v1::HomeBinding& binding) {
     return {{"home_address", addressValue(binding.home_address())},
-            {"care_of_address", addressValue(binding.care_of_address())},
+            {"care_of_address", careOfValue(binding.care_of_address())},
+            {"behind_nat", isBehindNat(binding.care_of_address())},
             {"slice", binding.slice()},
             {"sliver_index", binding.sliver_index()},
             {"sliver", binding.slice() + "/" + std::to_string(binding.sliver_index())},
@@ -295,6 +310,7 @@ Value bindingValue(const v1::HomeBinding& binding) {
 const std::vector<Column>& bindingColumns() {
     static const std::vector<Column> kColumns{{.header = "home address", .field = "home_address"},
                                               {.header = "care-of address", .field = "care_of_address"},
+                                              {.header = "behind NAT", .field = "behind_nat", .wide_only = true},
                                               {.header = "sliver", .field = "sliver"},
                                               {.header = "node", .field = "node"},
                                               {.header = "state", .field = "state"},
