@@ -51,17 +51,29 @@ void HomeAgentTest::setLink(const std::string& host, const std::string& state) {
     HS_EXPECT_DONE(runCommand({"ip", "-n", "hs-lab-switch", "link", "set", host, state}));
 }
 
+pid_t HomeAgentTest::pidOf(const std::string& name) {
+    for (const auto& program : labPrograms())
+        if (program.value("name", "") == name) return program.value("pid", 0);
+    ADD_FAILURE() << "no program " << name;
+    return 0;
+}
+
 void HomeAgentTest::killProgram(const std::string& name) {
-    for (const auto& program : labPrograms()) {
-        if (program.value("name", "") != name) continue;
-        EXPECT_EQ(::kill(program.value("pid", 0), SIGKILL), 0);
-    }
+    const pid_t pid = pidOf(name);
+    ASSERT_GT(pid, 0);
+    EXPECT_EQ(::kill(pid, SIGKILL), 0) << name;
 }
 
 void HomeAgentTest::endAndExpectTakeover(const std::string& first, End end) {
     const std::string second = otherThan(first);
+    const pid_t pid = pidOf(first);
+    ASSERT_GT(pid, 0);
     const auto ended = steady_clock::now();
-    end == End::killed ? killProgram(first) : setLink(first, "down");
+    if (end == End::killed) {
+        EXPECT_EQ(::kill(pid, SIGKILL), 0) << first;
+    } else {
+        setLink(first, "down");
+    }
     EXPECT_TRUE(eventually([&] { return holds(second); })) << second << " does not take over";
     const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - ended);
     std::printf("takeover after %s: %d ms\n", end == End::killed ? "SIGKILL" : "a cut link",

@@ -1,6 +1,8 @@
 // A lab with two home agents for one prefix, of which either can be killed or cut off.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <memory>
 #include <string>
@@ -26,6 +28,7 @@ protected:
 
     // What the switch's end of a host's link is set to: "down" is a cut cable.
     static void setLink(const std::string& host, const std::string& state);
+    static pid_t pidOf(const std::string& name);
     static void killProgram(const std::string& name);
     // How the one in charge ends.
     enum class End { killed, cut_off };
