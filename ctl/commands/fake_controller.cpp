@@ -48,6 +48,9 @@ v1::HomeBinding someBinding() {
     binding.set_sliver_index(2);
     binding.set_draining(true);
     binding.set_priority(10);
+    binding.set_registered_us(kStartedUs);
+    binding.set_forwarded_packets(7);
+    binding.set_forwarded_bytes(4096);
     return binding;
 }
 

@@ -49,7 +49,13 @@ TEST(Listing, Images) {
 
 TEST(Listing, HomeBindings) {
     FakeController controller;
-    EXPECT_THAT(slicectl(controller, {"home", "ls"}).out, HasSubstr("fd51:1ce:0:7::1:2   fd00:51ce::1      web/2"));
+    const std::string table = slicectl(controller, {"home", "ls"}).out;
+    EXPECT_THAT(table, HasSubstr("fd51:1ce:0:7::1:2   fd00:51ce::1      web/2"));
+    for (const char* column : {"AGE", "LIFETIME LEFT", "PACKETS", "BYTES"}) EXPECT_THAT(table, HasSubstr(column));
+    const Value binding = Value::parse(slicectl(controller, {"home", "ls", "-o", "json"}).out).at(0);
+    EXPECT_EQ(binding.at("forwarded_packets"), 7);
+    EXPECT_EQ(binding.at("forwarded_bytes"), 4096);
+    EXPECT_TRUE(binding.at("registered").is_string());
 }
 
 TEST(Listing, NothingIsAnEmptyList) {

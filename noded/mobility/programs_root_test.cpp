@@ -219,6 +219,25 @@ TEST_F(ProgramsTest, OutsideReachesExposedPortsOnly) {
     EXPECT_EQ(counters().dropped_not_exposed, 6u);
 }
 
+TEST_F(ProgramsTest, AnotherSliceOnThisNodeIsReachedAtExposedPortsOnly) {
+    open(false);
+    SliverPort other = port2();
+    other.home_address = kOtherSlice;
+    other.slice_address = address("fd51:1ce:0:2::1");
+    other.exposed = {{.protocol = IPPROTO_TCP, .port = 80}, {.protocol = IPPROTO_UDP, .port = 53}};
+    host_->run([&] { ASSERT_EQ(forwarder_->addPort(other), absl::OkStatus()); });
+    const auto action_of = [&](uint8_t protocol, const Bytes& payload, const Ipv6Address& to) {
+        return fromSliver(ipv6(kLocal, to, protocol, payload)).action;
+    };
+    for (const Ipv6Address& to : {other.home_address, other.slice_address}) {
+        EXPECT_EQ(action_of(IPPROTO_TCP, tcp(1, 80, kSyn), to), static_cast<uint32_t>(TC_ACT_REDIRECT));
+        EXPECT_EQ(action_of(IPPROTO_UDP, udp(1, 53), to), static_cast<uint32_t>(TC_ACT_REDIRECT));
+        EXPECT_EQ(action_of(IPPROTO_TCP, tcp(1, 81, kSyn), to), static_cast<uint32_t>(TC_ACT_SHOT));
+        EXPECT_EQ(action_of(IPPROTO_UDP, udp(1, 80), to), static_cast<uint32_t>(TC_ACT_SHOT));
+    }
+    EXPECT_EQ(counters().dropped_not_exposed, 4u);
+}
+
 TEST_F(ProgramsTest, EndlessExtensionHeadersAreDropped) {
     open(false);
     Bytes headers;
