@@ -154,6 +154,8 @@ TEST_F(BindingTest, WatchersHearTheRoleAndTheTerms) {
         EXPECT_EQ(gateway.events[1].kind, mobility::BindingEvent::Kind::role);
         EXPECT_EQ(gateway.events[1].role, (mobility::HomeAgentRole{.in_charge = true, .term = 7}));
     });
+    // Updates and the watch are two streams; what is sent before the first is open is lost.
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.connected == 1; }));
     mobility::BindingUpdate update = updateOf(3, 1);
     update.terms = {.priority = 10, .weight = 900, .draining = true};
     transport->send(update);
