@@ -3,6 +3,10 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "homeslice/v1/binding.grpc.pb.h"
 #include "homeslice/v1/node.grpc.pb.h"
 #include "noded/api/server.h"
@@ -89,12 +93,44 @@ TEST_F(PeerTableTest, ADiskIsForTheNodeThatTheControllerNamed) {
     EXPECT_TRUE(status.ok()) << status.error_message();
 }
 
-TEST_F(PeerTableTest, ClearTextAndExpiredCertificatesEndBeforeACall) {
+// What TLS refuses is no call at all: the caller hears of a server that it cannot reach.
+TEST_F(PeerTableTest, ClearTextEndsBeforeACall) {
     grpc::ClientContext context;
     v1::InspectResponse response;
     const auto clear = grpc::CreateChannel(target(), grpc::InsecureChannelCredentials());
     EXPECT_EQ(v1::NodeService::NewStub(clear)->Inspect(&context, v1::InspectRequest(), &response).error_code(),
               grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(PeerTableTest, ExpiredCertificatesAndAnotherSystemsEndBeforeACall) {
+    const auto expired = pki_.shortLived(*pki_.controller, -std::chrono::seconds(2));
+    EXPECT_EQ(inspectAs(*expired).error_code(), grpc::StatusCode::UNAVAILABLE);
+    const TestPki another;
+    EXPECT_EQ(inspectAs(*another.controller).error_code(), grpc::StatusCode::UNAVAILABLE);
+    EXPECT_TRUE(inspectAs(*pki_.controller).ok()) << "of those that count, with the right certificate";
+}
+
+// TLS looks once, when the connection is made: the rest is the table's.
+TEST_F(PeerTableTest, ACertificateThatExpiresEndsWhatIsOpen) {
+    const auto brief = pki_.shortLived(*pki_.node2, std::chrono::seconds(3));
+    const auto stub = v1::BindingService::NewStub(pki_.channelTo(target(), *brief));
+    grpc::ClientContext context;
+    const auto stream = stub->Watch(&context, v1::WatchBindingsRequest());
+    v1::BindingEvent event;
+    ASSERT_TRUE(stream->Read(&event));
+    std::atomic<bool> ended = false;
+    std::thread reviewer([&] {
+        while (!ended) {
+            pki_.peers.review();
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    });
+    while (stream->Read(&event)) continue;
+    ended = true;
+    reviewer.join();
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    grpc::ClientContext again;
+    EXPECT_FALSE(stub->Watch(&again, v1::WatchBindingsRequest())->Finish().ok());
 }
 
 TEST_F(PeerTableTest, RevocationEndsWhatIsOpen) {

@@ -28,6 +28,12 @@ public:
     std::shared_ptr<tls::Credentials> open(pki::Kind kind, const std::string& name) const {
         return tls::Credentials::open(authority_.credentialsOf(kind, name)).value();
     }
+    // Of the same enrolment as `known`'s, good for so long; not at all when that is negative.
+    std::shared_ptr<tls::Credentials> shortLived(const tls::Credentials& known, std::chrono::seconds lifetime) const {
+        const std::string path = known.directory() + "-for-" + std::to_string(lifetime.count());
+        authority_.write(path, known.identity(), lifetime);
+        return tls::Credentials::open(path).value();
+    }
     // To node1 or another node that the test serves as, or to the controller.
     std::shared_ptr<grpc::Channel> channelTo(const std::string& target, const tls::Credentials& as,
                                              const std::string& server_name = pki::kAnyNodeName) const {
