@@ -26,10 +26,18 @@ bool isBound(SliverState state) { return state == SliverState::running || state 
 }  // namespace
 
 absl::Status MortalStore::apply(const controller::Changes& changes) {
+    return write([&] { return store_->apply(changes); });
+}
+
+absl::Status MortalStore::record(const controller::AuditEntry& entry) {
+    return write([&] { return store_->record(entry); });
+}
+
+absl::Status MortalStore::write(const std::function<absl::Status()>& act) {
     if (process_.dead) return unavailable("the process is dead");
     writes_ += 1;
     const bool dies = writes_ == die_at_;
-    if (!dies || die_after_) HS_RETURN_IF_ERROR(store_->apply(changes));
+    if (!dies || die_after_) HS_RETURN_IF_ERROR(act());
     if (!dies) return absl::OkStatus();
     process_.dead = true;
     return unavailable("the process is dead");

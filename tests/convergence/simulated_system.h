@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -37,10 +38,12 @@ public:
 
     absl::StatusOr<controller::Snapshot> load() override { return store_->load(); }
     absl::Status apply(const controller::Changes& changes) override;
-    absl::Status record(const controller::AuditEntry& entry) override { return store_->record(entry); }
+    absl::Status record(const controller::AuditEntry& entry) override;
     absl::StatusOr<std::vector<controller::AuditEntry>> audit(uint32_t most) override { return store_->audit(most); }
 
 private:
+    absl::Status write(const std::function<absl::Status()>& act);
+
     std::unique_ptr<controller::Store> store_;
     Process& process_;
     uint64_t writes_ = 0;
