@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "controller/core/controller.h"
 #include "controller/core/node_role.h"
+#include "controller/core/repeated.h"
 #include "controller/operations/operations.h"
 
 namespace homeslice::controller {
@@ -146,7 +147,8 @@ absl::StatusOr<Operation> Controller::drainNode(const std::string& name, const s
     HS_RETURN_IF_ERROR(checkRequestId(request_id));
     const std::lock_guard lock(mutex_);
     HS_ASSIGN_OR_RETURN(const Operation* repeated, findRepeated(request_id, OperationKind::drainNode, {}));
-    if (repeated != nullptr && repeated->node == name) return viewOperation(world(), *repeated);
+    if (repeated != nullptr && repeated->node != name) return requestIdReused(request_id, *repeated);
+    if (repeated != nullptr) return viewOperation(world(), *repeated);
     HS_ASSIGN_OR_RETURN(const Node* found, findNode(name));
     for (const std::string& id : index_.running(OperationKind::drainNode)) {
         const Operation& operation = snapshot_.operations.at(id);

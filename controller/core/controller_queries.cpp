@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "controller/addresses/addresses.h"
 #include "controller/core/controller.h"
+#include "controller/core/repeated.h"
 
 namespace homeslice::controller {
 
@@ -55,8 +56,7 @@ absl::StatusOr<const Operation*> Controller::findRepeated(const std::string& req
     if (request_id.empty()) return nullptr;
     const Operation* operation = index_.requested(request_id);
     if (operation == nullptr || (operation->kind == kind && operation->subject == subject)) return operation;
-    return because(invalidArgument("request id '" + request_id + "' was used for another request"),
-                   reason::kRequestIdReused, {{"operation", operation->id}});
+    return requestIdReused(request_id, *operation);
 }
 
 const Operation* Controller::runningDeletion(const std::string& slice) const {

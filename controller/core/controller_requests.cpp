@@ -55,7 +55,9 @@ absl::StatusOr<Operation> Controller::createSlice(const CreateSliceRequest& requ
     const std::lock_guard lock(mutex_);
     HS_ASSIGN_OR_RETURN(const Operation* repeated,
                         findRepeated(request.request_id, OperationKind::createSlice, {request.name, 0}));
-    if (repeated != nullptr) return viewOperation(world(), *repeated);
+    const auto made = snapshot_.slices.find(request.name);
+    const bool anothers = made != snapshot_.slices.end() && made->second.owner != request.owner;
+    if (repeated != nullptr && !anothers) return viewOperation(world(), *repeated);
     HS_RETURN_IF_ERROR(checkNameFree(request.name));
     HS_ASSIGN_OR_RETURN(Changes changes, newSlice(request));
     const Operation operation = changes.put_operations.front();
