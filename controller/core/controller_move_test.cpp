@@ -233,6 +233,8 @@ TEST_F(MoveTest, RefusesWhatCannotBe) {
     EXPECT_EQ(code(kId, "node1"), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(code(kId, "ha"), absl::StatusCode::kFailedPrecondition);
     world_.controller().disconnectNode(world_.node("node3").handle);
+    world_.pass(std::chrono::seconds(6));  // long after the controller's start
+    for (const std::string node : {"node1", "node2"}) world_.report(node);
     EXPECT_EQ(code(kId, "node3"), absl::StatusCode::kFailedPrecondition);
     begin();
     EXPECT_EQ(code(kId, "node2"), absl::StatusCode::kAborted);

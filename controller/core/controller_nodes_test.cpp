@@ -176,6 +176,24 @@ TEST_F(NodesTest, ANodeThatFailsASliverOfADrainIsNotTriedAgain) {
     EXPECT_EQ(world_.controller().sliver({"web", 1})->node, "node1");
 }
 
+// Right after a restart there seems to be no node that anything could go to.
+TEST_F(NodesTest, ADrainWaitsForNodesToComeBackAfterARestart) {
+    ASSERT_TRUE(world_.create("web", {"node1"}).ok());
+    world_.settle();
+    world_.start();
+    world_.connect("node1");
+    world_.obey("node1");
+    const Operation drain = *world_.controller().drainNode("node1", "");
+    world_.controller().tick();
+    EXPECT_EQ(world_.operation(drain.id).state, OperationState::running);
+    EXPECT_TRUE(world_.operation(drain.id).failures.empty());
+    for (const std::string node : {"node2", "node3"}) world_.connect(node);
+    world_.controller().tick();
+    world_.settle();
+    EXPECT_EQ(world_.operation(drain.id).state, OperationState::done) << world_.operation(drain.id).step;
+    EXPECT_NE(world_.controller().sliver({"web", 1})->node, "node1");
+}
+
 TEST_F(NodesTest, GuaranteesCannotGrowBeyondANode) {
     ASSERT_TRUE(create({.nodes = {"node1"}, .sliver_count = 2}, 500).ok());
     EXPECT_EQ(world_.controller().node("node1")->cpu_reserved_millis, 1000U);
@@ -191,7 +209,7 @@ TEST_F(NodesTest, GuaranteesCannotGrowBeyondANode) {
     EXPECT_EQ(reserve(100), absl::OkStatus());
 }
 
-TEST(Nodes, ACreationWaitsForNodesToComeBackAfterARestart) {
+TEST(Nodes, ACreationAndAMoveWaitForNodesToComeBackAfterARestart) {
     TestWorld world;
     world.addLab(2);
     world.start();
@@ -201,9 +219,14 @@ TEST(Nodes, ACreationWaitsForNodesToComeBackAfterARestart) {
     EXPECT_TRUE(reasonOf(early.status()).facts.contains(kRetryAfterFact)) << "slicectl asks again";
     world.connect("node1");
     EXPECT_TRUE(world.create("web", {"node1"}).ok());
+    world.settle();
+    const auto move = [&] { return world.controller().moveSliver({"web", 1}, "node2", "").status(); };
+    EXPECT_EQ(move().code(), absl::StatusCode::kUnavailable) << move();
     // Whoever is not back after the timeout is away.
     world.pass(std::chrono::seconds(6));
+    world.report("node1");
     EXPECT_EQ(world.create("db", {"node2"}).status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(move().code(), absl::StatusCode::kFailedPrecondition) << move();
 }
 
 }  // namespace

@@ -209,12 +209,15 @@ absl::Status Controller::checkMove(const Sliver& sliver, const std::string& to_n
         return failedPrecondition("sliver " + sliver.id.toString() + " is on node '" + to_node + "' already");
     }
     if (const std::string away = nodes_.notReady(sliver.node, clock_.monotonic()); !away.empty()) {
-        return failedPrecondition("node '" + sliver.node + "', which it is on, is not ready: " + away);
+        return unlessNodesReturn(
+            world(), config_.node_timeout,
+            failedPrecondition("node '" + sliver.node + "', which it is on, is not ready: " + away));
     }
     const PlacementRequest where{.nodes = {to_node},
                                  .rules = slice->rules,
                                  .cpu_reservation_millis = slice->base.resources.cpu_reservation_millis};
-    return place(where, candidatesFor(world(), candidates(world(), slice->rules.apart_from), *slice)).status();
+    const auto plan = place(where, candidatesFor(world(), candidates(world(), slice->rules.apart_from), *slice));
+    return plan.ok() ? absl::OkStatus() : unlessNodesReturn(world(), config_.node_timeout, plan.status());
 }
 
 }  // namespace homeslice::controller

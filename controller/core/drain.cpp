@@ -33,6 +33,16 @@ absl::StatusOr<std::string> targetFor(const World& world, const Sliver& sliver, 
     return plan.places.front().node;
 }
 
+// After the controller's start nodes come back one by one: what has nowhere to go now may have in a moment.
+bool mayReturn(const World& world) {
+    const Monotonic::duration since_start = world.nodes.silence("", world.now);
+    return std::any_of(world.snapshot.nodes.begin(), world.snapshot.nodes.end(), [&](const auto& entry) {
+        const std::string& name = entry.first;
+        return !world.nodes.connected(name) && world.nodes.silence(name, world.now) == since_start &&
+               !world.nodes.lost(name, world.now);
+    });
+}
+
 void goOnDraining(const World& world, const Operation& drain, std::vector<Candidate>& nodes, Changes& changes) {
     if (!world.nodes.notReady(drain.node, world.now).empty()) return;  // a disk cannot be read from there now
     Operation next = drain;
@@ -45,6 +55,7 @@ void goOnDraining(const World& world, const Operation& drain, std::vector<Candid
         const bool stays = slice == world.snapshot.slices.end() || slice->second.deleting;
         if (sliver.node != drain.node || sliver.moving() || stays || hasFailed(next, id)) continue;
         const auto target = targetFor(world, sliver, slice->second, nodes);
+        if (absl::IsResourceExhausted(target.status()) && mayReturn(world)) continue;  // with a later tick
         if (!target.ok()) {
             next = withFailure(std::move(next), {id, drain.node, messageOf(target.status())});
             continue;
