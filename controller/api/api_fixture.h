@@ -86,8 +86,9 @@ protected:
     }
 
     // Returns once the controller calls it ready.
-    SimulatedNode& addNode(const std::string& name, bool home_agent = false) {
-        nodes_[name] = std::make_unique<SimulatedNode>(target(), nodeCredentials(name, home_agent), name, home_agent);
+    SimulatedNode& addNode(const std::string& name, bool home_agent = false, uint32_t cpus = 0) {
+        nodes_[name] =
+            std::make_unique<SimulatedNode>(target(), nodeCredentials(name, home_agent), name, home_agent, cpus);
         while (nodes_[name]->lastPicture().revision() == 0) std::this_thread::yield();
         return *nodes_[name];
     }

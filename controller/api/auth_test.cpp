@@ -3,12 +3,15 @@
 #include <google/protobuf/dynamic_message.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include <atomic>
 #include <future>
 #include <set>
+#include <thread>
 
 #include "controller/api/api_fixture.h"
 #include "controller/auth/rights.h"
 #include "pki/grant.h"
+#include "pki/test_authority.h"
 
 namespace homeslice::controller {
 namespace {
@@ -99,6 +102,19 @@ protected:
         v1::Slice slice;
         return as(by)->ShareSlice(&context, request, &slice);
     }
+    static const google::protobuf::MethodDescriptor& listNodes() {
+        return *controllerService().FindMethodByName("ListNodes");
+    }
+    // Of the system's own authority and the same enrolment as `known`'s, good for so long.
+    std::shared_ptr<tls::Credentials> signedFor(const tls::Credentials& known, std::chrono::seconds lifetime) const {
+        const std::string pki = issuer_->credentialsDirectory();
+        const auto authority = pki::Authority::parse(readFile(pki + "/authority.key").value(), issuer_->authorityPem());
+        const pki::KeyHandle key = pki::generateKey().value();
+        const std::string path = known.directory() + "-for-" + std::to_string(lifetime.count());
+        const std::string certificate = authority->issue(key, known.identity(), lifetime).value().toPem();
+        EXPECT_TRUE(pki::writeCredentials(path, {issuer_->authorityPem(), pki::toPem(key).value(), certificate}).ok());
+        return tls::Credentials::open(path).value();
+    }
     std::vector<v1::AuditEntry> audit() {
         v1::ListAuditResponse response;
         EXPECT_TRUE(call(&Stub::ListAudit, v1::ListAuditRequest(), &response).ok());
@@ -131,6 +147,59 @@ TEST_F(AuthTest, AStrangerIsToldWhichRightIsMissingForEveryMethod) {
                     HasSubstr(std::string("user 'bob' lacks the right '") + toString(right) + "'"))
             << method.name();
     }
+}
+
+// And whoever tried is in the audit log, with what was missing.
+TEST_F(AuthTest, ARefusedChangeIsRecordedForEveryMethod) {
+    bringUpAlicesSlice();
+    for (int i = 0; i < controllerService().method_count(); ++i) {
+        const google::protobuf::MethodDescriptor& method = *controllerService().method(i);
+        const Method& known = *findMethod(method.name());
+        if (known.right == Right::look || known.right == Right::create_slices) continue;
+        const size_t before = audit().size();
+        callAs(*bob_, method);
+        const std::vector<v1::AuditEntry> log = audit();
+        ASSERT_EQ(log.size(), before + (known.changes ? 1 : 0)) << method.name();
+        if (!known.changes) continue;
+        EXPECT_EQ(log.back().who(), "bob");
+        EXPECT_EQ(log.back().what(), method.name());
+        EXPECT_THAT(log.back().outcome(), HasSubstr(std::string("lacks the right '") + toString(known.right) + "'"));
+    }
+}
+
+// TLS refuses these before there is a call.
+TEST_F(AuthTest, AnExpiredCertificateAndAnotherSystemsAreRefused) {
+    EXPECT_EQ(callAs(*signedFor(*alice_, -std::chrono::seconds(2)), listNodes()).error_code(),
+              grpc::StatusCode::UNAVAILABLE);
+    EXPECT_EQ(callAs(*alice_, listNodes()).error_code(), grpc::StatusCode::OK);
+    const pki::testing_support::TestAuthority another;
+    const auto stranger = tls::Credentials::open(another.credentialsOf(pki::Kind::user, "alice")).value();
+    EXPECT_EQ(callAs(*stranger, listNodes()).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+// TLS looks at a certificate once, when the connection is made.
+TEST_F(AuthTest, ACertificateThatExpiresEndsWhatIsOpen) {
+    const auto brief = as(*signedFor(*alice_, std::chrono::seconds(3)));
+    grpc::ClientContext context;
+    const auto watch = brief->Watch(&context, v1::WatchRequest());
+    v1::WatchResponse response;
+    ASSERT_TRUE(watch->Read(&response));
+    std::atomic<bool> ended = false;
+    std::thread ticker([&] {
+        while (!ended) {
+            server_->tick();
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    });
+    while (watch->Read(&response)) continue;
+    ended = true;
+    ticker.join();
+    EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    grpc::ClientContext later;
+    v1::ListNodesResponse nodes;
+    const grpc::Status refused = brief->ListNodes(&later, v1::ListNodesRequest(), &nodes);
+    EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+    EXPECT_THAT(refused.error_message(), HasSubstr("the certificate of user 'alice' has expired"));
 }
 
 TEST_F(AuthTest, NobodyWithoutACertificateMayCallAnything) {

@@ -36,7 +36,8 @@ public:
     void OnDone() override { self_.reset(); }
 
     void changed(const Operation& operation) override {
-        if (operation.state == OperationState::cancelled) finish(cancelled("the import was " + operation.step));
+        if (operation.state != OperationState::cancelled || !isFirstToEnd()) return;
+        Finish(toGrpc(cancelled("the import was " + operation.step)));
     }
 
 private:
@@ -61,7 +62,8 @@ private:
     absl::Status store() {
         if (receiver_ == nullptr) return invalidArgument("an import is a header, then chunks");
         HS_ASSIGN_OR_RETURN(const std::string digest, receiver_->finish());
-        Change recorded(gate_, caller_, "ImportImage", name_);
+        Change recorded(gate_, caller_, kMethod, name_);
+        recorded_ = true;
         const auto view = gate_.controller().addImage(name_, digest, *receiver_, operation_);
         recorded.end(view.status());
         if (view.ok()) toProto(*view, image_);
@@ -70,13 +72,19 @@ private:
 
     void end(const absl::Status& status) {
         if (!status.ok() && !operation_.empty()) gate_.controller().endImport(operation_, status);
-        finish(status);
+        if (!isFirstToEnd()) return;  // cancelled from beside, which has an entry of its own
+        if (!status.ok() && !recorded_) {
+            gate_.controller().recordAudit({0, caller_.name, kMethod, name_, messageOf(status)});
+        }
+        Finish(toGrpc(status));
     }
 
-    void finish(const absl::Status& status) {
+    bool isFirstToEnd() {
         const std::lock_guard lock(mutex_);
-        if (!std::exchange(finished_, true)) Finish(toGrpc(status));
+        return !std::exchange(finished_, true);
     }
+
+    static constexpr const char* kMethod = "ImportImage";
 
     const Gate& gate_;
     const Caller caller_;
@@ -86,6 +94,7 @@ private:
     std::string name_;
     std::string operation_;  // id; empty before the header has come
     uint64_t bytes_ = 0;
+    bool recorded_ = false;  // in the audit log
     std::unique_ptr<Receiver> receiver_;
     std::atomic<bool> client_left_ = false;
     std::shared_ptr<ImageImport> self_;  // until gRPC is done

@@ -19,6 +19,20 @@ bool isAbout(const Operation& operation, const std::string& subject) {
 // The oldest first.
 TimedKey keyOf(const Operation& operation) { return {operation.started_us, operation.id}; }
 
+absl::Status cancel(Controller& controller, const Caller& caller, const std::string& id, v1::Operation& response) {
+    HS_ASSIGN_OR_RETURN(const Operation operation, controller.operation(id));
+    HS_RETURN_IF_ERROR(controller.checkOperationRight(caller, operation));
+    return filled(controller.cancelOperation(id), &response);
+}
+
+// What an operation is about, for the audit log; its kind where that is all nodes.
+std::string auditSubject(const absl::StatusOr<Operation>& operation, const std::string& id) {
+    constexpr size_t kShownOfId = 128;
+    if (!operation.ok()) return id.substr(0, kShownOfId);
+    const std::string subject = subjectText(*operation);
+    return subject.empty() ? toString(operation->kind) : subject;
+}
+
 }  // namespace
 
 using Unary = ControllerApi::Unary;
@@ -60,10 +74,12 @@ Unary* ControllerApi::GetOperation(Context* context, const v1::GetOperationReque
 Unary* ControllerApi::CancelOperation(Context* context, const v1::CancelOperationRequest* request,
                                       v1::Operation* response) {
     const std::string slice = controller_.sliceOfOperation(request->id());
-    return change(gate_, context, __func__, slice, [&](const Caller& caller) -> absl::Status {
-        HS_ASSIGN_OR_RETURN(const Operation operation, controller_.operation(request->id()));
-        HS_RETURN_IF_ERROR(controller_.checkOperationRight(caller, operation));
-        return filled(controller_.cancelOperation(request->id()), response);
+    const char* const method = __func__;
+    return answer(gate_, context, method, slice, [&](const Caller& caller) {
+        Change recorded(gate_, caller, method, auditSubject(controller_.operation(request->id()), request->id()));
+        const absl::Status status = cancel(controller_, caller, request->id(), *response);
+        recorded.end(status);
+        return status;
     });
 }
 

@@ -98,7 +98,7 @@ public:
     // Connects at once; obeys pictures on a thread of its own until destroyed.
     // `controller`: where it serves TLS; `name`: what it calls itself, whatever its credentials say.
     SimulatedNode(const std::string& controller, std::shared_ptr<tls::Credentials> credentials, const std::string& name,
-                  bool home_agent)
+                  bool home_agent, uint32_t cpus = 0)
         : credentials_(std::move(credentials)),
           stub_(v1::NodeLink::NewStub(credentials_->channel(controller, pki::kControllerName, keepalive()))) {
         grpc::ServerBuilder builder;
@@ -113,6 +113,7 @@ public:
         hello.set_care_of_address(Ipv6Address::parse("::1").value().toBytes());
         hello.set_api_port(static_cast<uint32_t>(port_));
         hello.set_home_agent(home_agent);
+        hello.set_cpus(cpus);
         hello.set_boot_id("boot");
         stream_->Write(message);
         reader_ = std::thread([this] { obey(); });
@@ -147,6 +148,8 @@ private:
     // As noded: a controller that was cut off is noticed.
     static grpc::ChannelArguments keepalive() {
         grpc::ChannelArguments arguments;
+        // A node that is made anew does not wait because an earlier one's connection failed.
+        arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
         arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 1000);
         arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 1000);
         return arguments;

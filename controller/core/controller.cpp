@@ -8,6 +8,7 @@
 #include "controller/addresses/addresses.h"
 #include "controller/core/audit.h"
 #include "controller/core/differences.h"
+#include "controller/core/own_entry.h"
 #include "controller/core/picture.h"
 #include "controller/core/settle.h"
 #include "controller/leases/leases.h"
@@ -173,13 +174,17 @@ void Controller::endLease(const Slice& slice) {
             Changes changes;
             changes.put_slices.push_back(slice);
             changes.put_slices.back().suspended = true;
+            changes.audit = ownEntry(clock_.utc_us(), "SuspendSlice", slice.name, "the lease ended at " + end);
             stored = commit(std::move(changes));
             break;
         }
-        case LeaseState::past_grace:
+        case LeaseState::past_grace: {
             logWarning("slice {}: the lease ended at {}, deleting it", slice.name, end);
-            stored = beginDeletion(slice, "").status();
+            Changes changes = planDeletion(slice, "");
+            changes.audit = ownEntry(clock_.utc_us(), "DeleteSlice", slice.name, "the lease ended at " + end);
+            stored = commit(std::move(changes));
             break;
+        }
     }
     if (!stored.ok()) logError("slice {}: {}", slice.name, messageOf(stored));
 }

@@ -10,6 +10,7 @@
 #include "controller/core/capacity.h"
 #include "controller/core/controller.h"
 #include "controller/core/loans.h"
+#include "controller/core/own_entry.h"
 
 namespace homeslice::controller {
 namespace {
@@ -164,27 +165,27 @@ absl::Status Controller::endLoan(const std::string& lender, const std::string& b
     return commit(std::move(changes));
 }
 
-// What was lent is given back at its time, whether the borrower can do without or not.
+// What was lent is given back at its time, whether the borrower can do without or not. Each end is a batch of its own,
+// for each is an entry of the audit log.
 void Controller::endPromises() {
     const int64_t now_us = clock_.utc_us();
-    Changes changes;
+    std::vector<Changes> ends;
     for (const auto& [key, loan] : snapshot_.loans) {
-        if (loan.end_us <= now_us) changes.erase_loans.push_back(key);
+        if (loan.end_us > now_us) continue;
+        logWarning("loan {} is over: the guarantee is the lender's again", key);
+        ends.emplace_back().erase_loans = {key};
+        ends.back().audit = ownEntry(now_us, "LoanOver", key, "the guarantee is the lender's again");
     }
     for (const auto& [name, reservation] : snapshot_.reservations) {
-        if (reservation.end_us <= now_us && slicesOn(snapshot_, name).empty()) {
-            changes.erase_reservations.push_back(name);
+        if (reservation.end_us > now_us || !slicesOn(snapshot_, name).empty()) continue;
+        ends.emplace_back().erase_reservations = {name};
+        ends.back().audit = ownEntry(now_us, "ReservationOver", name, "its time has passed");
+    }
+    for (Changes& end : ends) {
+        if (const absl::Status stored = commit(std::move(end)); !stored.ok()) {
+            logError("loans and reservations that are over stay for now: {}", messageOf(stored));
+            return;
         }
-    }
-    if (changes.empty()) return;
-    const std::vector<std::string> loans = changes.erase_loans;
-    if (const absl::Status stored = commit(std::move(changes)); !stored.ok()) {
-        logError("loans and reservations that are over stay for now: {}", messageOf(stored));
-        return;
-    }
-    for (const std::string& key : loans) {
-        logWarning("loan {} is over: the guarantee is the lender's again", key);
-        recordEvent("LoanOver", key, "the guarantee is the lender's again");
     }
 }
 

@@ -279,5 +279,24 @@ TEST_F(CapacityTest, AnEndingLeaseIsAnEvent) {
     EXPECT_EQ(log->front().who, "controller");
 }
 
+// What the controller does unasked is a change too.
+TEST_F(CapacityTest, WhatTheEndOfALeaseChangesIsInTheAuditLog) {
+    ASSERT_EQ(create(slice("web", {"node1"}, 0)), absl::OkStatus());
+    ASSERT_TRUE(reserve("nightly", {"node2"}, 500, hours(0), hours(2)).ok());
+    for (int day = 0; day < 2; ++day) {
+        world_.pass(hours(24));
+        world_.report("node1");
+        world_.controller().tick();
+        world_.controller().tick();
+    }
+    const std::vector<AuditEntry> log = *world_.controller().auditLog(0);
+    std::vector<std::string> events;
+    for (const AuditEntry& entry : log) {
+        EXPECT_EQ(entry.who, "controller");
+        events.push_back(entry.what + " " + entry.subject);
+    }
+    EXPECT_THAT(events, ElementsAre("SuspendSlice web", "ReservationOver nightly", "DeleteSlice web"));
+}
+
 }  // namespace
 }  // namespace homeslice::controller

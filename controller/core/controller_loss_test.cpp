@@ -69,6 +69,11 @@ TEST_F(LossTest, ALostNodesSliversAreSomewhereElseUnderAHigherGeneration) {
     const SliverSpec* anew = world_.node(row().node).desired({"web", 1});
     ASSERT_NE(anew, nullptr);
     EXPECT_FALSE(anew->disk_source.has_value()) << "its disk is out of reach";
+    const std::vector<AuditEntry> log = *world_.controller().auditLog(0);
+    ASSERT_EQ(log.size(), 1U);
+    EXPECT_EQ(log[0].what, "ReplaceSlivers");
+    EXPECT_EQ(log[0].subject, "node1");
+    EXPECT_EQ(log[0].outcome, "lost: 3 slivers are placed anew");
 }
 
 TEST_F(LossTest, WhatIsBackIsRemoved) {

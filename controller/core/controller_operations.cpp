@@ -1,4 +1,7 @@
 // Operations as clients see them: lists, and the end out of band. And what the controller begins by itself.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -6,6 +9,7 @@
 #include "base/reason.h"
 #include "base/status.h"
 #include "controller/core/controller.h"
+#include "controller/core/own_entry.h"
 #include "controller/core/replace.h"
 #include "controller/moves/move.h"
 #include "controller/operations/operations.h"
@@ -144,9 +148,15 @@ Changes Controller::planCancel(const Operation& operation) const {
 void Controller::placeLostAnew() {
     Changes changes = replaceLost(world());
     if (changes.empty()) return;
+    std::set<std::string> lost;
     for (const Sliver& sliver : changes.put_slivers) {
+        lost.insert(snapshot_.slivers.at(sliver.id).node);
         logWarning("sliver {}: its node {} is lost, placed anew on node {} with generation {}", sliver.id.toString(),
                    snapshot_.slivers.at(sliver.id).node, sliver.node, sliver.generation);
+    }
+    if (!lost.empty()) {
+        changes.audit = ownEntry(clock_.utc_us(), "ReplaceSlivers", fmt::format("{}", fmt::join(lost, ", ")),
+                                 fmt::format("lost: {} slivers are placed anew", changes.put_slivers.size()));
     }
     for (const Operation& operation : changes.put_operations) {
         if (!operation.step.empty()) logWarning("{}", operation.step);
@@ -191,6 +201,8 @@ void Controller::rebalanceByPolicy() {
     logInfo("the fullest node is {:.0f} points above the emptiest: rebalancing", spread);
     Changes changes;
     changes.put_operations.push_back(newOperation(OperationKind::rebalance, {}, 0, "", now_us));
+    changes.audit = ownEntry(now_us, "RebalanceNodes", "",
+                             fmt::format("the fullest node is {:.0f} points above the emptiest", spread));
     if (const absl::Status stored = commit(std::move(changes)); !stored.ok()) {
         logError("no rebalancing is begun: {}", messageOf(stored));
     }

@@ -222,6 +222,10 @@ TEST_F(OperationsTest, APolicyRebalancesByItselfAboveItsLimit) {
         if (operation.kind == OperationKind::rebalance) states.push_back(operation.state);
     }
     EXPECT_THAT(states, ElementsAre(OperationState::done)) << "and then leaves them alone";
+    const std::vector<AuditEntry> log = *world_.controller().auditLog(0);
+    ASSERT_EQ(log.size(), 1U);
+    EXPECT_EQ(log[0].who, "controller");
+    EXPECT_EQ(log[0].what, "RebalanceNodes");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "controller/core/controller.h"
 #include "controller/core/node_role.h"
 #include "controller/core/operation_rights.h"
+#include "controller/core/own_entry.h"
 
 namespace homeslice::controller {
 namespace {
@@ -281,7 +282,7 @@ void Controller::recordAudit(AuditEntry entry) {
 }
 
 void Controller::recordEvent(const std::string& what, const std::string& subject, const std::string& text) {
-    record({0, "controller", what, subject, text});
+    record(ownEntry(0, what, subject, text));
 }
 
 void Controller::record(AuditEntry entry) {
