@@ -16,10 +16,10 @@
 #include <thread>
 
 #include "base/file.h"
-#include "controller/api/simulated_node.h"
 #include "homeslice/v1/controller.grpc.pb.h"
 #include "leader/controllers.h"
 #include "pki/enrol/enrol.h"
+#include "roaming_node.h"
 #include "tests/support/command.h"
 #include "tests/support/etcd.h"
 #include "tests/support/privileges.h"
@@ -28,7 +28,6 @@
 namespace homeslice::testing_support {
 namespace {
 
-using controller::testing_support::SimulatedNode;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMachines = 3;
@@ -36,6 +35,7 @@ constexpr size_t kMachines = 3;
 constexpr size_t kHidden = kMachines;
 constexpr const char* kHiddenAddress = "192.0.2.9";
 constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kFailover{3};
 
 template <typename Condition>
 bool eventually(Condition holds) {
@@ -79,27 +79,6 @@ public:
     static void mend(size_t i) { run({"ip", "link", "set", "port" + std::to_string(i), "up"}); }
     static std::string netns(size_t i) { return "hst-ctl-" + std::to_string(::getpid()) + "-" + std::to_string(i); }
     static std::string address(size_t i) { return "fd00:7e57::" + std::to_string(i + 1); }
-};
-
-// Keeps a node connected to whichever controller leads, as noded does.
-class RoamingNode {
-public:
-    RoamingNode(const std::string& controllers, std::shared_ptr<tls::Credentials> credentials, const std::string& name)
-        : controllers_(leader::splitAddresses(controllers)), thread_([this, credentials, name] {
-              for (size_t i = 0; !stop_; ++i) {
-                  SimulatedNode node(controllers_[i % controllers_.size()], credentials, name, false);
-                  while (!stop_ && !node.ended()) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-              }
-          }) {}
-    ~RoamingNode() {
-        stop_ = true;
-        thread_.join();
-    }
-
-private:
-    const std::vector<std::string> controllers_;
-    std::atomic<bool> stop_ = false;
-    std::thread thread_;
 };
 
 class ControllersTest : public testing::Test {
