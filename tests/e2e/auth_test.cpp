@@ -14,6 +14,8 @@ namespace {
 using ::testing::HasSubstr;
 
 const std::string kController = "[fd00:51ce::c0c0]:7400";
+constexpr std::chrono::seconds kKeysWithin{5};
+const std::string kBobsKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFsaWNlYWxpY2VhbGljZWFsaWNlYWxpY2VhbGlj bob@example";
 const std::string kKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJvYmJvYmJvYmJvYmJvYmJvYmJvYmJvYmJvYmJv alice@example";
 
 class AuthLabTest : public LabTest {
@@ -89,13 +91,23 @@ TEST_F(AuthLabTest, SshKeysComeAndGoWhileSliversRun) {
         return slicectl({"exec", sliver, "--", "cat", "/root/.ssh/authorized_keys"}).out;
     };
     HS_EXPECT_DONE(as("alice", {"user", "key", "add", kKey}));
-    for (const char* sliver : {"keys/1", "keys/2"}) {
-        EXPECT_TRUE(eventually([&] { return keysIn(sliver).find(kKey) != std::string::npos; })) << sliver;
-    }
+    const auto hasKey = [&](const std::string& sliver) { return keysIn(sliver).find(kKey) != std::string::npos; };
+    EXPECT_TRUE(eventually([&] { return hasKey("keys/1") && hasKey("keys/2"); }, kKeysWithin));
     EXPECT_THAT(slicectl({"exec", "keys/1", "--", "stat", "-c", "%a %u", "/root/.ssh/authorized_keys"}).out,
                 HasSubstr("600 0"));
+    // Of a member, and in slivers that were not there when the key came.
+    addUser("bob");
+    HS_EXPECT_DONE(as("bob", {"user", "key", "add", kBobsKey}));
+    EXPECT_THAT(keysIn("keys/1"), Not(HasSubstr(kBobsKey)));
+    HS_EXPECT_DONE(as("alice", {"slice", "share", "keys", "bob"}));
+    EXPECT_TRUE(eventually([&] { return keysIn("keys/1").find(kBobsKey) != std::string::npos && hasKey("keys/1"); },
+                           kKeysWithin));
+    slices_.push_back("later");
+    HS_EXPECT_DONE(as("alice", {"slice", "create", "later", "--image", "busybox", "--on", "node3"}));
+    EXPECT_TRUE(eventually([&] { return hasKey("later/1"); }, kKeysWithin));
+    HS_EXPECT_DONE(as("alice", {"slice", "rm", "later"}));
     HS_EXPECT_DONE(as("alice", {"user", "key", "rm", "alice@example"}));
-    EXPECT_TRUE(eventually([&] { return keysIn("keys/1").find(kKey) == std::string::npos; }));
+    EXPECT_TRUE(eventually([&] { return !hasKey("keys/1") && !hasKey("keys/2"); }, kKeysWithin));
     HS_EXPECT_DONE(as("alice", {"slice", "rm", "keys"}));
 }
 
