@@ -35,7 +35,6 @@ constexpr size_t kMachines = 3;
 constexpr size_t kHidden = kMachines;
 constexpr const char* kHiddenAddress = "192.0.2.9";
 constexpr std::chrono::seconds kPatience{30};
-constexpr std::chrono::seconds kFailover{3};
 
 template <typename Condition>
 bool eventually(Condition holds) {
