@@ -111,14 +111,16 @@ public:
     void OnWriteDone(bool ok) override {
         loop_.post([self = shared_from_this(), ok] {
             self->writing_ = false;
-            if (!ok) self->finish(grpc::Status::CANCELLED);
+            if (!ok || self->cancelled_) self->finish(grpc::Status::CANCELLED);
             self->pump();
         });
     }
 
     void OnCancel() override {
         loop_.post([self = shared_from_this()] {
-            if (!self->writing_) self->finish(grpc::Status::CANCELLED);  // else the write fails, and finishes
+            self->cancelled_ = true;
+            if (!self->writing_)
+                self->finish(grpc::Status::CANCELLED);  // else after the write, whether it fails or not
         });
     }
 
@@ -209,6 +211,7 @@ private:
     // The loop's own.
     v1::BindingEvent event_;
     bool writing_ = false;
+    bool cancelled_ = false;
     bool finished_ = false;
 };
 
