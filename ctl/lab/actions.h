@@ -20,7 +20,7 @@ struct LabWish {
     std::string home_prefix = kDefaultHomePrefix;
     std::string behind_nat = "0";
     Network network;
-    std::string replace_after;  // empty: sliced's default
+    Times times;
 };
 // FAILED_PRECONDITION when a lab is up. A failure leaves nothing behind.
 absl::StatusOr<int> up(Context& context, const LabWish& wish);

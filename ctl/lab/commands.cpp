@@ -27,7 +27,10 @@ void declareUp(CLI::App& lab, Context& context) {
     app->add_option("--behind-nat", wish->behind_nat, "How many of the nodes, the last ones, a NAT hides; with --ipv4")
         ->type_name("N")
         ->capture_default_str();
-    app->add_option("--replace-after", wish->replace_after,
+    app->add_option("--certificate-lifetime", wish->times.certificate_lifetime,
+                    "Of nodes' and users' certificates, which are renewed when a third is left; default: sliced's")
+        ->type_name("DURATION");
+    app->add_option("--replace-after", wish->times.replace_after,
                     "Silence after which a node's slivers are placed anew; default: sliced's")
         ->type_name("DURATION");
     app->footer("Example: slicectl lab up --nodes 3");

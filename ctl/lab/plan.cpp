@@ -98,9 +98,11 @@ Program makeController(const Plan& plan, const std::string& programs) {
                              endpointText(plan.host(kController).address, kControllerPort), "--socket",
                              controllerDirectory() + "/" + kSocketName, "--home-prefix", plan.home_prefix.toString()},
                     .unprivileged = true};
-    if (!plan.replace_after.empty()) {
-        program.argv.insert(program.argv.end(), {"--replace-after", plan.replace_after});
-    }
+    const auto add = [&program](const char* option, const std::string& time) {
+        if (!time.empty()) program.argv.insert(program.argv.end(), {option, time});
+    };
+    add("--replace-after", plan.times.replace_after);
+    add("--certificate-lifetime", plan.times.certificate_lifetime);
     return program;
 }
 
@@ -143,14 +145,14 @@ const Host& Plan::host(const std::string& name) const {
 }
 
 Plan makePlan(const Sizes& sizes, const Ipv6Prefix& home_prefix, const std::string& programs, const Network& network,
-              const std::string& replace_after) {
+              const Times& times) {
     Plan plan{.nodes = sizes.nodes,
               .home_agents = sizes.home_agents,
               .correspondents = sizes.correspondents,
               .home_prefix = home_prefix,
               .network = network,
               .home_agent_address = underlayAddress(sizes.home_agents > 1 ? kSharedHomeAgentId : kHomeAgentId),
-              .replace_after = replace_after,
+              .times = times,
               .hosts = makeHosts(sizes, network),
               .programs = {}};
     plan.programs.push_back(makeController(plan, programs));

@@ -70,6 +70,14 @@ struct Sizes {
     uint32_t correspondents = 0;
 };
 
+// Options of sliced; empty: its default.
+struct Times {
+    std::string replace_after;
+    std::string certificate_lifetime;
+
+    bool operator==(const Times&) const = default;
+};
+
 struct Plan {
     uint32_t nodes = 0;
     uint32_t home_agents = 1;
@@ -77,7 +85,7 @@ struct Plan {
     Ipv6Prefix home_prefix;
     Network network;
     Ipv6Address home_agent_address;  // where hosts send packets for the home prefix
-    std::string replace_after;       // sliced's option; empty: its default
+    Times times;
     std::vector<Host> hosts;
     // The controller first: the others call it.
     std::vector<Program> programs;
@@ -87,7 +95,7 @@ struct Plan {
 
 // `programs` is the directory of sliced and noded.
 Plan makePlan(const Sizes& sizes, const Ipv6Prefix& home_prefix, const std::string& programs,
-              const Network& network = {}, const std::string& replace_after = "");
+              const Network& network = {}, const Times& times = {});
 
 // INVALID_ARGUMENT, naming `option`, unless the text is a prefix that holds /64 subnets and does not overlap the
 // underlay.

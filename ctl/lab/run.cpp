@@ -59,7 +59,7 @@ absl::StatusOr<Plan> planOf(const LabState& state) {
     HS_ASSIGN_OR_RETURN(const Ipv6Prefix prefix, Ipv6Prefix::parse(state.home_prefix));
     HS_ASSIGN_OR_RETURN(const std::string programs, programDirectory());
     return makePlan({state.nodes, state.home_agents, state.correspondents}, prefix, programs, state.network,
-                    state.replace_after);
+                    state.times);
 }
 
 absl::Status requireRoot() {

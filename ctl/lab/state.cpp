@@ -31,7 +31,8 @@ LabState stateOf(const Json& json) {
                    .network = {.ipv4 = json.value("ipv4", false),
                                .outbound = json.value("outbound", false),
                                .behind_nat = json.value("behind_nat", 0U)},
-                   .replace_after = json.at("replace_after"),
+                   .times = {.replace_after = json.at("replace_after"),
+                             .certificate_lifetime = json.value("certificate_lifetime", "")},
                    .made_netns_directory = json.at("made_netns_directory"),
                    .programs = {}};
     for (const Json& program : json.at("programs")) {
@@ -76,7 +77,8 @@ std::string toJson(const LabState& state) {
               {"ipv4", state.network.ipv4},
               {"outbound", state.network.outbound},
               {"behind_nat", state.network.behind_nat},
-              {"replace_after", state.replace_after},
+              {"replace_after", state.times.replace_after},
+              {"certificate_lifetime", state.times.certificate_lifetime},
               {"made_netns_directory", state.made_netns_directory},
               {"programs", Json::array()}};
     for (const StartedProgram& program : state.programs) {

@@ -40,7 +40,7 @@ struct LabState {
     uint32_t correspondents = 0;
     std::string home_prefix;
     Network network;
-    std::string replace_after;          // as in the plan
+    Times times;                        // as in the plan
     bool made_netns_directory = false;  // /run/netns became a mount point by this lab
     std::vector<StartedProgram> programs;
 

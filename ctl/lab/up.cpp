@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <utility>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -63,7 +64,7 @@ absl::StatusOr<LabState> announce(const Plan& plan) {
                    .correspondents = plan.correspondents,
                    .home_prefix = plan.home_prefix.toString(),
                    .network = plan.network,
-                   .replace_after = plan.replace_after,
+                   .times = plan.times,
                    .made_netns_directory = !isNetnsDirectoryMounted(),
                    .programs = {}};
     HS_RETURN_IF_ERROR(makeDirectories(kRunDirectory, kPublicMode));
@@ -93,6 +94,14 @@ absl::StatusOr<uint32_t> correspondentsOf(const std::string& wish) {
     return parseCount("--correspondents", wish, kMostCorrespondents);
 }
 
+absl::Status checkTimes(const Times& times) {
+    for (const auto& [option, time] : {std::pair("--replace-after", times.replace_after),
+                                       std::pair("--certificate-lifetime", times.certificate_lifetime)}) {
+        if (!time.empty()) HS_RETURN_IF_ERROR(parseDuration(option, time).status());
+    }
+    return absl::OkStatus();
+}
+
 absl::StatusOr<Network> networkOf(const LabWish& wish, uint32_t nodes) {
     Network network = wish.network;
     if (wish.behind_nat == "0") return network;
@@ -106,12 +115,10 @@ absl::StatusOr<Plan> planFor(const LabWish& wish) {
     HS_ASSIGN_OR_RETURN(const uint32_t home_agents, parseCount("--home-agents", wish.home_agents, kMostHomeAgents));
     HS_ASSIGN_OR_RETURN(const uint32_t correspondents, correspondentsOf(wish.correspondents));
     HS_ASSIGN_OR_RETURN(const Ipv6Prefix prefix, parseHomePrefix("--home-prefix", wish.home_prefix));
-    if (!wish.replace_after.empty()) {
-        HS_RETURN_IF_ERROR(parseDuration("--replace-after", wish.replace_after).status());
-    }
+    HS_RETURN_IF_ERROR(checkTimes(wish.times));
     HS_ASSIGN_OR_RETURN(const Network network, networkOf(wish, nodes));
     HS_ASSIGN_OR_RETURN(const std::string programs, programDirectory());
-    return makePlan({nodes, home_agents, correspondents}, prefix, programs, network, wish.replace_after);
+    return makePlan({nodes, home_agents, correspondents}, prefix, programs, network, wish.times);
 }
 
 }  // namespace

@@ -1,0 +1,107 @@
+// Certificates of a few seconds, on the real programs: everybody renews theirs and all goes on, whoever is late is out.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include "base/file.h"
+#include "tests/support/lab.h"
+
+namespace homeslice::testing_support {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::string kController = "[fd00:51ce::c0c0]:7400";
+const std::string kStates = "/var/lib/homeslice/lab/";
+constexpr std::chrono::seconds kLifetime{40};
+
+class RenewalTest : public LabTest {
+protected:
+    static void SetUpTestSuite() {
+        bringUp({"--nodes", "2", "--certificate-lifetime", std::to_string(kLifetime.count()) + "s"});
+    }
+    void SetUp() override {
+        LabTest::SetUp();
+        directory_ = (std::filesystem::temp_directory_path() / "hst-renewal-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(directory_.data()), nullptr);
+    }
+    void TearDown() override {
+        LabTest::TearDown();
+        for (const std::string& user : users_) HS_EXPECT_DONE(slicectl({"user", "rm", user}));
+        if (!directory_.empty()) std::filesystem::remove_all(directory_);
+    }
+
+    // slicectl as that user, on the outside client.
+    CommandResult as(const std::string& user, std::vector<std::string> arguments) {
+        std::vector<std::string> argv{"env", "XDG_CONFIG_HOME=" + directory_ + "/" + user,
+                                      std::string(HS_BIN_DIRECTORY) + "/slicectl"};
+        argv.insert(argv.end(), arguments.begin(), arguments.end());
+        return inClient(argv);
+    }
+    void addUser(const std::string& user) {
+        const CommandResult added = slicectl({"user", "add", user});
+        HS_EXPECT_DONE(added);
+        users_.push_back(user);
+        HS_EXPECT_DONE(
+            as(user, {"context", "add", "lab", "--controller", kController, "--token", lastLine(added.out)}));
+    }
+    std::string identityOf(const std::string& user) const {
+        return directory_ + "/" + user + "/homeslice/contexts/lab/identity.pem";
+    }
+    static bool hasExpired(const std::string& identity) {
+        return runCommand({"openssl", "x509", "-noout", "-checkend", "0", "-in", identity}).status == 1;
+    }
+
+    std::string directory_;
+    std::vector<std::string> users_;
+};
+
+TEST_F(RenewalTest, EverybodyRenewsInTimeWhileEverythingGoesOn) {
+    addUser("alice");
+    addUser("late");
+    createWebSlice("web", {"--on", "node1,node2"});
+    const std::string address = homeAddress("web/1");
+    const auto bootOf = [](const std::string& sliver) {
+        return slicectl({"exec", sliver, "--", "cut", "-d", " ", "-f", "22", "/proc/1/stat"}).out;
+    };
+    const std::string boot = bootOf("web/1");
+    std::map<std::string, std::string> first;  // by file
+    for (const std::string owner : {"sliced/pki", "ha/tls", "node1/tls", "node2/tls"}) {
+        first[kStates + owner + "/identity.pem"];
+    }
+    first[identityOf("alice")];
+    for (auto& [path, content] : first) content = readFile(path).value_or("");
+    const std::string old_node = directory_ + "/old-node1.pem";
+    ASSERT_TRUE(replaceFile(old_node, first[kStates + "node1/tls/identity.pem"]).ok());
+
+    // Who has a certificate uses it now and then; that renews it.
+    const auto allAreOthers = [&] {
+        HS_EXPECT_DONE(as("alice", {"slice", "ls"}));
+        return hasExpired(old_node) && std::all_of(first.begin(), first.end(), [](const auto& file) {
+                   return readFile(file.first).value_or(file.second) != file.second;
+               });
+    };
+    EXPECT_TRUE(eventually(allAreOthers, 3 * kLifetime));
+    for (const auto& [path, content] : first) EXPECT_FALSE(hasExpired(path)) << path;
+
+    EXPECT_TRUE(eventually([] {
+        const auto nodes = slicectlJson({"node", "ls"});
+        return nodes.size() == 3 &&
+               std::all_of(nodes.begin(), nodes.end(), [](const auto& node) { return node.value("ready", false); });
+    }));
+    EXPECT_EQ(bootOf("web/1"), boot);
+    EXPECT_TRUE(eventually([&] { return !fetch(address).empty(); }));
+    HS_EXPECT_DONE(slicectl({"sliver", "move", "web/1", "--to", "node2"}));
+    EXPECT_TRUE(eventually([&] { return !fetch(address).empty(); })) << "a move needs every connection anew";
+
+    const CommandResult late = as("late", {"slice", "ls"});
+    EXPECT_EQ(late.status, 1);
+    EXPECT_THAT(late.err, HasSubstr("your certificate expired"));
+    HS_EXPECT_DONE(slicectl({"slice", "rm", "web"}));
+}
+
+}  // namespace
+}  // namespace homeslice::testing_support
