@@ -35,6 +35,7 @@ constexpr size_t kMachines = 3;
 constexpr size_t kHidden = kMachines;
 constexpr const char* kHiddenAddress = "192.0.2.9";
 constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kFailover{3};
 
 template <typename Condition>
 bool eventually(Condition holds) {
@@ -307,29 +308,32 @@ TEST_F(ControllersTest, AnyOneIsKilledAndNothingIsLostOrDoubled) {
         EXPECT_TRUE(eventually([&] { return user.made() > before + 1; })) << what;
         const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - killed);
         std::cout << what << ": the second slice after it took " << took.count() << " ms\n";
+        return took;
     };
     goesOn("undisturbed");
-    for (int round = 0; round < 2; ++round) {
+    auto fastest = std::chrono::milliseconds::max();
+    for (int round = 0; round < 3; ++round) {
         const size_t led = leader();
         ASSERT_LT(led, kMachines);
         sliced_[led].end(SIGKILL);
-        goesOn("the leading controller killed");
+        fastest = std::min(fastest, goesOn("the leading controller killed"));
         EXPECT_NE(leader(), led);
         start(led);
     }
-    const size_t follower = (leader() + 1) % kMachines;
-    sliced_[follower].end(SIGKILL);
-    goesOn("a following controller killed");
-    start(follower);
-    const size_t etcd_leader = etcd_->leader();
-    etcd_->kill(etcd_leader);
-    goesOn("the leading etcd killed");
-    etcd_->restart(etcd_leader);
-    ASSERT_TRUE(eventually([&] { return etcd_->healthy(); }));
-    const size_t other = (etcd_->leader() + 1) % kMachines;
-    etcd_->kill(other);
-    goesOn("a following etcd killed");
-    etcd_->restart(other);
+    EXPECT_LT(fastest, kFailover) << "with two commands; of three, for this machine may have other things to do";
+    for (size_t i = 0; i < kMachines; ++i) {
+        const std::string role = i == leader() ? "leading" : "following";
+        sliced_[i].end(SIGKILL);
+        goesOn("controller " + std::to_string(i) + " killed, a " + role + " one");
+        start(i);
+    }
+    for (size_t i = 0; i < kMachines; ++i) {
+        const std::string role = i == etcd_->leader() ? "leading" : "following";
+        etcd_->kill(i);
+        goesOn("etcd " + std::to_string(i) + " killed, a " + role + " one");
+        etcd_->restart(i);
+        ASSERT_TRUE(eventually([&] { return etcd_->healthy(); })) << "one at a time";
+    }
     user.stop();
     std::cout << "the slowest of " << user.made() << " commands took "
               << std::chrono::duration_cast<std::chrono::milliseconds>(user.slowest()).count() << " ms\n";
