@@ -30,9 +30,6 @@ constexpr int kMaxHandlerThreads = 64;
 constexpr int kKeepaliveMs = 5'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 constexpr int kMinClientPingMs = 900;
-// New calls then come by another connection, for which the certificate of that day is shown; streams go on by the old
-// one.
-constexpr int kConnectionAgeMs = 300'000;
 constexpr std::chrono::milliseconds kShutdownTime{300};
 
 class GrpcServer : public Server {
@@ -41,6 +38,7 @@ public:
                std::shared_ptr<tls::Credentials> credentials, std::unique_ptr<Switchboard> board, uint32_t rate)
         : controller_(controller),
           credentials_(std::move(credentials)),
+          connection_age_(tls::connectionAge(issuer.lifetime())),
           board_(std::move(board)),
           gate_(controller, rate),
           watches_(controller),
@@ -103,13 +101,15 @@ private:
         return credentials_->forServer(tls::ClientCertificate::optional);
     }
 
-    static void configure(grpc::ServerBuilder& builder) {
+    void configure(grpc::ServerBuilder& builder) const {
         builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
         builder.SetResourceQuota(grpc::ResourceQuota("sliced").SetMaxThreads(kMaxHandlerThreads));
         // With port sharing a second sliced would take half of the first one's calls.
         builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
         builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
-        builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kConnectionAgeMs);
+        // New calls then come by another connection, for which the certificate of that day is shown; streams go on by
+        // the old one.
+        builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, static_cast<int>(connection_age_.count()));
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -118,6 +118,7 @@ private:
 
     Controller& controller_;
     const std::shared_ptr<tls::Credentials> credentials_;
+    const std::chrono::milliseconds connection_age_;
     tls::OpenCalls open_calls_;
     const std::unique_ptr<Switchboard> board_;
     const Gate gate_;

@@ -35,6 +35,8 @@ public:
 
     // What address grants are made with (pki/grant.h).
     const std::string& grantKey() const { return grant_key_; }
+    // Of the certificates that it issues.
+    std::chrono::seconds lifetime() const { return lifetime_; }
     std::string credentialsDirectory() const;
     std::string authorityPem() const { return authority_.certificate().toPem(); }
     std::string fingerprint() const { return authority_.certificate().fingerprint(); }

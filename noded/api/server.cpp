@@ -31,16 +31,15 @@ constexpr std::chrono::milliseconds kGrace{200};
 
 std::string textOf(const Server::Config& config) { return endpointText(config.address, config.port); }
 
-void setLimits(grpc::ServerBuilder& builder) {
+void setLimits(grpc::ServerBuilder& builder, std::chrono::milliseconds connection_age) {
     constexpr int kMaxMessageBytes = 1024 * 1024;
     constexpr int kKeepaliveMs = 10'000;
     constexpr int kKeepaliveTimeoutMs = 5'000;
     constexpr int kShortestPingIntervalMs = 500;
+    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     // New calls then come by another connection, for which the certificate of that day is shown; streams go on by the
     // old one.
-    constexpr int kConnectionAgeMs = 300'000;
-    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kConnectionAgeMs);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, static_cast<int>(connection_age.count()));
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
     // Our own clients ping often, to notice dead peers within seconds; gRPC takes that for an attack unless told.
@@ -77,7 +76,7 @@ public:
     absl::Status listen(const Config& config) {
         HS_RETURN_IF_ERROR(probe(config));  // gRPC only says that it could not, not why
         grpc::ServerBuilder builder;
-        setLimits(builder);
+        setLimits(builder, tls::connectionAge(config.credentials->lifetime()));
         const auto credentials = config.credentials->forServer(tls::ClientCertificate::required);
         peers_.guard(builder, *credentials);
         builder.AddListeningPort(textOf(config), credentials, &port_);

@@ -3,6 +3,7 @@
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -59,8 +60,12 @@ private:
 
 }  // namespace
 
-Credentials::Credentials(std::string directory, pki::Identity identity, std::shared_ptr<Provider> provider)
-    : directory_(std::move(directory)), identity_(std::move(identity)), provider_(std::move(provider)) {}
+Credentials::Credentials(std::string directory, const pki::Certificate& certificate, pki::Identity identity,
+                         std::shared_ptr<Provider> provider)
+    : directory_(std::move(directory)),
+      identity_(std::move(identity)),
+      lifetime_(std::chrono::duration_cast<std::chrono::seconds>(certificate.notAfter() - certificate.notBefore())),
+      provider_(std::move(provider)) {}
 
 absl::StatusOr<std::shared_ptr<Credentials>> Credentials::open(const std::string& directory) {
     HS_ASSIGN_OR_RETURN(const pki::Credentials files, pki::readCredentials(directory));
@@ -68,7 +73,8 @@ absl::StatusOr<std::shared_ptr<Credentials>> Credentials::open(const std::string
     HS_ASSIGN_OR_RETURN(pki::Identity identity, certificate.identity());
     const std::string path = pki::identityPath(directory);
     auto provider = std::make_shared<Provider>(path, path, pki::authorityPath(directory), kLookEverySeconds);
-    return std::shared_ptr<Credentials>(new Credentials(directory, std::move(identity), std::move(provider)));
+    return std::shared_ptr<Credentials>(
+        new Credentials(directory, certificate, std::move(identity), std::move(provider)));
 }
 
 std::shared_ptr<grpc::ServerCredentials> Credentials::forServer(ClientCertificate wanted) const {
@@ -88,6 +94,12 @@ std::shared_ptr<grpc::Channel> Credentials::channel(const std::string& target, c
     options.watch_identity_key_cert_pairs();
     options.watch_root_certs();
     return makeChannel(target, server_name, options, std::move(arguments));
+}
+
+std::chrono::milliseconds connectionAge(std::chrono::seconds lifetime) {
+    constexpr std::chrono::minutes kLongest{5};
+    constexpr int kPart = 6;  // half of what is left when a certificate is renewed
+    return std::min<std::chrono::milliseconds>(kLongest, std::chrono::milliseconds(lifetime) / kPart);
 }
 
 std::shared_ptr<grpc::Channel> newcomerChannel(const std::string& target, const pki::Token& token) {

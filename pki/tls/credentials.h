@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,8 @@ public:
     const std::string& directory() const { return directory_; }
     // As it was when this was opened; renewals do not change it.
     const pki::Identity& identity() const { return identity_; }
+    // Of its certificate then, from its beginning to its end.
+    std::chrono::seconds lifetime() const { return lifetime_; }
 
     std::shared_ptr<grpc::ServerCredentials> forServer(ClientCertificate wanted) const;
     // A channel that speaks only to a server whose certificate has `server_name` (pki/identity.h).
@@ -34,12 +37,19 @@ public:
 
 private:
     using Provider = grpc::experimental::FileWatcherCertificateProvider;
-    Credentials(std::string directory, pki::Identity identity, std::shared_ptr<Provider> provider);
+    Credentials(std::string directory, const pki::Certificate& certificate, pki::Identity identity,
+                std::shared_ptr<Provider> provider);
 
     const std::string directory_;
     const pki::Identity identity_;
+    const std::chrono::seconds lifetime_;
     const std::shared_ptr<Provider> provider_;
 };
+
+// For how long a server should take new calls by one connection (GRPC_ARG_MAX_CONNECTION_AGE_MS), where certificates
+// live for `lifetime`. A connection stands for the certificate that was shown when it was made: who renews in time,
+// when a third is left, has to come by a new one before that is over. Five minutes at most.
+std::chrono::milliseconds connectionAge(std::chrono::seconds lifetime);
 
 // For somebody who has nothing but a token: a channel that shows no certificate, and speaks only to the controller of
 // the authority whose fingerprint the token has.

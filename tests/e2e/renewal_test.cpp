@@ -1,4 +1,5 @@
-// Certificates of a few seconds, on the real programs: everybody renews theirs and all goes on, whoever is late is out.
+// Certificates of a few seconds, on the real programs: nodes and users renew theirs and all goes on, whoever is late is
+// out.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -59,7 +60,7 @@ protected:
     std::vector<std::string> users_;
 };
 
-TEST_F(RenewalTest, EverybodyRenewsInTimeWhileEverythingGoesOn) {
+TEST_F(RenewalTest, NodesAndUsersRenewInTimeWhileEverythingGoesOn) {
     addUser("alice");
     addUser("late");
     createWebSlice("web", {"--on", "node1,node2"});
@@ -69,7 +70,7 @@ TEST_F(RenewalTest, EverybodyRenewsInTimeWhileEverythingGoesOn) {
     };
     const std::string boot = bootOf("web/1");
     std::map<std::string, std::string> first;  // by file
-    for (const std::string owner : {"sliced/pki", "ha/tls", "node1/tls", "node2/tls"}) {
+    for (const std::string owner : {"ha/tls", "node1/tls", "node2/tls"}) {
         first[kStates + owner + "/identity.pem"];
     }
     first[identityOf("alice")];
@@ -97,8 +98,9 @@ TEST_F(RenewalTest, EverybodyRenewsInTimeWhileEverythingGoesOn) {
     HS_EXPECT_DONE(slicectl({"sliver", "move", "web/1", "--to", "node2"}));
     EXPECT_TRUE(eventually([&] { return !fetch(address).empty(); })) << "a move needs every connection anew";
 
+    ASSERT_TRUE(eventually([this] { return hasExpired(identityOf("late")); }, kLifetime));
     const CommandResult late = as("late", {"slice", "ls"});
-    EXPECT_EQ(late.status, 1);
+    EXPECT_NE(late.status, 0);
     EXPECT_THAT(late.err, HasSubstr("your certificate expired"));
     HS_EXPECT_DONE(slicectl({"slice", "rm", "web"}));
 }
