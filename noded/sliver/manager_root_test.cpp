@@ -85,8 +85,8 @@ TEST_F(ManagerRootTest, ARestartOfNodedDisturbsNothing) {
     EXPECT_EQ(node_->firstProcess(spec.id), before);
     EXPECT_EQ(node_->run(spec.id, "echo alive").output, "alive\n");
     node_->desire({spec});
-    // And its end is seen, though this noded did not start it.
-    ASSERT_EQ(node_->run(spec.id, "killall sleep").status, 0);
+    // And its end is seen, though this noded did not start it. It takes killall along, sooner or later.
+    node_->run(spec.id, "killall sleep");
     ASSERT_TRUE(node_->reaches(spec.id, State::exited));
     EXPECT_EQ(node_->report(spec.id).exit_status, 143);
 }
