@@ -203,7 +203,7 @@ struct Picture {
     std::vector<HomeAgent> home_agents;
     Ipv6Prefix home_prefix;
     std::vector<std::shared_ptr<const NodeList>> node_lists;  // each a change of the ones before it
-    std::chrono::milliseconds heartbeat{1000};  // longest silence of the node
+    std::chrono::milliseconds heartbeat{1000};                // longest silence of the node
 };
 
 // As the API calls it: "create slice".
