@@ -10,11 +10,11 @@
 #include "base/reason.h"
 #include "base/status.h"
 #include "controller/api/image_sender.h"
-#include "controller/api/listen.h"
 #include "controller/api/refused.h"
 #include "homeslice/v1/node.grpc.pb.h"
 #include "leader/controllers.h"
 #include "pki/tls/credentials.h"
+#include "rpc/acceptor.h"
 #include "rpc/status.h"
 
 namespace homeslice::controller {
@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kShutdownTime{100};
 constexpr int kMaxHandlerThreads = 16;
+constexpr std::chrono::seconds kSilence{5};
 
 grpc::Status refusal(grpc::ServerContextBase& context, const std::string& leader) {
     context.AddTrailingMetadata(leader::kLeaderMetadata, leader);
@@ -79,6 +80,7 @@ class GrpcFollowerServer : public FollowerServer {
 public:
     explicit GrpcFollowerServer(const Parts& parts) : parts_(parts), redirecting_(parts_), node_link_(parts_) {}
     ~GrpcFollowerServer() override {
+        acceptor_.stop();
         if (server_ == nullptr) return;
         server_->Shutdown(std::chrono::system_clock::now() + kShutdownTime);
         server_->Wait();
@@ -86,29 +88,28 @@ public:
 
     absl::Status listen(const std::vector<std::string>& addresses) {
         HS_ASSIGN_OR_RETURN(const auto credentials, tls::Credentials::open(parts_.issuer.credentialsDirectory()));
-        for (const std::string& address : addresses) HS_RETURN_IF_ERROR(checkListen(address));
         grpc::ServerBuilder builder;
         builder.SetResourceQuota(grpc::ResourceQuota("sliced").SetMaxThreads(kMaxHandlerThreads));
-        builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
         for (const std::string& address : addresses) {
             const bool local = address.starts_with("unix:");
-            builder.AddListeningPort(address, local ? grpc::InsecureServerCredentials()
-                                                    : credentials->forServer(tls::ClientCertificate::optional));
+            const auto shown =
+                local ? grpc::InsecureServerCredentials() : credentials->forServer(tls::ClientCertificate::optional);
+            HS_RETURN_IF_ERROR(acceptor_.listen(builder, address, shown).status());
         }
         // Nor is it in good health in the sense of grpc.health.v1, which goes to the redirection too.
         builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
         builder.RegisterService(&node_link_);
         builder.RegisterCallbackGenericService(&redirecting_);
         server_ = builder.BuildAndStart();
-        if (server_ == nullptr) return unavailable("cannot listen on the given addresses");
-        for (const std::string& address : addresses) HS_RETURN_IF_ERROR(closeToOthers(address));
-        return absl::OkStatus();
+        if (server_ == nullptr) return unavailable("gRPC cannot serve");
+        return acceptor_.start();
     }
 
 private:
     const Parts parts_;
     RedirectingService redirecting_;
     FollowerNodeLink node_link_;
+    rpc::Acceptor acceptor_{{.silence = kSilence}};
     std::unique_ptr<grpc::Server> server_;
 };
 

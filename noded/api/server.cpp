@@ -3,10 +3,7 @@
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -20,6 +17,8 @@
 #include "noded/api/io_loop.h"
 #include "noded/api/node_service.h"
 #include "noded/api/workers.h"
+#include "rpc/acceptor.h"
+#include "rpc/listen.h"
 #include "rpc/reflection.h"
 
 namespace homeslice::api {
@@ -28,13 +27,13 @@ namespace {
 // Commands and transfers at once. Each costs a thread that sleeps.
 constexpr size_t kMaxWorkers = 1024;
 constexpr std::chrono::milliseconds kGrace{200};
+constexpr int kKeepaliveTimeoutMs = 5'000;
 
 std::string textOf(const Server::Config& config) { return endpointText(config.address, config.port); }
 
 void setLimits(grpc::ServerBuilder& builder, std::chrono::milliseconds connection_age) {
     constexpr int kMaxMessageBytes = 1024 * 1024;
     constexpr int kKeepaliveMs = 10'000;
-    constexpr int kKeepaliveTimeoutMs = 5'000;
     constexpr int kShortestPingIntervalMs = 500;
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     // New calls then come by another connection, for which the certificate of that day is shown; streams go on by the
@@ -45,8 +44,6 @@ void setLimits(grpc::ServerBuilder& builder, std::chrono::milliseconds connectio
     // Our own clients ping often, to notice dead peers within seconds; gRPC takes that for an attack unless told.
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kShortestPingIntervalMs);
-    // Two servers on one port would share its connections at random.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
 class GrpcServer final : public Server {
@@ -70,16 +67,16 @@ public:
     }
 
     ~GrpcServer() override {
+        acceptor_.stop();
         if (server_) server_->Shutdown(std::chrono::system_clock::now() + kGrace);
     }
 
     absl::Status listen(const Config& config) {
-        HS_RETURN_IF_ERROR(probe(config));  // gRPC only says that it could not, not why
         grpc::ServerBuilder builder;
         setLimits(builder, tls::connectionAge(config.credentials->lifetime()));
         const auto credentials = config.credentials->forServer(tls::ClientCertificate::required);
         peers_.guard(builder, *credentials);
-        builder.AddListeningPort(textOf(config), credentials, &port_);
+        HS_ASSIGN_OR_RETURN(port_, acceptor_.listen(builder, textOf(config), credentials));
         builder.RegisterService(&node_service_);
         std::vector<std::string> services{v1::NodeService::service_full_name(), "grpc.health.v1.Health"};
         if (flow_service_) {
@@ -95,14 +92,11 @@ public:
         reflection_.emplace(services, [](const grpc::CallbackServerContext&) { return absl::OkStatus(); });
         reflection_->registerWith(builder);
         server_ = builder.BuildAndStart();
-        if (!server_ || port_ == 0) {
-            // gRPC takes IPv6 for missing where ::1 cannot be bound.
-            return unavailable("listen on " + textOf(config) + ": refused by gRPC; is the loopback link up?");
-        }
-        return absl::OkStatus();
+        if (!server_) return unavailable("gRPC cannot serve");
+        return acceptor_.start();
     }
 
-    uint16_t port() const override { return static_cast<uint16_t>(port_); }
+    uint16_t port() const override { return port_; }
 
 private:
     // In the order of need: calls use the workers, both use the loop.
@@ -113,29 +107,14 @@ private:
     std::unique_ptr<FlowService> flow_service_;
     std::unique_ptr<BindingService> binding_service_;
     std::optional<rpc::Reflection> reflection_;
-    int port_ = 0;
+    uint16_t port_ = 0;
+    rpc::Acceptor acceptor_{{.silence = std::chrono::milliseconds(kKeepaliveTimeoutMs)}};
     std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace
 
-absl::Status Server::probe(const Config& config) {
-    const UniqueFd socket_fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!socket_fd) return errnoStatus(errno, "socket");
-    const int on = 1;
-    const int off = 0;
-    setsockopt(socket_fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(socket_fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(config.port);
-    address.sin6_addr = config.address.toIn6();
-    if (bind(socket_fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        listen(socket_fd.get(), 1) != 0) {
-        return errnoStatus(errno, "listen on " + textOf(config));
-    }
-    return absl::OkStatus();
-}
+absl::Status Server::probe(const Config& config) { return rpc::listenOn(textOf(config)).status(); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::start(const Config& config, const Dependencies& dependencies) {
     HS_ASSIGN_OR_RETURN(auto loop, IoLoop::start());

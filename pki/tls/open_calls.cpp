@@ -39,6 +39,7 @@ public:
         auto* const context = static_cast<grpc::CallbackServerContext*>(info->server_context());
         auto peer = peerOf(*context->auth_context());
         if (!peer.ok()) return nullptr;
+        if (calls_.begun_) calls_.begun_();
         const std::lock_guard lock(calls_.mutex_);
         const uint64_t number = ++calls_.last_number_;
         calls_.calls_.emplace(number, Call{context, *std::move(peer)});
@@ -49,7 +50,8 @@ private:
     OpenCalls& calls_;
 };
 
-void OpenCalls::watch(grpc::ServerBuilder& builder) {
+void OpenCalls::watch(grpc::ServerBuilder& builder, std::function<void()> begun) {
+    begun_ = std::move(begun);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
     factories.push_back(std::make_unique<Factory>(*this));
     builder.experimental().SetInterceptorCreators(std::move(factories));

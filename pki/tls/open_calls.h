@@ -20,8 +20,9 @@ namespace homeslice::tls {
 // For servers of the callback API. Outlives the server. Threads: any.
 class OpenCalls {
 public:
-    // Before the server is built. Calls by peers without a certificate are not kept.
-    void watch(grpc::ServerBuilder& builder);
+    // Before the server is built. Calls by peers without a certificate are not kept; `begun`, if there is one, is
+    // called for the others.
+    void watch(grpc::ServerBuilder& builder, std::function<void()> begun = nullptr);
     // Cancels the calls of those who do not pass any more, and of those whose certificate has expired. Not for threads
     // of gRPC, which might carry out a cancelled call's reactions on the spot.
     void keepOnly(const std::function<bool(const pki::Identity&)>& passes);
@@ -37,6 +38,7 @@ private:
 
     std::vector<std::pair<uint64_t, Peer>> peers();
 
+    std::function<void()> begun_;
     std::mutex mutex_;
     uint64_t last_number_ = 0;
     std::map<uint64_t, Call> calls_;

@@ -1,6 +1,7 @@
-#include "controller/api/listen.h"
+#include "rpc/listen.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,42 +13,54 @@
 #include <memory>
 
 #include "base/status.h"
-#include "base/unique_fd.h"
 
-namespace homeslice::controller {
+namespace homeslice::rpc {
 namespace {
 
 const std::string kUnix = "unix:";
 constexpr unsigned kMaxPort = 65535;
 
-absl::Status checkUnix(const std::string& path) {
+absl::StatusOr<UniqueFd> bound(const addrinfo& where, const std::string& address) {
+    UniqueFd fd(::socket(where.ai_family, where.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, where.ai_protocol));
+    if (!fd) return errnoStatus(errno, "socket for " + address);
+    const int on = 1;
+    const int off = 0;
+    if (where.ai_family == AF_UNIX) {
+        // bind(2) gives the file the socket's own mode, less the process's umask, which may be anything.
+        ::fchmod(fd.get(), S_IRUSR | S_IWUSR);
+    } else {
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    }
+    // [::] is every address, of both versions.
+    if (where.ai_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (::bind(fd.get(), where.ai_addr, where.ai_addrlen) != 0 || ::listen(fd.get(), SOMAXCONN) != 0) {
+        return errnoStatus(errno, "listen on " + address);
+    }
+    return fd;
+}
+
+absl::StatusOr<UniqueFd> listenOnUnix(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof address.sun_path) {
         return invalidArgument("socket path '" + path + "' is empty or longer than 107 bytes");
     }
     std::memcpy(address.sun_path, path.c_str(), path.size());
-    const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!fd.valid()) return errnoStatus(errno, "socket");
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    addrinfo where{};
+    where.ai_family = AF_UNIX;
+    where.ai_socktype = SOCK_STREAM;
+    where.ai_addr = reinterpret_cast<sockaddr*>(&address);
+    where.ai_addrlen = sizeof address;
+    const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!probe) return errnoStatus(errno, "socket");
+    if (::connect(probe.get(), where.ai_addr, where.ai_addrlen) == 0) {
         return errnoStatus(EADDRINUSE, "listen on " + path + ": another program serves it");
     }
     if (errno == ECONNREFUSED && ::unlink(path.c_str()) != 0) return errnoStatus(errno, "remove the old " + path);
-    return absl::OkStatus();
+    return bound(where, path);
 }
 
-absl::Status tryBind(const addrinfo& where, const std::string& address) {
-    const UniqueFd fd(::socket(where.ai_family, where.ai_socktype | SOCK_CLOEXEC, where.ai_protocol));
-    if (!fd.valid()) return errnoStatus(errno, "socket for " + address);
-    const int on = 1;
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (::bind(fd.get(), where.ai_addr, where.ai_addrlen) != 0 || ::listen(fd.get(), 1) != 0) {
-        return errnoStatus(errno, "listen on " + address);
-    }
-    return absl::OkStatus();
-}
-
-absl::Status checkTcp(const std::string& address) {
+absl::StatusOr<UniqueFd> listenOnTcp(const std::string& address) {
     const size_t colon = address.rfind(':');
     const auto bad = [&address] {
         return invalidArgument("'" + address + "' is not an address to listen on: use ADDRESS:PORT or [ADDRESS]:PORT");
@@ -68,21 +81,13 @@ absl::Status checkTcp(const std::string& address) {
     addrinfo* found = nullptr;
     if (::getaddrinfo(host.c_str(), address.substr(colon + 1).c_str(), &hints, &found) != 0) return bad();
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
-    return tryBind(*found, address);
+    return bound(*found, address);
 }
 
 }  // namespace
 
-absl::Status checkListen(const std::string& address) {
-    if (address.compare(0, kUnix.size(), kUnix) == 0) return checkUnix(address.substr(kUnix.size()));
-    return checkTcp(address);
+absl::StatusOr<UniqueFd> listenOn(const std::string& address) {
+    return address.starts_with(kUnix) ? listenOnUnix(address.substr(kUnix.size())) : listenOnTcp(address);
 }
 
-// A socket is made with the process's umask, which may be anything.
-absl::Status closeToOthers(const std::string& address) {
-    if (!address.starts_with(kUnix)) return absl::OkStatus();
-    const std::string path = address.substr(kUnix.size());
-    return ::chmod(path.c_str(), 0600) == 0 ? absl::OkStatus() : errnoStatus(errno, "chmod " + path);
-}
-
-}  // namespace homeslice::controller
+}  // namespace homeslice::rpc
