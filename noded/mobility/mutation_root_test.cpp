@@ -37,6 +37,7 @@ protected:
                 ipv6(kClient, kRemote, 60, Bytes{6, 0, 1, 4, 0, 0, 0, 0} + segment),
                 tunnel(kHomeAgent, inner),
                 tunnel(kPeer, tunnel(kPeer, inner)),
+                ipv6(kHomeAgent, kSelf, 60, Bytes{IPPROTO_IPV6, 0, 4, 1, 4, 1, 1, 0} + inner),
                 ipv6(kPeer, kSelf, IPPROTO_ICMPV6, Bytes{2, 0, 0, 0, 0, 0, 5, 120} + tunnel(kSelf, inner, {}, kPeer))};
     }
     Bytes mutated(Bytes packet) {

@@ -1,20 +1,26 @@
 // The kernel's own tunnel device for RFC 2473, as Debian 12 has it, in the place of a home agent and in that of a node,
-// with ours at the other end. Only in the machine: kernels of elsewhere may lack ip6_tunnel.
+// with ours at the other end. Only in the machine: kernels of elsewhere may lack ip6_tunnel. By default it puts a
+// destination option, the tunnel encapsulation limit (RFC 2473 4.1.1), into each packet, and is content without.
 #include "noded/mobility/forwarder_fixture.h"
 
 namespace homeslice::mobility {
 namespace {
 
-class Ip6tnlTest : public ForwarderTest {
+// Of `ip -6 tunnel`.
+constexpr const char* kDefault = "";
+constexpr const char* kNoLimit = "encaplimit none";
+
+class Ip6tnlTest : public ForwarderTest, public testing::WithParamInterface<const char*> {
 protected:
     static void withoutForwarder(Node& node) {
         node.forwarder.reset();
         node.host.run([&] { ASSERT_EQ(removeForwarder(node.config()), absl::OkStatus()); });
     }
-    // Without the tunnel encapsulation limit (RFC 2473 4.1.1), a destination option that ours take from nobody.
     static void addTunnel(const Node& here, const Node& there) {
         here.host.shell("ip -6 tunnel add tunnel mode ip6ip6 local " + here.careOf().toString() + " remote " +
-                        there.careOf().toString() + " dev eth0 encaplimit none; ip link set tunnel up");
+                        there.careOf().toString() + " dev eth0 " + GetParam() + "; ip link set tunnel up");
+        const std::string limit = GetParam() == std::string(kDefault) ? "encaplimit 4" : kNoLimit;
+        here.host.shell("ip -6 tunnel show tunnel | grep -q '" + limit + "'");
     }
     // node1 as a plain router with the sliver behind it.
     void plugIntoPlainNode() {
@@ -32,7 +38,7 @@ protected:
     }
 };
 
-TEST_F(Ip6tnlTest, EncapsulatesAndOurNodeDecapsulates) {
+TEST_P(Ip6tnlTest, EncapsulatesAndOurNodeDecapsulates) {
     sliver1_.plugInto(*node1_);
     bindings_.reset();
     withoutForwarder(*home_agent_);
@@ -43,7 +49,7 @@ TEST_F(Ip6tnlTest, EncapsulatesAndOurNodeDecapsulates) {
     EXPECT_EQ(node1_->forwarder->counters()->dropped_malformed, 0u);
 }
 
-TEST_F(Ip6tnlTest, DecapsulatesWhatOurHomeAgentEncapsulatesAndAnswersByTunnelToo) {
+TEST_P(Ip6tnlTest, DecapsulatesWhatOurHomeAgentEncapsulatesAndAnswersByTunnelToo) {
     withoutForwarder(*node1_);
     plugIntoPlainNode();
     addTunnel(*node1_, *home_agent_);
@@ -57,7 +63,11 @@ TEST_F(Ip6tnlTest, DecapsulatesWhatOurHomeAgentEncapsulatesAndAnswersByTunnelToo
     expectService();
     EXPECT_GT(home_agent_->forwarder->counters()->decapsulated_packets, 10u);
     EXPECT_EQ(home_agent_->forwarder->counters()->dropped_spoofed_source, 0u);
+    EXPECT_EQ(home_agent_->forwarder->counters()->dropped_malformed, 0u);
 }
+
+INSTANTIATE_TEST_SUITE_P(Limit, Ip6tnlTest, testing::Values(kDefault, kNoLimit),
+                         [](const auto& limit) { return limit.param == std::string(kDefault) ? "Default" : "None"; });
 
 }  // namespace
 }  // namespace homeslice::mobility

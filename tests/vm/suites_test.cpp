@@ -21,7 +21,8 @@ std::string filterOf(const std::string& program) {
     static const std::map<std::string, std::string> kFilters = {
         {"isolation_root_test", "-BandwidthTest.*"},
         {"mobility_root_test",
-         "ProgramsTest.*Spread*:ProgramsTest.*Shared*:BalanceTest.WeightsSet*:BalanceTest.LeastLoad*"},
+         "TunnelOptionsTest.*:ProgramsTest.*Spread*:ProgramsTest.*Shared*:BalanceTest.WeightsSet*:BalanceTest."
+         "LeastLoad*"},
         {"mobility_ipv4_root_test", "ProgramsIpv4Test.*"},
         {"mobility_outbound_root_test", "ProgramsOutboundTest.*"},
         {"mobility_return_path_root_test", "ProgramsTrustTest.*"},

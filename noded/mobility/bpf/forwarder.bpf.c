@@ -8,6 +8,7 @@
 #include "noded/mobility/bpf/outbound.bpf.h"
 #include "noded/mobility/bpf/short_way.bpf.h"
 #include "noded/mobility/bpf/stray.bpf.h"
+#include "noded/mobility/bpf/tunnel_options.bpf.h"
 
 // What uplink_ingress goes on with, beside TC_ACT_*.
 enum {
@@ -164,16 +165,22 @@ static __always_inline int readOuterIpv4(struct __sk_buff* skb, struct hs_node* 
     return TUNNELLED;
 }
 
+static __always_inline struct outer outerIpv6(const struct ipv6hdr* header, __u32 options_length) {
+    struct outer outer = {.length = sizeof(*header) + options_length,
+                          .traffic_class = trafficClass(header),
+                          .relayed = (header->flow_lbl[0] & (HS_FLOW_LABEL_RELAYED >> 16)) != 0};
+    __builtin_memcpy(&outer.source, &header->saddr, sizeof(outer.source));
+    return outer;
+}
+
 static __always_inline int readOuterIpv6(struct __sk_buff* skb, struct hs_node* self, struct outer* outer) {
     struct ipv6hdr header;
     if (load(skb, ETH_HLEN, &header, sizeof(header))) return TC_ACT_OK;
     if (!isIpv4(&self->care_of) && sameAddress((const struct hs_address*)&header.daddr, &self->care_of)) {
-        if (header.nexthdr == IPPROTO_IPV6) {
-            const struct outer read = {.length = sizeof(header),
-                                       .traffic_class = trafficClass(&header),
-                                       .relayed = (header.flow_lbl[0] & (HS_FLOW_LABEL_RELAYED >> 16)) != 0};
-            *outer = read;
-            __builtin_memcpy(&outer->source, &header.saddr, sizeof(outer->source));
+        const int options_length = header.nexthdr == HEADER_DESTINATION ? tunnelOptionsLength(skb) : 0;
+        if (options_length < 0) return drop(HS_DROPPED_MALFORMED);
+        if (header.nexthdr == IPPROTO_IPV6 || options_length > 0) {
+            *outer = outerIpv6(&header, options_length);
             return TUNNELLED;
         }
         if (header.nexthdr == IPPROTO_ICMPV6) learnPathMtu(skb, self);
