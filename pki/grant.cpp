@@ -12,6 +12,7 @@ namespace homeslice::pki {
 namespace {
 
 constexpr const char* kKeyPurpose = "homeslice address grants 1";
+constexpr const char* kWithheldPurpose = "homeslice address grants of single nodes 1";
 constexpr const char* kAdvertisementPurpose = "homeslice advertisements 1";
 
 std::string authenticationCode(const std::string& key, const std::string& text) {
@@ -28,10 +29,17 @@ std::string textOf(const AddressClaim& claim) {
 
 }  // namespace
 
-absl::StatusOr<std::string> grantKeyOf(const std::string& authority_key_pem) {
-    const std::string key = authenticationCode(authority_key_pem, kKeyPurpose);
-    if (key.empty()) return internalError("HMAC-SHA256: refused by the system's cryptography");
-    return key;
+absl::StatusOr<GrantKeys> grantKeysOf(const std::string& authority_key_pem) {
+    GrantKeys keys{authenticationCode(authority_key_pem, kKeyPurpose),
+                   authenticationCode(authority_key_pem, kWithheldPurpose)};
+    if (keys.shared.empty() || keys.withheld.empty()) {
+        return internalError("HMAC-SHA256: refused by the system's cryptography");
+    }
+    return keys;
+}
+
+std::string nodeGrantKeyOf(const GrantKeys& keys, const std::string& node) {
+    return authenticationCode(keys.withheld, node);
 }
 
 std::string advertisementKeyOf(const std::string& grant_key) {

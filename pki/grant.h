@@ -19,8 +19,16 @@ struct AddressClaim {
     uint64_t generation = 0;
 };
 
-// The same key for the same authority, so that nothing more than the authority's key has to be kept or shared.
-absl::StatusOr<std::string> grantKeyOf(const std::string& authority_key_pem);
+// The same keys for the same authority, so that nothing more than the authority's key has to be kept or shared.
+struct GrantKeys {
+    std::string shared;    // with the home agents
+    std::string withheld;  // the controllers' alone: what nodeGrantKeyOf() is made from
+};
+absl::StatusOr<GrantKeys> grantKeysOf(const std::string& authority_key_pem);
+
+// What grants of one node are made with, when that node has learnt the shared key: the home agents get this one, the
+// node does not. Empty when the system's cryptography fails.
+std::string nodeGrantKeyOf(const GrantKeys& keys, const std::string& node);
 
 // What home agents authenticate their messages to each other with: of those who have the grants' key, which are they
 // alone. Empty for no key.

@@ -10,7 +10,7 @@ AddressClaim claim() {
 }
 
 TEST(GrantTest, HoldsForItsClaimAlone) {
-    const std::string key = grantKeyOf("key of an authority").value();
+    const std::string key = grantKeysOf("key of an authority").value().shared;
     const std::string grant = grantOf(key, claim());
     EXPECT_TRUE(isGrantOf(grant, key, claim()));
 
@@ -29,16 +29,24 @@ TEST(GrantTest, HoldsForItsClaimAlone) {
 }
 
 TEST(GrantTest, IsOfOneAuthority) {
-    const std::string grant = grantOf(grantKeyOf("one").value(), claim());
-    EXPECT_FALSE(isGrantOf(grant, grantKeyOf("another").value(), claim()));
-    EXPECT_EQ(grantKeyOf("one").value(), grantKeyOf("one").value());
+    const std::string grant = grantOf(grantKeysOf("one").value().shared, claim());
+    EXPECT_FALSE(isGrantOf(grant, grantKeysOf("another").value().shared, claim()));
+    EXPECT_EQ(grantKeysOf("one").value().shared, grantKeysOf("one").value().shared);
 }
 
 TEST(GrantTest, WhatIsNoGrantIsRefused) {
-    const std::string key = grantKeyOf("key").value();
+    const std::string key = grantKeysOf("key").value().shared;
     EXPECT_FALSE(isGrantOf("", key, claim()));
     EXPECT_FALSE(isGrantOf(grantOf(key, claim()).substr(1), key, claim()));
     EXPECT_FALSE(isGrantOf(grantOf(key, claim()) + "0", key, claim()));
+}
+
+TEST(Grant, OfSingleNodesTellNothingOfEachOther) {
+    const GrantKeys keys = grantKeysOf("key of an authority").value();
+    EXPECT_EQ(nodeGrantKeyOf(keys, "node1"), nodeGrantKeyOf(keys, "node1"));
+    EXPECT_NE(nodeGrantKeyOf(keys, "node1"), nodeGrantKeyOf(keys, "node2"));
+    EXPECT_NE(nodeGrantKeyOf(keys, "node1"), nodeGrantKeyOf(grantKeysOf("another").value(), "node1"));
+    EXPECT_NE(keys.shared, keys.withheld);
 }
 
 }  // namespace

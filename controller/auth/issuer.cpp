@@ -9,7 +9,6 @@
 #include "base/names.h"
 #include "base/status.h"
 #include "pki/files.h"
-#include "pki/grant.h"
 
 namespace homeslice::controller {
 namespace {
@@ -45,11 +44,11 @@ absl::Status writeAuthority(const std::string& directory, const pki::Authority& 
 
 }  // namespace
 
-Issuer::Issuer(std::string state_directory, pki::Authority authority, std::string grant_key,
+Issuer::Issuer(std::string state_directory, pki::Authority authority, pki::GrantKeys grant_keys,
                std::chrono::seconds lifetime)
     : state_directory_(std::move(state_directory)),
       authority_(std::move(authority)),
-      grant_key_(std::move(grant_key)),
+      grant_keys_(std::move(grant_keys)),
       lifetime_(lifetime) {}
 
 absl::Status Issuer::checkNone(const std::string& state_directory) {
@@ -82,8 +81,8 @@ absl::StatusOr<std::unique_ptr<Issuer>> Issuer::open(const std::string& state_di
     HS_ASSIGN_OR_RETURN(const std::string key, readFile(keyPath(directory)));
     HS_ASSIGN_OR_RETURN(const std::string certificate, readFile(pki::authorityPath(directory)));
     HS_ASSIGN_OR_RETURN_CTX(pki::Authority authority, pki::Authority::parse(key, certificate), directory);
-    HS_ASSIGN_OR_RETURN(std::string grant_key, pki::grantKeyOf(key));
-    std::unique_ptr<Issuer> issuer(new Issuer(state_directory, std::move(authority), std::move(grant_key), lifetime));
+    HS_ASSIGN_OR_RETURN(pki::GrantKeys grant_keys, pki::grantKeysOf(key));
+    std::unique_ptr<Issuer> issuer(new Issuer(state_directory, std::move(authority), std::move(grant_keys), lifetime));
     HS_RETURN_IF_ERROR(issuer->renewOwn());
     return issuer;
 }

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "pki/certificate.h"
+#include "pki/grant.h"
 #include "pki/token.h"
 
 namespace homeslice::controller {
@@ -34,7 +35,7 @@ public:
     absl::Status renewOwn();
 
     // What address grants are made with (pki/grant.h).
-    const std::string& grantKey() const { return grant_key_; }
+    const pki::GrantKeys& grantKeys() const { return grant_keys_; }
     // Of the certificates that it issues.
     std::chrono::seconds lifetime() const { return lifetime_; }
     std::string credentialsDirectory() const;
@@ -42,11 +43,12 @@ public:
     std::string fingerprint() const { return authority_.certificate().fingerprint(); }
 
 private:
-    Issuer(std::string state_directory, pki::Authority authority, std::string grant_key, std::chrono::seconds lifetime);
+    Issuer(std::string state_directory, pki::Authority authority, pki::GrantKeys grant_keys,
+           std::chrono::seconds lifetime);
 
     const std::string state_directory_;
     const pki::Authority authority_;
-    const std::string grant_key_;
+    const pki::GrantKeys grant_keys_;
     const std::chrono::seconds lifetime_;  // of certificates
     Utc::time_point renew_own_after_{};
 };

@@ -67,9 +67,11 @@ std::optional<Holding> Holdings::of(const Sliver& sliver) const {
 }
 
 Picture wholePicture(const World& world, const std::string& node, NodeLists node_lists) {
+    const std::set<std::string>& former = world.index.formerHomeAgents();
     Picture picture;
     picture.home_prefix = world.home_prefix;
     picture.home_agents = homeAgents(world);
+    picture.former_home_agents.assign(former.begin(), former.end());
     picture.node_lists = std::move(node_lists);
     const Holdings holdings(world, node);
     for (const Sliver* sliver : world.index.sliversAt(node)) {
@@ -80,10 +82,12 @@ Picture wholePicture(const World& world, const std::string& node, NodeLists node
 
 Picture changedPicture(const World& world, const std::string& node, uint64_t since,
                        const std::vector<SliverId>& slivers, NodeLists node_lists) {
+    const std::set<std::string>& former = world.index.formerHomeAgents();
     Picture picture;
     picture.since = since;
     picture.home_prefix = world.home_prefix;
     picture.home_agents = homeAgents(world);
+    picture.former_home_agents.assign(former.begin(), former.end());
     picture.node_lists = std::move(node_lists);
     const Holdings holdings(world, node);
     for (const SliverId& id : slivers) {

@@ -201,6 +201,7 @@ struct Picture {
     std::map<SliverId, Holding> slivers;
     std::vector<SliverId> gone;  // with since: slivers of which it should hold nothing
     std::vector<HomeAgent> home_agents;
+    std::vector<std::string> former_home_agents;  // nodes whose role an administrator has ended once
     Ipv6Prefix home_prefix;
     std::vector<std::shared_ptr<const NodeList>> node_lists;  // each a change of the ones before it
     std::chrono::milliseconds heartbeat{1000};                // longest silence of the node

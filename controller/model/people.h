@@ -39,7 +39,8 @@ struct User {
 struct EnrolledNode {
     std::string name;
     std::string enrolment;
-    bool home_agent = false;  // an administrator allows it to be one
+    bool home_agent = false;      // an administrator allows it to be one
+    bool was_home_agent = false;  // an administrator has ended that; stays, whatever comes after
 
     bool operator==(const EnrolledNode&) const = default;
 };

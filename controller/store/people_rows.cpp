@@ -31,11 +31,12 @@ absl::StatusOr<EnrolledNode> readEnrolledNode(ColumnReader& row) {
     node.name = row.text();
     node.enrolment = row.text();
     node.home_agent = row.integer() != 0;
+    node.was_home_agent = row.integer() != 0;
     return node;
 }
 
 void bindEnrolledNode(ColumnWriter& row, const EnrolledNode& node) {
-    row.bind(node.name).bind(node.enrolment).bind(uint32_t{node.home_agent});
+    row.bind(node.name).bind(node.enrolment).bind(uint32_t{node.home_agent}).bind(uint32_t{node.was_home_agent});
 }
 
 absl::StatusOr<JoinToken> readToken(ColumnReader& row) {

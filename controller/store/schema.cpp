@@ -162,6 +162,10 @@ const std::vector<std::string>& steps() {
         ALTER TABLE enrolled_nodes ADD COLUMN home_agent INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE tokens ADD COLUMN home_agent INTEGER NOT NULL DEFAULT 0;
         UPDATE enrolled_nodes SET home_agent = 1 WHERE name IN (SELECT name FROM nodes WHERE home_agent = 1);
+    )sql",
+        // Who knows the key of the grants.
+        R"sql(
+        ALTER TABLE enrolled_nodes ADD COLUMN was_home_agent INTEGER NOT NULL DEFAULT 0;
     )sql"};
     return kSteps;
 }

@@ -78,7 +78,7 @@ Changes everything() {
                           12,
                           {"ssh-ed25519 AAAA alice@example"},
                           Quota{.slivers = 0, .cpu_millis = 1500, .memory_bytes = uint64_t{1} << 40}}};
-    changes.put_enrolled_nodes = {{"node1", "enrolment"}};
+    changes.put_enrolled_nodes = {{"node1", "enrolment", false, true}};
     changes.put_tokens = {{"digest", pki::Kind::user, "bob", 13}};
     changes.put_reservations = {{"nightly", "alice", {"node1", "node2"}, 1500, 20, 21}};
     changes.put_loans = {{"web", "db", 500, 22}};

@@ -134,8 +134,26 @@ TEST_F(BindingTest, RefusesWhatTheControllerDidNotGrant) {
     home_agent_.seen.change([&] { EXPECT_TRUE(home_agent_.updates.empty()); });
 }
 
+// It makes its grants as well as the controller; so they are to be made with a key that it has not learnt.
+TEST_F(BindingTest, WhoKnowsTheUsualKeyGrantsItselfNothing) {
+    const std::string own_key = "what the controller and home agents do not share with node2";
+    pki_.grants.setKeys(TestPki::kGrantKey, {{"node2", own_key}});
+    Gateway gateway;
+    const auto transport = transportTo(server_->port(), gateway);
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.connected == 1; }));
+    mobility::BindingUpdate granted = updateOf(0, 1);
+    transport->send(granted);  // by the usual key
+    granted.proof = pki::grantOf(own_key, {"node2", granted.key.home_address, granted.key.binding_id, 1});
+    transport->send(granted);
+    ASSERT_TRUE(gateway.seen.wait([&] { return gateway.acknowledgements.size() == 2; }));
+    gateway.seen.change([&] {
+        EXPECT_EQ(gateway.acknowledgements[0].status, mobility::BindingStatus::administratively_prohibited);
+        EXPECT_EQ(gateway.acknowledgements[1].status, mobility::BindingStatus::accepted);
+    });
+}
+
 TEST_F(BindingTest, WithoutTheControllersKeyItIsNoHomeAgentYet) {
-    pki_.grants.setKey("");
+    pki_.grants.setKeys("", {});
     Gateway gateway;
     const auto transport = transportTo(server_->port(), gateway);
     ASSERT_TRUE(gateway.seen.wait([&] { return gateway.connected == 1; }));

@@ -18,7 +18,9 @@ struct NetworkPicture {
     std::map<std::string, std::string> enrolments;  // by node name, that its certificate has to carry
     std::set<std::string> home_agent_names;         // nodes that may be one
 
-    std::string grant_key;  // on a home agent, see grant_check.h
+    // On a home agent, see grant_check.h.
+    std::string grant_key;
+    std::map<std::string, std::string> node_grant_keys;  // by node name
 
     bool operator==(const NetworkPicture&) const = default;
 };

@@ -31,6 +31,11 @@ absl::StatusOr<std::string> toJson(const NetworkPicture& picture) {
         entry.set_home_agent(picture.home_agent_names.contains(name));
     }
     message.set_grant_key(picture.grant_key);
+    for (const auto& [node, key] : picture.node_grant_keys) {
+        v1::NodeGrantKey& own = *message.add_node_grant_keys();
+        own.set_node(node);
+        own.set_key(key);
+    }
     std::string json;
     const auto status = google::protobuf::util::MessageToJsonString(message, &json);
     if (!status.ok()) return internalError("network picture: " + status.ToString());
@@ -104,7 +109,7 @@ absl::Status NetworkSettings::apply() {
     }
     if (parts_.home_agent != nullptr) {
         parts_.home_agent->setHomePrefix(picture.home_prefix);
-        parts_.grants.setKey(picture.grant_key);
+        parts_.grants.setKeys(picture.grant_key, picture.node_grant_keys);
         if (parts_.duty != nullptr) {
             parts_.duty->setMembers(picture.home_prefix, addressesOf(picture.home_agents),
                                     pki::advertisementKeyOf(picture.grant_key));

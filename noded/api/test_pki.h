@@ -17,7 +17,7 @@ class TestPki {
 public:
     TestPki() {
         peers.set({{"node1", node1->identity().enrolment}, {"node2", node2->identity().enrolment}}, {"node1"});
-        grants.setKey(kGrantKey);
+        grants.setKeys(kGrantKey, {});
     }
 
     // The controller's word that `node` has the address under this generation.
@@ -50,7 +50,6 @@ public:
     PeerTable peers;
     GrantCheck grants;
 
-private:
     static constexpr const char* kGrantKey = "what the controller and home agents share";
 };
 
