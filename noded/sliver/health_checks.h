@@ -1,9 +1,10 @@
 // The slivers' health checks: each sliver's command is run inside again and again, and what it says is kept.
 //
 // A sliver is starting until its check succeeds; it is unhealthy after so many failures in a row, and healthy again
-// after one success. Failures in the start period do not count, nor does a check of a sliver that does not run (it is
-// frozen). A few threads wait for all: each has a share of the slivers, and sleeps until one is due or one has ended.
-// Threads: any.
+// after one success. After a failure that is not the last of them it is asked again at once, a quarter of a second
+// later. Failures in the start period do not count, nor does a check of a sliver that does not run (it is frozen). A
+// few threads wait for all: each has a share of the slivers, and sleeps until one is due or one has ended. Threads:
+// any.
 #pragma once
 
 #include <array>

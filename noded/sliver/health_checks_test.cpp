@@ -96,6 +96,15 @@ TEST_F(HealthChecksTest, ACheckThatDoesNotEndHasFailed) {
     EXPECT_GE(runs_, 2);
 }
 
+TEST_F(HealthChecksTest, WhoHasFailedIsAskedAgainSoon) {
+    check_.failures = 3;
+    check_.interval = std::chrono::minutes(1);
+    answer(1);
+    checks_.watch(id_, check_);
+    ASSERT_TRUE(becomes(Health::unhealthy)) << "long before the interval is over";
+    EXPECT_EQ(runs_, 3);
+}
+
 TEST_F(HealthChecksTest, WhatDoesNotRunIsNotJudged) {
     checks_.watch(id_, check_);
     ASSERT_TRUE(becomes(Health::healthy));

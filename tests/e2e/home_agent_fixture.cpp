@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr const char* kSharedAddress = "fd00:51ce::a000";
-// The goal is a second. This machine's processors may be elsewhere for a while.
+// Of each. The goal is a second, which home_agent_test shows; this machine's processors may be elsewhere for a while.
 constexpr milliseconds kTakeoverBound{2000};
 constexpr uint64_t kSomeEchoes = 20;
 
@@ -64,13 +64,12 @@ void HomeAgentTest::killProgram(const std::string& name) {
     EXPECT_EQ(::kill(pid, SIGKILL), 0) << name;
 }
 
-void HomeAgentTest::endAndExpectTakeover(const std::string& first, End end) {
+milliseconds HomeAgentTest::endAndExpectTakeover(const std::string& first, End end) {
     const std::string second = otherThan(first);
     const pid_t pid = pidOf(first);
-    ASSERT_GT(pid, 0);
     const auto ended = steady_clock::now();
     if (end == End::killed) {
-        EXPECT_EQ(::kill(pid, SIGKILL), 0) << first;
+        EXPECT_TRUE(pid > 0 && ::kill(pid, SIGKILL) == 0) << first;
     } else {
         setLink(first, "down");
     }
@@ -79,6 +78,16 @@ void HomeAgentTest::endAndExpectTakeover(const std::string& first, End end) {
     std::printf("takeover after %s: %d ms\n", end == End::killed ? "SIGKILL" : "a cut link",
                 static_cast<int>(took.count()));
     EXPECT_LT(took, kTakeoverBound);
+    return took;
+}
+
+void HomeAgentTest::bringBack(const std::string& name, End end) {
+    if (end == End::killed) {
+        HS_EXPECT_DONE(slicectl({"lab", "restart"}));
+    } else {
+        setLink(name, "up");
+    }
+    EXPECT_TRUE(eventually([&] { return holders() == std::vector<std::string>{otherThan(name)}; })) << holders().size();
 }
 
 void HomeAgentTest::createEcho(const std::string& name, const std::vector<std::string>& placement) {

@@ -32,8 +32,10 @@ protected:
     static void killProgram(const std::string& name);
     // How the one in charge ends.
     enum class End { killed, cut_off };
-    // Ends `first`; expects that the other one takes over in time, and prints how long that took.
-    static void endAndExpectTakeover(const std::string& first, End end);
+    // Ends `first`; expects that the other one takes over in time, prints how long that took and returns it.
+    static std::chrono::milliseconds endAndExpectTakeover(const std::string& first, End end);
+    // Until it stands by.
+    static void bringBack(const std::string& name, End end);
 
     // A slice of echo servers (tests/e2e/echo); all answer at their own addresses.
     void createEcho(const std::string& name, const std::vector<std::string>& placement);

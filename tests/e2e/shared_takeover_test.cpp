@@ -2,6 +2,7 @@
 // them: each goes on with the sliver that it has. A TCP connection that got to another one would be reset.
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <set>
 
 #include "tests/e2e/home_agent_fixture.h"
@@ -11,6 +12,14 @@ namespace {
 
 constexpr size_t kSlivers = 4;
 constexpr size_t kStreams = 8;
+
+// Says in the sliver when it failed first.
+constexpr const char* kCheck = "[ ! -e /tmp/ill ] || { [ -e /tmp/failed ] || cat /proc/uptime > /tmp/failed; exit 1; }";
+// From the first run of the check that fails. A machine whose processors are elsewhere may need longer, but not in each
+// of so many tries.
+constexpr std::chrono::milliseconds kLeavesWithin{1000};
+constexpr std::chrono::milliseconds kLeavesEvenThenWithin{3000};
+constexpr int kTries = 4;
 
 class SharedTakeoverTest : public HomeAgentTest {
 protected:
@@ -27,6 +36,24 @@ protected:
         return std::any_of(bindings.begin(), bindings.end(), [&](const auto& binding) {
             return binding.value("in_charge", false) && binding.value("sliver_index", 0) == index;
         });
+    }
+    static void inSliver(const std::string& id, const std::string& script) {
+        HS_EXPECT_DONE(slicectl({"exec", id, "--", "sh", "-c", script}));
+    }
+    // The sliver fails its check from now on; how long after the first failure it was out of the set.
+    static std::chrono::milliseconds leavesWhenIll(const std::string& address, const std::string& slice, int index) {
+        const std::string id = slice + "/" + std::to_string(index);
+        inSliver(id, "rm -f /tmp/failed; touch /tmp/ill");
+        EXPECT_TRUE(eventually([&] { return !isInTheSet(address, index); }));
+        const std::string left = runCommand({"cat", "/proc/uptime"}).out;
+        const std::string failed = slicectl({"exec", id, "--", "cat", "/tmp/failed"}).out;
+        const std::chrono::duration<double> took(std::strtod(left.c_str(), nullptr) -
+                                                 std::strtod(failed.c_str(), nullptr));
+        return std::chrono::duration_cast<std::chrono::milliseconds>(took);
+    }
+    static void heal(const std::string& address, const std::string& slice, int index) {
+        inSliver(slice + "/" + std::to_string(index), "rm /tmp/ill");
+        EXPECT_TRUE(eventually([&] { return isInTheSet(address, index); }));
     }
     static std::set<std::string> serversOf(const Streams& streams) {
         std::set<std::string> servers;
@@ -78,23 +105,22 @@ TEST_F(SharedTakeoverTest, ConnectionsOutliveBothHomeAgentsOneAfterTheOther) {
     expectAllGoOn(later, "those that began in between, after the second takeover");
 }
 
-TEST_F(SharedTakeoverTest, ASliverThatFailsItsCheckLeavesTheSetAndComesBack) {
-    // The goal is a second. This machine's processors may be elsewhere for a while.
-    constexpr std::chrono::milliseconds kLeavesWithin{3000};
-    const std::string address = startTeam(
-        "round-robin", {"--health", "[ ! -f /tmp/ill ]", "--health-interval", "200ms", "--health-failures", "2"});
+// With nothing but the command given: the interval and the number of failures are those that everybody has.
+TEST_F(SharedTakeoverTest, ASliverThatFailsItsCheckLeavesTheSetWithinASecondAndComesBack) {
+    const std::string address = startTeam("round-robin", {"--health", kCheck});
     EXPECT_TRUE(eventually([&] { return serversOf(streamsTo(address, kStreams)).size() == kSlivers; }));
-    HS_EXPECT_DONE(slicectl({"exec", "team/2", "--", "touch", "/tmp/ill"}));
-    const auto ill = std::chrono::steady_clock::now();
-    EXPECT_TRUE(eventually([&] { return !isInTheSet(address, 2); }));
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - ill);
-    std::printf("an unhealthy sliver has left after %d ms\n", static_cast<int>(took.count()));
-    EXPECT_LT(took, kLeavesWithin);
-    const auto servers = serversOf(streamsTo(address, kStreams));
-    EXPECT_EQ(servers.size(), kSlivers - 1);
-    EXPECT_FALSE(servers.contains("team-2"));
-    HS_EXPECT_DONE(slicectl({"exec", "team/2", "--", "rm", "/tmp/ill"}));
-    EXPECT_TRUE(eventually([&] { return isInTheSet(address, 2); }));
+    auto least = std::chrono::milliseconds::max();
+    for (int i = 0; i < kTries && least >= kLeavesWithin && !HasFailure(); ++i) {
+        const auto took = leavesWhenIll(address, "team", 2);
+        std::printf("an unhealthy sliver has left after %d ms\n", static_cast<int>(took.count()));
+        EXPECT_LT(took, kLeavesEvenThenWithin);
+        least = std::min(least, took);
+        const auto servers = serversOf(streamsTo(address, kStreams));
+        EXPECT_EQ(servers.size(), kSlivers - 1);
+        EXPECT_FALSE(servers.contains("team-2"));
+        heal(address, "team", 2);
+    }
+    EXPECT_LT(least, kLeavesWithin);
     EXPECT_EQ(serversOf(streamsTo(address, kStreams)).size(), kSlivers);
 }
 
