@@ -40,13 +40,33 @@ Controllers::Controllers(std::vector<std::string> addresses, MakeChannel make)
 
 Controllers::Chosen Controllers::current() {
     const std::lock_guard lock(mutex_);
-    if (channels_[current_] == nullptr) channels_[current_] = make_(addresses_[current_]);
-    return {addresses_[current_], channels_[current_]};
+    return chosen(current_);
+}
+
+Controllers::Chosen Controllers::at(const std::string& address) {
+    const std::lock_guard lock(mutex_);
+    return chosen(indexOf(address));
+}
+
+// With the lock held.
+Controllers::Chosen Controllers::chosen(size_t index) {
+    if (channels_[index] == nullptr) channels_[index] = make_(addresses_[index]);
+    return {addresses_[index], channels_[index]};
+}
+
+std::vector<std::string> Controllers::addresses() {
+    const std::lock_guard lock(mutex_);
+    return addresses_;
 }
 
 bool Controllers::several() {
     const std::lock_guard lock(mutex_);
     return addresses_.size() > 1;
+}
+
+void Controllers::learn(const std::string& named) {
+    const std::lock_guard lock(mutex_);
+    if (!named.empty()) indexOf(named);
 }
 
 bool Controllers::turnFrom(const std::string& asked, const grpc::ClientContext& context) {

@@ -40,8 +40,13 @@ public:
         std::shared_ptr<grpc::Channel> channel;
     };
     Chosen current();
+    Chosen at(const std::string& address);
+    // All that are known; those that were named come last.
+    std::vector<std::string> addresses();
     // Whether there is more than one to turn to.
     bool several();
+    // One was named; nothing turns to it yet.
+    void learn(const std::string& named);
     // A call to `asked` ended with UNAVAILABLE: turns to the one that it named, else to the next of the list. Does
     // nothing when somebody else was quicker. True when a leader was named.
     bool turnFrom(const std::string& asked, const grpc::ClientContext& context);
@@ -49,6 +54,7 @@ public:
 
 private:
     size_t indexOf(const std::string& address);
+    Chosen chosen(size_t index);
 
     const MakeChannel make_;
     std::mutex mutex_;

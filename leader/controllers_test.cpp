@@ -40,6 +40,15 @@ TEST(Controllers, FollowsWhoIsNamedAlsoOneThatIsNotInTheList) {
     EXPECT_EQ(controllers.current().address, "a:1");
 }
 
+TEST(Controllers, LearnsOfOneWithoutTurningToIt) {
+    Controllers controllers = make({"a:1"});
+    controllers.learn("");
+    controllers.learn("c:1");
+    EXPECT_EQ(controllers.addresses(), (List{"a:1", "c:1"}));
+    EXPECT_EQ(controllers.current().address, "a:1");
+    EXPECT_EQ(controllers.at("c:1").address, "c:1");
+}
+
 TEST(Controllers, WhatIsLateChangesNothing) {
     Controllers controllers = make({"a:1", "b:1", "c:1"});
     controllers.turnFrom("a:1", "c:1");

@@ -39,7 +39,7 @@ bool Client::Impl::turn(const Asked& asked, const grpc::Status& status, const gr
                         bool repeatable) {
     if (status.error_code() != grpc::StatusCode::UNAVAILABLE || !follows || cancellation.cancelled()) return false;
     const bool redirected = leader::wasRedirected(context);
-    if (!redirected && !(controllers.several() && isGone(asked, context))) return false;
+    if (!redirected && !(controllers.several() && isGone(status, context))) return false;
     // The next command is better off with another one, even if this one fails.
     if (!controllers.turnFrom(asked.address, context)) std::this_thread::sleep_for(kPause);
     return redirected || repeatable;
@@ -53,12 +53,15 @@ bool Client::Impl::heldBack(const grpc::Status& status) const {
     return !cancellation.waitFor(std::chrono::milliseconds(wait_ms));
 }
 
-// Anything else that is not available is the leader's own word.
-bool Client::Impl::isGone(const Asked& asked, const grpc::ClientContext& context) {
-    if (leader::endedWithTheLead(context)) return true;
-    // The end of the connection shows in the call first.
-    std::this_thread::sleep_for(kPause);
-    return asked.channel->GetState(false) != GRPC_CHANNEL_READY;
+bool Client::Impl::isGone(const grpc::Status& status, const grpc::ClientContext& context) {
+    return leader::endedWithTheLead(context) || !isOwnWord(status);
+}
+
+grpc::Status Client::Impl::orOvertaken(const Asked& asked, const grpc::Status& end,
+                                       const std::optional<std::string>& leader) {
+    if (end.ok() || !leader || cancellation.cancelled()) return end;
+    controllers.turnFrom(asked.address, *leader);
+    return {grpc::StatusCode::UNAVAILABLE, "the one at " + *leader + " leads now"};
 }
 
 bool Client::Impl::isRepeatable(const google::protobuf::Message& request) {
@@ -74,7 +77,7 @@ absl::Status Client::Impl::toStatus(const Asked& asked, const grpc::Status& stat
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
         return deadlineExceeded("the controller at " + asked.address + " did not answer in time");
     }
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && asked.channel->GetState(false) != GRPC_CHANNEL_READY) {
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !isOwnWord(status)) {
         return rpc::withReasonOf(status, unavailable("the controller at " + asked.address +
                                                      " went away: " + oneLine(status.error_message())));
     }

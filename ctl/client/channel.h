@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "ctl/client/cancellation.h"
 #include "ctl/client/client.h"
+#include "ctl/client/leader_search.h"
 #include "leader/controllers.h"
 
 namespace homeslice::ctl {
@@ -54,7 +55,9 @@ struct Client::Impl {
     // Whether the controller has asked for the same again, in a moment that has passed now.
     bool heldBack(const grpc::Status& status) const;
 
-    static bool isGone(const Asked& asked, const grpc::ClientContext& context);
+    static bool isGone(const grpc::Status& status, const grpc::ClientContext& context);
+    // The end of a call; turns to the controller that was found to lead meanwhile, if it was cancelled because of that.
+    grpc::Status orOvertaken(const Asked& asked, const grpc::Status& end, const std::optional<std::string>& leader);
 
     template <typename Request, typename Response>
     using Method = grpc::Status (v1::ControllerService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
@@ -67,7 +70,9 @@ struct Client::Impl {
             const Asked asked = ask();
             CallContext context(cancellation, kAnswerWithin);
             Response response;
-            const grpc::Status status = (asked.stub.get()->*method)(context.get(), request, &response);
+            Lookout lookout(controllers, asked.address, *context.get());
+            const grpc::Status end = (asked.stub.get()->*method)(context.get(), request, &response);
+            const grpc::Status status = orOvertaken(asked, end, lookout.end());
             if (status.ok()) return response;
             const bool again = heldBack(status) || turn(asked, status, *context.get(), isRepeatable(request));
             if (!again || std::chrono::steady_clock::now() > again_until) return toStatus(asked, status);

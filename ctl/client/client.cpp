@@ -1,10 +1,6 @@
 #include "ctl/client/client.h"
 
-#include <grpcpp/generic/generic_stub.h>
-
 #include <cstdlib>
-#include <future>
-#include <thread>
 #include <utility>
 
 #include "base/names.h"
@@ -19,8 +15,6 @@ namespace {
 using Stub = v1::ControllerService::Stub;
 
 constexpr std::chrono::seconds kConnectWithin{10};
-// Of several: a machine that is cut off answers nothing at all, and there are others to ask.
-constexpr std::chrono::seconds kConnectToOneWithin{2};
 constexpr int kLargestAnswer = 64 << 20;
 constexpr int kPingAfterMs = 2000;
 constexpr int kMaxReconnects = 200;
@@ -93,20 +87,6 @@ bool connected(grpc::Channel& channel, std::chrono::seconds within) {
     return true;
 }
 
-// grpc.health.v1.Health/Check, whose empty request and answer need no generated code. Whoever answers it in any way but
-// by a redirection is taken for the leader: it will say itself what is wrong.
-bool isRedirected(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext& context) {
-    grpc::GenericStub stub(channel);
-    const grpc::ByteBuffer request(nullptr, 0);
-    grpc::ByteBuffer response;
-    std::promise<void> answered;
-    context.set_deadline(std::chrono::system_clock::now() + kConnectWithin);
-    stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request, &response,
-                   [&answered](const grpc::Status&) { answered.set_value(); });
-    answered.get_future().wait();
-    return leader::wasRedirected(context);
-}
-
 bool ended(const v1::Operation& operation) { return operation.state() > v1::OPERATION_STATE_RUNNING; }
 
 }  // namespace
@@ -127,25 +107,21 @@ absl::StatusOr<std::unique_ptr<Client>> Client::connect(const Endpoint& endpoint
 }
 
 absl::Status Client::Impl::findLeader(const Endpoint& endpoint) {
-    constexpr std::chrono::milliseconds kPause{50};
-    const auto deadline = std::chrono::steady_clock::now() + kFailoverWithin;
-    const size_t count = leader::splitAddresses(endpoint.address).size();
-    for (size_t silent = 0; !cancellation.cancelled();) {
-        const Asked asked = ask();
-        grpc::ClientContext context;
-        std::string named;
-        if (connected(*asked.channel, count > 1 ? kConnectToOneWithin : kConnectWithin)) {
-            silent = 0;
-            if (!follows || !isRedirected(asked.channel, context)) return absl::OkStatus();
-            named = leader::leaderNamedIn(context);
-        } else if (++silent >= count) {
-            return notConnected(endpoint);
-        }
-        if (std::chrono::steady_clock::now() > deadline) {
+    if (!follows) return connected(*ask().channel, kConnectWithin) ? absl::OkStatus() : notConnected(endpoint);
+    LeaderSearch search(controllers);
+    const Cancellation::Registration interrupted(cancellation, [&search] { search.stop(); });
+    switch (search.run(kFailoverWithin)) {
+        case LeaderSearch::End::found:
+            if (const std::string asked = controllers.current().address; asked != search.leader()) {
+                controllers.turnFrom(asked, search.leader());
+            }
+            return absl::OkStatus();
+        case LeaderSearch::End::nobody_leads:
             return unavailable("no controller leads at " + endpoint.address + ": see the log of sliced there");
-        }
-        controllers.turnFrom(asked.address, named);
-        if (named.empty()) std::this_thread::sleep_for(kPause);
+        case LeaderSearch::End::nobody_answers:
+            return notConnected(endpoint);
+        case LeaderSearch::End::stopped:
+            break;
     }
     return cancelled("interrupted");
 }

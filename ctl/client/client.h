@@ -109,8 +109,11 @@ public:
     // begins with is not kept any more.
     absl::Status watch(v1::WatchRequest request, const std::function<void(const v1::WatchResponse&, bool anew)>& told);
 
-    // The log of a sliver, in pieces; with `follow`, until the sliver is removed from its node.
-    absl::Status logs(const v1::LogsRequest& request, const std::function<void(const std::string&)>& sink);
+    // The log of a sliver, in pieces; with `follow`, until the sliver is removed from its node, and over the loss of
+    // connections, nodes and controllers too: `reconnect` is called before pieces come that begin anew, and answers
+    // since when (Unix microseconds); nothing: as asked for.
+    absl::Status logs(v1::LogsRequest request, const std::function<void(const std::string&)>& sink,
+                      const std::function<std::optional<int64_t>()>& reconnect);
 
     // What is passed on to a command.
     struct ExecInput {

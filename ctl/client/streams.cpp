@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -20,6 +21,11 @@ namespace {
 constexpr size_t kChunk = 256 << 10;  // as the API limits it
 constexpr std::chrono::minutes kUploadWithin{30};
 
+// In a row without a word: for more time than a node or a controller takes to start again.
+constexpr int kMostAttempts = 150;
+constexpr std::chrono::milliseconds kLogPause{200};
+constexpr std::chrono::seconds kRefusedWithin{1};
+
 using Sink = std::function<void(const std::string&)>;
 using ExecStream = grpc::ClientReaderWriter<v1::ExecRequest, v1::ExecResponse>;
 
@@ -33,6 +39,11 @@ absl::StatusOr<std::string> readChunk(int fd) {
     if (got < 0) return errnoStatus(errno, "read");
     data.resize(static_cast<size_t>(got));
     return data;
+}
+
+// A node or a controller that has just ended is back in a moment.
+bool mayPass(const absl::Status& status) {
+    return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
 }
 
 void closeInput(ExecStream& stream) {
@@ -150,13 +161,33 @@ absl::StatusOr<v1::Image> Client::importImage(const std::string& name, const std
     return image;
 }
 
-absl::Status Client::logs(const v1::LogsRequest& request, const Sink& sink) {
-    const Impl::Asked asked = impl_->ask();
-    CallContext context(impl_->cancellation, std::nullopt);
-    const auto reader = asked.stub->Logs(context.get(), request);
-    v1::Chunk chunk;
-    while (reader->Read(&chunk)) sink(chunk.data());
-    return impl_->toStatus(asked, reader->Finish());
+absl::Status Client::logs(v1::LogsRequest request, const Sink& sink,
+                          const std::function<std::optional<int64_t>()>& reconnect) {
+    absl::Status status;
+    bool begun = false;
+    for (int silent = 0; silent < kMostAttempts; ++silent) {
+        const auto asked_at = std::chrono::steady_clock::now();
+        const Impl::Asked asked = impl_->ask();
+        CallContext context(impl_->cancellation, std::nullopt);
+        const auto reader = asked.stub->Logs(context.get(), request);
+        v1::Chunk chunk;
+        bool told = false;
+        for (; reader->Read(&chunk); told = true) sink(chunk.data());
+        const grpc::Status end = reader->Finish();
+        status = impl_->toStatus(asked, end);
+        // What ends at once, and has told nothing, was refused. A log may be silent for long.
+        if (told || std::chrono::steady_clock::now() - asked_at > kRefusedWithin) {
+            begun = true;
+            silent = 0;
+        }
+        if (begun && absl::IsNotFound(status)) return absl::OkStatus();  // removed meanwhile
+        if (!request.follow() || !begun || !mayPass(status)) return status;
+        impl_->turn(asked, end, *context.get(), true);
+        if (impl_->cancellation.waitFor(kLogPause)) return cancelled("interrupted");
+        request.set_tail(0);
+        if (const auto since = reconnect()) request.set_since_us(*since);
+    }
+    return status;
 }
 
 absl::StatusOr<std::optional<int>> Client::exec(const v1::ExecStart& start, const ExecInput& input,

@@ -1,5 +1,6 @@
 #include "controller/store/etcd/seat.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -21,6 +22,15 @@ namespace pb = etcdserverpb;
 // The shortest that etcd grants: it raises it to what its own election timeout allows (two seconds by default).
 constexpr std::chrono::seconds kLeaseTime{1};
 constexpr int kKeepAlivesPerLease = 5;
+
+std::string hostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
+
+// The etcd on the controller's own machine first: when another machine is cut off, that is nothing to this pair.
+EtcdConfig nearestFirst(EtcdConfig config, const std::string& address) {
+    std::stable_partition(config.endpoints.begin(), config.endpoints.end(),
+                          [&](const std::string& endpoint) { return hostOf(endpoint) == hostOf(address); });
+    return config;
+}
 
 class Seat : public EtcdSeat {
 public:
@@ -177,7 +187,7 @@ private:
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EtcdSeat>> EtcdSeat::open(const EtcdConfig& config, const std::string& address) {
-    HS_ASSIGN_OR_RETURN(auto client, etcd::Client::open(config));
+    HS_ASSIGN_OR_RETURN(auto client, etcd::Client::open(nearestFirst(config, address)));
     auto seat = std::make_unique<Seat>(std::move(client), config.prefix, address);
     HS_RETURN_IF_ERROR(seat->takeSeat().status());
     return seat;
