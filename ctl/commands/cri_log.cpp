@@ -40,12 +40,19 @@ void CriLogReader::feed(const std::string& data) {
     pending_.erase(0, start);
 }
 
+std::optional<int64_t> CriLogReader::reconnect() {
+    pending_.clear();
+    position_.reconnect();
+    return position_.begun() ? std::optional(position_.sinceUs()) : std::nullopt;
+}
+
 void CriLogReader::finish() {
     if (!pending_.empty()) takeLine(std::exchange(pending_, {}));
     if (continues_) sink_("\n");
 }
 
 void CriLogReader::takeLine(const std::string& line) {
+    if (!position_.take(line)) return;
     const auto parsed = parseLine(line);
     if (!parsed) {
         sink_(std::exchange(continues_, false) ? "\n" + line + "\n" : line + "\n");

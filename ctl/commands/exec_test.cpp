@@ -12,8 +12,10 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/status.h"
 #include "base/unique_fd.h"
 #include "ctl/commands/fake_controller.h"
+#include "rpc/status.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -131,7 +133,7 @@ TEST_F(Exec, StatusIsTheFirstByIndexThatIsNotZero) {
 
 TEST_F(Exec, OneThatIsAwayDoesNotHideTheOthers) {
     controller_.exec = [](const v1::ExecStart& start, ExecStream& stream) {
-        if (start.sliver().index() == 2) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "node1 is away");
+        if (start.sliver().index() == 2) return rpc::toGrpc(unavailable("node1 is away"));
         sayOut(stream, "here\n");
         return exitWith(stream, 0);
     };

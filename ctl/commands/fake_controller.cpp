@@ -253,14 +253,16 @@ grpc::Status FakeController::Exec(grpc::ServerContext*, ExecStream* stream) {
 
 grpc::Status FakeController::Logs(grpc::ServerContext*, const v1::LogsRequest* request,
                                   grpc::ServerWriter<v1::Chunk>* writer) {
+    LogScript script{log, refusal};
     {
         const std::lock_guard lock(mutex_);
         logs_requests.push_back(*request);
+        if (logs_requests.size() <= logs.size()) script = logs[logs_requests.size() - 1];
     }
     v1::Chunk chunk;
-    chunk.set_data(log);
-    writer->Write(chunk);
-    return refusal;
+    chunk.set_data(script.log);
+    if (!script.log.empty()) writer->Write(chunk);
+    return script.end;
 }
 
 grpc::Status FakeController::ListBindings(grpc::ServerContext*, const v1::ListBindingsRequest*,

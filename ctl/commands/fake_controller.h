@@ -31,6 +31,12 @@ public:
     v1::SliverTemplate base;                                 // of every slice
     bool hold_operation = false;                             // does not end as long as the controller lives
     std::string log;
+    // Of calls for a log, one after the other; when there are no more, `log` and `refusal`.
+    struct LogScript {
+        std::string log;
+        grpc::Status end;
+    };
+    std::vector<LogScript> logs;
     // Runs in place of the command; writes to the stream and answers the exit status.
     using ExecStream = grpc::ServerReaderWriter<v1::ExecResponse, v1::ExecRequest>;
     std::function<grpc::Status(const v1::ExecStart&, ExecStream&)> exec;

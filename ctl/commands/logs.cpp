@@ -53,7 +53,8 @@ public:
         *request.mutable_sliver() = id;
         LabelWriter out(io_.out, mutex_, label);
         CriLogReader reader(timestamps_, [&](const std::string& text) { out.write(text); });
-        const absl::Status status = client_.logs(request, [&](const std::string& data) { reader.feed(data); });
+        const absl::Status status = client_.logs(
+            request, [&](const std::string& data) { reader.feed(data); }, [&] { return reader.reconnect(); });
         reader.finish();
         return status;
     }
@@ -113,7 +114,9 @@ void registerLogs(CLI::App& app, Context& context) {
         app.add_subcommand("logs", "Print what the slivers' own commands wrote, stdout and stderr, oldest first");
     const auto options = std::make_shared<LogsOptions>();
     command->add_option("SLICE[/INDEX]", options->target, "The slice, or one sliver of it")->required();
-    command->add_flag("-f,--follow", options->follow, "Go on with what is added, until the sliver is removed");
+    command->add_flag(
+        "-f,--follow", options->follow,
+        "Go on with what is added, until the sliver is removed; also over restarts of its node and the controller");
     command->add_option("--since", options->since, "Only lines from this time on, or of the last so long, such as 10m")
         ->type_name("TIME");
     command->add_option("--tail", options->tail, "Only so many lines from the end, of each sliver")->type_name("N");

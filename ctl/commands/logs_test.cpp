@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "base/clock.h"
+#include "base/status.h"
 #include "ctl/commands/fake_controller.h"
+#include "rpc/status.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -38,6 +40,42 @@ TEST_F(Logs, OfASliceAreLabelled) {
         EXPECT_THAT(outcome.out, HasSubstr("web/1 | 2026-01-02T03:04:05.678901234Z hello\n"));
         EXPECT_THAT(outcome.out, HasSubstr("web/2 | 2026-01-02T03:04:05.678901234Z hello\n"));
     }
+}
+
+// A record that was cut off comes whole, one that came before not again.
+TEST_F(Logs, GoOnWhereTheyWereCutOff) {
+    const auto record = [](const std::string& decimals, const std::string& text) {
+        return "2026-01-02T03:04:05." + decimals + "Z stdout F " + text + "\n";
+    };
+    const grpc::Status away = rpc::toGrpc(unavailable("node 'node1': not connected"));
+    const std::string second = record("000002001", "two");
+    controller_.logs = {{record("000001001", "one") + second + record("000003001", "three").substr(0, 40), away},
+                        {"", away},
+                        {second + record("000003001", "three") + record("000003001", "four"), away},
+                        {record("000003001", "three") + record("000003001", "four"), grpc::Status::OK}};
+    const Outcome outcome = slicectl(controller_, {"logs", "web/2", "-f", "--tail", "2"});
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, "one\ntwo\nthree\nfour\n");
+    ASSERT_EQ(controller_.logs_requests.size(), 4U);
+    EXPECT_EQ(controller_.logs_requests[0].tail(), 2U);
+    EXPECT_EQ(controller_.logs_requests[1].tail(), 0U);
+    EXPECT_EQ(controller_.logs_requests[1].since_us(), 1'767'323'045'000'002);
+    EXPECT_EQ(controller_.logs_requests[3].since_us(), 1'767'323'045'000'003);
+}
+
+TEST_F(Logs, EndWhenTheSliverWentMeanwhile) {
+    const std::string log = controller_.log;
+    controller_.logs = {{log, rpc::toGrpc(unavailable("gone for now"))}, {"", rpc::toGrpc(notFound("no sliver"))}};
+    const Outcome outcome = slicectl(controller_, {"logs", "web/2", "-f"});
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, "hello\n");
+}
+
+TEST_F(Logs, OfANodeThatIsAwayAreRefusedAtOnce) {
+    controller_.logs = {{"", rpc::toGrpc(unavailable("node 'node1': not connected"))}};
+    const Outcome outcome = slicectl(controller_, {"logs", "web/2", "-f"});
+    EXPECT_EQ(outcome.err, "slicectl: node 'node1': not connected\n");
+    EXPECT_EQ(controller_.logs_requests.size(), 1U);
 }
 
 TEST_F(Logs, RefusalHasAStatusByItsCode) {

@@ -162,7 +162,7 @@ void declareCertificates(CLI::App& node, Context& context) {
     role->add_flag("--withdraw", *withdraw, "Allow it no more");
     role->footer(
         "A home agent has all packets for home addresses in its hands, and the key that bindings are checked with;\n"
-        "it keeps that key when the role is withdrawn.\n\n"
+        "when the role is withdrawn it keeps that key, but its own bindings are checked with another.\n\n"
         "Example: slicectl node home-agent ha2");
     context.setAction(*role, CommandTail::none,
                       [&context, name, withdraw] { return setHomeAgentRole(context, *name, !*withdraw); });

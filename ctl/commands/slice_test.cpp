@@ -3,6 +3,7 @@
 
 #include "ctl/commands/fake_controller.h"
 #include "ctl/output/value.h"
+#include "rpc/status.h"
 
 namespace homeslice::ctl {
 namespace {
@@ -113,7 +114,7 @@ TEST_F(SliceCommands, RefusalsKeepTheControllersWords) {
         {grpc::StatusCode::FAILED_PRECONDITION, 4}, {grpc::StatusCode::ABORTED, 4},
         {grpc::StatusCode::UNAVAILABLE, 1}};
     for (const auto& [code, exit_status] : codes) {
-        controller_.refusal = grpc::Status(code, "because\nof this");
+        controller_.refusal = rpc::toGrpc({static_cast<absl::StatusCode>(code), "because\nof this"});
         const Outcome outcome = slicectl(controller_, create_);
         EXPECT_EQ(outcome.exit_status, exit_status);
         EXPECT_EQ(outcome.err, "slicectl: because of this\n");

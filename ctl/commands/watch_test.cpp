@@ -59,7 +59,9 @@ std::vector<std::string> digestOf(const std::string& json_lines) {
 
 TEST(Watch, AListGoesOnWithARowForEachChange) {
     FakeController controller;
-    controller.watches = {{{answer(5, {"web", "a-long-name"}, true), answer(6, {"web"}), gone(7, "web")}, end()}};
+    v1::WatchResponse changed = answer(6, {"web"});
+    changed.mutable_events(0)->mutable_slice()->set_slivers_running(3);
+    controller.watches = {{{answer(5, {"web", "a-long-name"}, true), changed, gone(7, "web")}, end()}};
     const Outcome outcome = slicectl(controller, {"slice", "ls", "--watch"});
     EXPECT_THAT(outcome.err, HasSubstr("that is all"));
     const std::vector<std::string> lines = linesOf(outcome.out);
@@ -109,10 +111,22 @@ TEST(Watch, FindsOutWhatIsGoneWhenItHasToBeginAnew) {
                           {{}, revisionGone()},
                           {{answer(0, {"db"}), answer(9, {}, true)}, end()}};
     const Outcome outcome = slicectl(controller, {"watch", "-o", "json"});
-    EXPECT_THAT(digestOf(outcome.out),
-                ElementsAre("slice web is 5", "slice db is 5", "slice db is 0", "slice web gone 9"));
+    EXPECT_THAT(digestOf(outcome.out), ElementsAre("slice web is 5", "slice db is 5", "slice web gone 9"));
     ASSERT_THAT(controller.watch_requests, SizeIs(3));
     EXPECT_EQ(controller.watch_requests[2].revision(), 0U);
+}
+
+TEST(Watch, TellsAThingAgainOnlyWhenItHasChanged) {
+    FakeController controller;
+    v1::WatchResponse changed = answer(9, {"web", "db"}, true);
+    changed.mutable_events(1)->mutable_slice()->set_slivers_running(3);
+    controller.watches = {{{answer(5, {"web", "db"}, true)}, away()},
+                          {{answer(5, {"web"})}, away()},
+                          {{}, revisionGone()},
+                          {{changed, gone(10, "web"), answer(11, {"web"})}, end()}};
+    const Outcome outcome = slicectl(controller, {"watch", "-o", "json"});
+    EXPECT_THAT(digestOf(outcome.out), ElementsAre("slice web is 5", "slice db is 5", "slice db is 9",
+                                                   "slice web gone 10", "slice web is 11"));
 }
 
 TEST(Watch, SaysThatARevisionIsGone) {

@@ -1,5 +1,6 @@
 #include "ctl/commands/watched_things.h"
 
+#include <functional>
 #include <utility>
 
 #include "base/clock.h"
@@ -32,10 +33,12 @@ Value line(v1::WatchKind kind, const std::string& name, const char* change, Valu
 std::vector<Value> WatchedThings::take(const v1::WatchResponse& response, bool anew) {
     if (anew) ++picture_;
     std::vector<Value> lines;
-    for (const v1::WatchEvent& event : response.events()) lines.push_back(lineOf(event));
+    for (const v1::WatchEvent& event : response.events()) {
+        if (std::optional<Value> line = lineOf(event)) lines.push_back(*std::move(line));
+    }
     if (response.whole()) {
         std::erase_if(known_, [&](const auto& entry) {
-            const bool lost = entry.second != picture_;
+            const bool lost = entry.second.picture != picture_;
             if (lost) lines.push_back(line(entry.first.kind, entry.first.name, "gone", nullptr));
             return lost;
         });
@@ -44,7 +47,7 @@ std::vector<Value> WatchedThings::take(const v1::WatchResponse& response, bool a
     return lines;
 }
 
-Value WatchedThings::lineOf(const v1::WatchEvent& event) {
+std::optional<Value> WatchedThings::lineOf(const v1::WatchEvent& event) {
     switch (event.what_case()) {
         case v1::WatchEvent::kNode:
             return remember(v1::WATCH_KIND_NODE, event.node().name(), nodeValue(event.node()));
@@ -66,8 +69,12 @@ Value WatchedThings::lineOf(const v1::WatchEvent& event) {
     return line(v1::WATCH_KIND_UNSPECIFIED, "", "unknown", nullptr);  // of a newer controller
 }
 
-Value WatchedThings::remember(v1::WatchKind kind, const std::string& name, Value object) {
-    known_[{kind, name}] = picture_;
+std::optional<Value> WatchedThings::remember(v1::WatchKind kind, const std::string& name, Value object) {
+    const size_t digest = std::hash<std::string>()(object.dump(-1, ' ', false, Value::error_handler_t::replace));
+    const auto [known, is_new] = known_.try_emplace({kind, name});
+    const bool is_as_told = !is_new && known->second.digest == digest;
+    known->second = {picture_, digest};
+    if (is_as_told) return std::nullopt;
     return line(kind, name, "is", std::move(object));
 }
 

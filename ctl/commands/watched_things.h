@@ -4,6 +4,7 @@
 #include <homeslice/v1/controller.pb.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,8 @@ namespace homeslice::ctl {
 // is as the `show` command of its kind has it, and null when it is gone.
 class WatchedThings {
 public:
-    // What an answer says. Of a picture that begins anew, what was known before and is not in it is gone, which is said
-    // at its end.
+    // What an answer says, but not of what is as it was when it was last told. Of a picture that begins anew, what was
+    // known before and is not in it is gone, which is said at its end.
     std::vector<Value> take(const v1::WatchResponse& response, bool anew);
 
 private:
@@ -26,10 +27,16 @@ private:
         auto operator<=>(const Key&) const = default;
     };
 
-    Value lineOf(const v1::WatchEvent& event);
-    Value remember(v1::WatchKind kind, const std::string& name, Value object);
+    struct Known {
+        uint64_t picture = 0;  // in which it was last seen
+        size_t digest = 0;     // of how it was told; as a text it would be all that a system has
+    };
 
-    std::map<Key, uint64_t> known_;  // the picture in which each was last seen
+    // Nothing when there is nothing new.
+    std::optional<Value> lineOf(const v1::WatchEvent& event);
+    std::optional<Value> remember(v1::WatchKind kind, const std::string& name, Value object);
+
+    std::map<Key, Known> known_;
     uint64_t picture_ = 0;
 };
 

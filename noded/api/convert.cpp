@@ -94,6 +94,13 @@ absl::StatusOr<NetworkPicture> networkPictureOf(const v1::DesiredState& message)
         if (node.home_agent()) network.home_agent_names.insert(node.name());
     }
     network.grant_key = message.grant_key();
+    if (message.node_grant_keys_size() > kMaxPeers) {
+        return invalidArgument("node_grant_keys: more than " + std::to_string(kMaxPeers));
+    }
+    for (const v1::NodeGrantKey& own : message.node_grant_keys()) {
+        HS_RETURN_IF_ERROR(checkName("node name", own.node()));
+        network.node_grant_keys[own.node()] = own.key();
+    }
     return network;
 }
 

@@ -10,12 +10,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
+#include <deque>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -95,7 +97,7 @@ private:
     std::string pending_;
 };
 
-using LogFiles = std::vector<std::unique_ptr<LogFile>>;  // oldest first
+using LogFiles = std::deque<std::unique_ptr<LogFile>>;  // oldest first
 
 absl::StatusOr<std::unique_ptr<LogFile>> openLogFile(const std::string& path) {
     HS_ASSIGN_OR_RETURN(UniqueFd fd, openFile(path, O_RDONLY | O_NOFOLLOW));
@@ -159,16 +161,23 @@ public:
     }
 
     // Until something has changed; false when the sink's reader has gone.
-    bool wait(int sink) const {
+    bool wait(int sink) const { return await(sink, 0).sink == 0; }
+
+    struct Seen {
+        bool change = false;
+        short sink = 0;  // of the events of poll(2)
+    };
+    // Until something has changed, or the sink has one of these events, or no reader any more.
+    Seen await(int sink, short sink_events) const {
         std::array<pollfd, 2> events{
-            {{.fd = fd_.get(), .events = POLLIN, .revents = 0}, {.fd = sink, .events = 0, .revents = 0}}};
+            {{.fd = fd_.get(), .events = POLLIN, .revents = 0}, {.fd = sink, .events = sink_events, .revents = 0}}};
         while (::poll(events.data(), events.size(), -1) < 0) {
-            if (errno != EINTR) return false;
+            if (errno != EINTR) return {.change = false, .sink = POLLERR};
         }
         std::array<char, 4096> ignored{};
         while (::read(fd_.get(), ignored.data(), ignored.size()) > 0) {
         }
-        return events[1].revents == 0;
+        return {.change = events[0].revents != 0, .sink = events[1].revents};
     }
 
 private:
@@ -184,16 +193,15 @@ public:
     absl::Status run() {
         const auto identity = identityAt(directory_);
         if (!identity) return errnoStatus(errno, directory_);
-        std::optional<Watch> watch;
         if (range_.follow) {
-            HS_ASSIGN_OR_RETURN(watch, Watch::begin(directory_));
+            HS_ASSIGN_OR_RETURN(watch_, Watch::begin(directory_));
         }
         HS_RETURN_IF_ERROR(begin());
         for (bool more = true; more;) {
             const bool gone = identityAt(directory_) != identity;  // asked first: then nothing comes after the copy
             HS_RETURN_IF_ERROR(copyNew());
             HS_RETURN_IF_ERROR(flush());
-            more = watch && !gone && watch->wait(sink_);
+            more = watch_ && !gone && (std::exchange(changed_, false) || watch_->wait(sink_));
         }
         if (current_)
             HS_RETURN_IF_ERROR(current_->readRest([this](const std::string& record) { return take(record); }));
@@ -208,7 +216,7 @@ private:
 
     // Opens what there is and, for `tail`, counts what of it is to be left out.
     absl::Status begin() {
-        HS_ASSIGN_OR_RETURN(waiting_, openAfter(directory_, nullptr));
+        HS_RETURN_IF_ERROR(openNew());
         if (range_.tail == 0) return absl::OkStatus();
         uint64_t lines = 0;
         bool open = false;
@@ -231,15 +239,26 @@ private:
     absl::Status copyNew() {
         const LineSink sink = [this](const std::string& record) { return take(record); };
         for (;;) {
-            for (auto& file : waiting_) {
-                if (current_) HS_RETURN_IF_ERROR(current_->readRest(sink));
-                current_ = std::move(file);
-            }
-            waiting_.clear();
             if (current_) HS_RETURN_IF_ERROR(current_->readLines(sink));
-            HS_ASSIGN_OR_RETURN(waiting_, openAfter(directory_, current_.get()));
+            HS_RETURN_IF_ERROR(openNew());
             if (waiting_.empty()) return absl::OkStatus();
+            if (current_) HS_RETURN_IF_ERROR(current_->readRest(sink));
+            current_ = std::move(waiting_.front());
+            waiting_.pop_front();
         }
+    }
+
+    // What has come since, before its turn: once open it can be read to its end, even if the log is removed. As many
+    // as the log itself has at a time: whoever reads so slowly does not keep all that it drops.
+    absl::Status openNew() {
+        const LogFile* const last = waiting_.empty() ? current_.get() : waiting_.back().get();
+        HS_ASSIGN_OR_RETURN(LogFiles files, openAfter(directory_, last));
+        if (files.empty()) return absl::OkStatus();
+        std::move(files.begin(), files.end(), std::back_inserter(waiting_));
+        HS_ASSIGN_OR_RETURN(const LogFiles present, openAfter(directory_, nullptr));
+        most_present_ = std::max(most_present_, present.size());
+        while (waiting_.size() > most_present_) waiting_.pop_front();
+        return absl::OkStatus();
     }
 
     absl::Status take(const std::string& record) {
@@ -253,13 +272,34 @@ private:
         return batch_.size() < kPieceBytes ? absl::OkStatus() : flush();
     }
 
-    absl::Status flush() { return writeAll(sink_, std::exchange(batch_, {})); }
+    absl::Status flush() {
+        const std::string batch = std::exchange(batch_, {});
+        if (!watch_) return writeAll(sink_, batch);
+        for (size_t at = 0; at < batch.size(); at += PIPE_BUF) {
+            HS_RETURN_IF_ERROR(awaitRoom());
+            HS_RETURN_IF_ERROR(writeAll(sink_, batch.substr(at, PIPE_BUF)));
+        }
+        return absl::OkStatus();
+    }
+
+    // For PIPE_BUF bytes in the sink (pipe(7)); looks after the log meanwhile.
+    absl::Status awaitRoom() {
+        for (;;) {
+            const Watch::Seen seen = watch_->await(sink_, POLLOUT);
+            if (seen.change) HS_RETURN_IF_ERROR(openNew());
+            changed_ = changed_ || seen.change;
+            if (seen.sink != 0) return absl::OkStatus();
+        }
+    }
 
     const std::string directory_;
     const LogRange range_;
     const std::string since_;
     const int sink_;
+    std::optional<Watch> watch_;        // who follows has one
+    bool changed_ = false;              // it has told something since the log was last read
     LogFiles waiting_;                  // after current_
+    size_t most_present_ = 0;           // files of the log at a time, that were seen
     std::unique_ptr<LogFile> current_;  // all before it has been read
     uint64_t skipped_lines_ = 0;
     std::string batch_;

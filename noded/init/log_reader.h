@@ -16,6 +16,7 @@ struct LogRange {
 
 // Writes the records to `sink`, the write end of a pipe, oldest first, across all of the log's files and across
 // rotations: nothing is lost or repeated, unless the sink is read so slowly that the log drops whole files meanwhile.
+// With `follow` what was written before the directory's removal is read to its end after it.
 // Blocks. Without `follow` it returns after what there is; with it, OK when the directory is removed or the sink has no
 // reader any more (errno EPIPE, when that shows at a write). A directory without a log is an empty log; NOT_FOUND
 // without the directory. RESOURCE_EXHAUSTED when the kernel gives no inotify instance for one more follower. The

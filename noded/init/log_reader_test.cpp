@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -38,6 +39,32 @@ std::vector<std::string> textsOf(const std::string& records) {
         texts.push_back(line.size() < kHead ? line : line.substr(kHead));
     }
     return texts;
+}
+
+template <typename Condition>
+bool eventually(const Condition& holds) {
+    const auto deadline = Monotonic::now() + kPatience;
+    while (!holds()) {
+        if (Monotonic::now() > deadline) return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
+size_t filesIn(const std::string& directory) {
+    const std::filesystem::directory_iterator files(directory);
+    return static_cast<size_t>(std::distance(begin(files), end(files)));
+}
+
+// How many files of the directory this process has open.
+size_t openBelow(const std::string& directory) {
+    size_t count = 0;
+    for (const auto& fd : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code error;
+        const std::string path = std::filesystem::read_symlink(fd.path(), error).string();
+        count += !error && path.starts_with(directory + "/") ? 1 : 0;
+    }
+    return count;
 }
 
 // Reads a log in a thread of its own, until the end of the copy or until it is dropped.
@@ -209,6 +236,37 @@ TEST_F(LogReaderTest, RepeatsNothingWhileTheLogIsRemoved) {
     ASSERT_TRUE(removeTree(directory_).ok());
     EXPECT_TRUE(reading.end().ok());
     EXPECT_THAT(reading.lines(0), ElementsAre("1", "2", "3", "4", "5"));
+}
+
+// A follower that is files behind has them open already.
+TEST_F(LogReaderTest, LosesNothingOfALogThatIsRemovedBeforeItIsRead) {
+    constexpr size_t kLines = 6000;
+    constexpr uint64_t kFileBytes = 100'000;  // more than a pipe holds
+    open({.max_bytes = kFileBytes, .files = 10});
+    write("0\n");
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    UniqueFd source(ends[0]);
+    UniqueFd sink(ends[1]);
+    auto copy = std::async(std::launch::async, [&] {
+        const absl::Status status = copyLog(directory_, {.since_us = 0, .tail = 0, .follow = true}, sink.get());
+        sink.reset();
+        return status;
+    });
+    for (size_t line = 1; line < kLines; ++line) write(std::to_string(line) + "\n");
+    const size_t files = filesIn(directory_);
+    ASSERT_GT(files, 2U);
+    ASSERT_TRUE(eventually([&] { return openBelow(directory_) >= files + 1; })) << "the writer has the newest open";
+    ASSERT_TRUE(removeTree(directory_).ok());
+    std::string text;
+    char piece[4096];
+    for (ssize_t size; (size = ::read(source.get(), piece, sizeof(piece))) > 0;) {
+        text.append(piece, static_cast<size_t>(size));
+    }
+    EXPECT_TRUE(copy.get().ok());
+    const auto lines = textsOf(text);
+    ASSERT_EQ(lines.size(), kLines);
+    for (size_t line = 0; line < kLines; ++line) ASSERT_EQ(lines[line], std::to_string(line));
 }
 
 TEST_F(LogReaderTest, FollowsALogThatIsNotThereYet) {
