@@ -39,6 +39,7 @@ public:
     void OnWriteDone(bool ok) override {
         const std::lock_guard lock(mutex_);
         writing_ = false;
+        v1::ControllerMessage().Swap(&outgoing_);  // a whole picture may be a megabyte, and there are many nodes
         if (!ok) return endLocked(grpc::Status::CANCELLED);  // each message builds on the one before
         writeNext();
     }
@@ -53,7 +54,7 @@ public:
         v1::DesiredState desired;
         toDesiredState(revision, picture, desired);
         for (const auto& list : picture.node_lists) desired.add_node_lists(*lists_.of(list));
-        grants_.add(name_, is_home_agent_, desired);
+        grants_.add(name_, is_home_agent_, picture.former_home_agents, desired);
         v1::ControllerMessage& next = nextMessage();
         merge(next, std::move(desired));
         if (names != nullptr) merge(next, wire::toMessage(*names));

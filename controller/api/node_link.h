@@ -14,8 +14,8 @@ namespace homeslice::controller {
 
 class NodeLinkService : public v1::NodeLink::CallbackService {
 public:
-    NodeLinkService(const Gate& gate, const ImageFiles& images, std::string grant_key, Switchboard& board)
-        : gate_(gate), images_(images), grants_(std::move(grant_key)), board_(board) {}
+    NodeLinkService(const Gate& gate, const ImageFiles& images, pki::GrantKeys grant_keys, Switchboard& board)
+        : gate_(gate), images_(images), grants_(std::move(grant_keys)), board_(board) {}
 
     grpc::ServerBidiReactor<v1::NodeMessage, v1::ControllerMessage>* Connect(
         grpc::CallbackServerContext* context) override;

@@ -1,16 +1,12 @@
 #include "controller/api/teller.h"
 
-#include <algorithm>
 #include <chrono>
-
-#include "base/clock.h"
 
 namespace homeslice::controller {
 namespace {
 
-// A mutex is not fair: whoever asks for something gets the core's lock while the teller rests, which is as long as it
-// has worked, and no longer than this.
-constexpr std::chrono::milliseconds kLongestRest{2};
+// A mutex is not fair: whoever asks for something gets the core's lock while the teller rests.
+constexpr std::chrono::milliseconds kRest{2};
 
 }  // namespace
 
@@ -40,11 +36,9 @@ void Teller::run() {
         due_ = false;
         for (bool more = true; more && !stopping_;) {
             lock.unlock();
-            const auto begin = Monotonic::now();
             more = controller_.tellMore();
-            const auto rest = std::min<Monotonic::duration>(Monotonic::now() - begin, kLongestRest);
             lock.lock();
-            stirred_.wait_for(lock, rest, [this] { return stopping_; });
+            stirred_.wait_for(lock, kRest, [this] { return stopping_; });
         }
         if (stopping_) return;
     }

@@ -17,13 +17,6 @@
 
 namespace homeslice::controller {
 
-namespace {
-
-// Nodes that hear of other nodes and of names with one tick: what all have to hear must not keep what few wait for.
-constexpr size_t kToldByTick = 1000;
-
-}  // namespace
-
 Clock systemClock() {
     return {[] { return Monotonic::now(); }, [] { return toUnixMicros(Utc::now()); }};
 }
@@ -142,7 +135,7 @@ void Controller::tick() {
     unsettled_.add(unsettledByTime(world()));
     settleAll(Telling::with_tick);
     noteTime();
-    spreadNews(kToldByTick);
+    spreadByTick();
 }
 
 void Controller::endLeases() {

@@ -291,6 +291,8 @@ private:
     void tellNode(const std::string& name);
     const NameTable* newNames(const std::string& node);
     // What all nodes should know, to at most so many that do not yet.
+    size_t tellable();  // nodes
+    void spreadByTick();
     void spreadNews(size_t most);
     void tellWatchers(Telling telling);
     bool tellWatchersOf(const std::string& operation);

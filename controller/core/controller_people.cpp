@@ -146,7 +146,9 @@ absl::Status Controller::setHomeAgentRole(const std::string& name, bool allowed)
     }
     Changes changes;
     changes.put_enrolled_nodes.push_back(found->second);
-    changes.put_enrolled_nodes.back().home_agent = allowed;
+    EnrolledNode& changed = changes.put_enrolled_nodes.back();
+    changed.was_home_agent = changed.was_home_agent || (changed.home_agent && !allowed);
+    changed.home_agent = allowed;
     HS_RETURN_IF_ERROR(commit(std::move(changes)));
     const auto node = snapshot_.nodes.find(name);
     const bool is_one = node != snapshot_.nodes.end() && node->second.home_agent;

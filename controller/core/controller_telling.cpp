@@ -12,8 +12,14 @@ namespace {
 
 // So many nodes hear at once of what all should know; beyond, it goes round with the ticks.
 constexpr size_t kToldAtOnce = 256;
+// So many are told what concerns them before the first of them answer. What waits meanwhile goes out in one, and users
+// do not wait in line behind the answers of thousands. With more the line grows (bench/control).
+constexpr size_t kAwaitedAtOnce = 128;
 // The teller has the lock for so many.
 constexpr size_t kToldByTeller = 64;
+// A tick tells so many what all should know. While nodes wait for what concerns them they hear the rest with that.
+constexpr size_t kToldByTick = 1000;
+constexpr size_t kToldByBusyTick = 250;
 // The table of all names takes long to make in a large system. Whoever connects in between gets an older one first.
 constexpr std::chrono::seconds kWholeNamesEvery{5};
 // Progress of an operation about more slivers is made, and told, with the ticks.
@@ -26,7 +32,7 @@ constexpr std::chrono::milliseconds kShortestHeartbeat{1000};
 
 void Controller::tellNodes() {
     // Who asked for something does not wait until thousands have been told.
-    if (wake_teller_ && nodes_.untoldCount() > kToldAtOnce) return wake_teller_();
+    if (wake_teller_ && nodes_.untoldCount() > tellable()) return wake_teller_();
     for (const std::string& name : nodes_.nextUntold(nodes_.untoldCount())) tellNode(name);
     if (nodes_.connectedCount() <= kToldAtOnce) spreadNews(kToldAtOnce);
 }
@@ -38,8 +44,12 @@ void Controller::onUntold(std::function<void()> wake) {
 
 bool Controller::tellMore() {
     const std::lock_guard lock(mutex_);
-    for (const std::string& name : nodes_.nextUntold(kToldByTeller)) tellNode(name);
+    for (const std::string& name : nodes_.nextUntold(std::min(kToldByTeller, tellable()))) tellNode(name);
     return nodes_.untoldCount() > 0;
+}
+
+size_t Controller::tellable() {
+    return kAwaitedAtOnce - std::min(kAwaitedAtOnce, nodes_.answersAwaited(clock_.monotonic()));
 }
 
 void Controller::tellNode(const std::string& name) {
@@ -49,7 +59,7 @@ void Controller::tellNode(const std::string& name) {
                             : wholePicture(world(), name, known_nodes_.since(0));
     picture.heartbeat =
         std::max<std::chrono::milliseconds>(config_.node_timeout / kHeartbeatsInTimeout, kShortestHeartbeat);
-    nodes_.send(name, snapshot_.revision, picture, newNames(name));
+    nodes_.send(name, snapshot_.revision, picture, newNames(name), clock_.monotonic());
 }
 
 // What the node has not heard of names; null when that is nothing.
@@ -62,6 +72,8 @@ const NameTable* Controller::newNames(const std::string& node) {
     if (due) names_made_ = now;
     return &known_names_.whole(world(), due);
 }
+
+void Controller::spreadByTick() { spreadNews(nodes_.untoldCount() > kToldAtOnce ? kToldByBusyTick : kToldByTick); }
 
 void Controller::spreadNews(size_t most) {
     for (const std::string& name : nodes_.nextInTurn(most)) {

@@ -111,6 +111,43 @@ TEST(Controller, RefusesWhatCannotBe) {
     }
 }
 
+// Refuses batches that erase slices, while it is told to.
+class KeepingStore : public Store {
+public:
+    absl::StatusOr<Snapshot> load() override { return store_->load(); }
+    absl::Status apply(const Changes& changes) override {
+        return keeps && !changes.erase_slices.empty() ? unavailable("not now") : store_->apply(changes);
+    }
+    absl::Status record(const AuditEntry& entry) override { return store_->record(entry); }
+    absl::StatusOr<std::vector<AuditEntry>> audit(uint32_t most) override { return store_->audit(most); }
+
+    bool keeps = false;
+
+private:
+    const std::unique_ptr<Store> store_ = makeMemoryStore();
+};
+
+TEST(Controller, ADeletionHasNotEndedWhileTheSliceIsThere) {
+    auto store = std::make_unique<KeepingStore>();
+    KeepingStore& keeping = *store;
+    TestWorld world(std::move(store));
+    world.addLab(1);
+    ASSERT_TRUE(world.create("web", {"node1"}).ok());
+    world.settle();
+    keeping.keeps = true;
+    const auto deletion = world.controller().deleteSlice("web", "");
+    ASSERT_TRUE(deletion.ok());
+    world.obey("node1");
+    EXPECT_EQ(world.controller().slivers("web")->size(), 0U);
+    EXPECT_TRUE(world.controller().slice("web").ok());
+    EXPECT_EQ(world.controller().operation(deletion->id)->state, OperationState::running);
+    EXPECT_EQ(world.controller().operation(deletion->id)->step, "removing the slice");
+    keeping.keeps = false;
+    world.controller().tick();
+    EXPECT_FALSE(world.controller().slice("web").ok());
+    EXPECT_EQ(world.operation(deletion->id).state, OperationState::done);
+}
+
 TEST(Controller, RowsStayUntilTheNodesReportAbsence) {
     TestWorld world;
     world.addLab(2);

@@ -38,6 +38,9 @@ Index::Index(Snapshot& snapshot) : snapshot_(snapshot) {
     for (const auto& [name, node] : snapshot.nodes) {
         if (node.home_agent) home_agents_.insert(name);
     }
+    for (const auto& [name, node] : snapshot.enrolled_nodes) {
+        if (node.was_home_agent) former_home_agents_.insert(name);
+    }
     for (const auto& [id, sliver] : snapshot.slivers) add(sliver);
     for (const auto& [id, operation] : snapshot.operations) add(operation);
 }
@@ -95,6 +98,11 @@ void Index::apply(const Changes& changes) {
         home_agents_.erase(node.name);
         if (node.home_agent) home_agents_.insert(node.name);
     }
+    for (const EnrolledNode& node : changes.put_enrolled_nodes) {
+        former_home_agents_.erase(node.name);
+        if (node.was_home_agent) former_home_agents_.insert(node.name);
+    }
+    for (const std::string& name : changes.erase_enrolled_nodes) former_home_agents_.erase(name);
     for (const Slice& slice : changes.put_slices) {
         if (snapshot_.slices.contains(slice.name)) numbers_.insert(slice.number);
     }

@@ -45,6 +45,8 @@ public:
     const SliverSet& moving() const { return moving_; }
     // Names of the nodes that are home agents.
     const std::set<std::string>& homeAgents() const { return home_agents_; }
+    // Of enrolled nodes: those that were one.
+    const std::set<std::string>& formerHomeAgents() const { return former_home_agents_; }
     // Slivers that the operation has placed anew.
     const SliverSet& placedBy(const std::string& operation) const;
     uint32_t sliversOf(const std::string& slice) const;
@@ -73,6 +75,7 @@ private:
     std::unordered_map<std::string, AtNode> nodes_;
     SliverSet moving_;
     std::set<std::string> home_agents_;
+    std::set<std::string> former_home_agents_;
     std::map<std::string, SliverSet> placed_by_;
     std::unordered_map<std::string, uint32_t> sizes_;  // of slices, in slivers
     std::set<uint32_t> numbers_;

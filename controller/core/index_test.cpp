@@ -29,6 +29,7 @@ void expectSame(const Index& kept, const Index& anew) {
     }
     EXPECT_EQ(idsOf(kept.moving()), idsOf(anew.moving()));
     EXPECT_EQ(kept.homeAgents(), anew.homeAgents());
+    EXPECT_EQ(kept.formerHomeAgents(), anew.formerHomeAgents());
     EXPECT_EQ(kept.sliceNumbers(), anew.sliceNumbers());
     for (const std::string& slice : kSlices) {
         EXPECT_EQ(kept.sliversOf(slice), anew.sliversOf(slice)) << slice;
@@ -79,6 +80,8 @@ private:
             default:
                 changes.put_slivers.push_back(sliver());
                 changes.put_nodes.push_back(node());
+                changes.put_enrolled_nodes.push_back({oneOf(kNodes), "", half(), half()});
+                if (half()) changes.erase_enrolled_nodes.push_back(oneOf(kNodes));
         }
     }
     Node node() {

@@ -10,6 +10,8 @@ namespace homeslice::controller {
 namespace {
 
 constexpr int kLostAfterTimeouts = 3;
+// Nodes further away than this, or slower, are not waited for.
+constexpr std::chrono::seconds kAnswersWithin{2};
 
 // But for the memory in use, which changes all the time.
 bool looksAlike(const SliverReport& a, const SliverReport& b) {
@@ -49,6 +51,7 @@ NodeTable::NodeTable(std::chrono::milliseconds timeout, Monotonic::time_point st
 void NodeTable::connect(const std::string& name, uint64_t id, std::shared_ptr<NodeSession> session,
                         Monotonic::time_point now) {
     LiveNode& node = nodes_[name];
+    endWait(node);
     node.session = std::move(session);
     node.session_id = id;
     node.heard = now;
@@ -72,6 +75,7 @@ NodeTable::News NodeTable::report(const std::string& name, const NodeReport& rep
     const bool had_spoken = hasSpoken(node);
     node.heard = now;
     node.taken_in = std::max(node.taken_in, report.desired_revision);
+    if (node.taken_in >= node.told_revision) endWait(node);
     node.refusals = {report.bindings_refused, report.binding_refusal};
     News news;
     if (report.changes_only) {
@@ -135,7 +139,9 @@ void NodeTable::takeObedience(LiveNode& node, News& news) {
 }
 
 void NodeTable::disconnect(const std::string& name) {
-    nodes_[name].session.reset();
+    LiveNode& node = nodes_[name];
+    endWait(node);
+    node.session.reset();
     connected_.erase(name);
     untold_.erase(name);
 }
@@ -159,8 +165,12 @@ NodeTable::Due NodeTable::takeDue(const std::string& name) {
     return due;
 }
 
-void NodeTable::send(const std::string& name, uint64_t revision, const Picture& picture, const NameTable* names) {
+void NodeTable::send(const std::string& name, uint64_t revision, const Picture& picture, const NameTable* names,
+                     Monotonic::time_point now) {
     LiveNode& node = nodes_[name];
+    if (!node.awaited_since) answers_awaited_ += 1;
+    node.awaited_since = now;
+    told_lately_.emplace_back(now, name);
     if (node.first_revision == 0) node.first_revision = revision;
     node.told_revision = revision;
     untold_.erase(name);
@@ -172,6 +182,18 @@ void NodeTable::sendNames(const std::string& name, const NameTable& names) {
     LiveNode& node = nodes_[name];
     node.told_names = names.serial;
     node.session->sendNames(names);
+}
+
+size_t NodeTable::answersAwaited(Monotonic::time_point now) {
+    for (; !told_lately_.empty() && now - told_lately_.front().first > kAnswersWithin; told_lately_.pop_front()) {
+        LiveNode& node = nodes_[told_lately_.front().second];
+        if (node.awaited_since == told_lately_.front().first) endWait(node);
+    }
+    return answers_awaited_;
+}
+
+void NodeTable::endWait(LiveNode& node) {
+    if (std::exchange(node.awaited_since, std::nullopt)) answers_awaited_ -= 1;
 }
 
 uint64_t NodeTable::toldNodes(const std::string& name) const {

@@ -6,11 +6,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -65,8 +68,12 @@ public:
         std::vector<SliverId> slivers;  // that were asked for since
     };
     Due takeDue(const std::string& name);
-    void send(const std::string& name, uint64_t revision, const Picture& picture, const NameTable* names);
+    void send(const std::string& name, uint64_t revision, const Picture& picture, const NameTable* names,
+              Monotonic::time_point now);
     void sendNames(const std::string& name, const NameTable& names);
+    // How many were told something lately and have not answered that they took it in. Whoever takes long is not
+    // counted.
+    size_t answersAwaited(Monotonic::time_point now);
     // Up to which revision it was told of nodes (with its picture) and names on this connection; 0: not at all.
     uint64_t toldNodes(const std::string& name) const;
     uint64_t toldNames(const std::string& name) const;
@@ -110,11 +117,13 @@ private:
         uint64_t first_revision = 0;  // first one told on this connection; 0: none yet
         uint64_t told_revision = 0;
         uint64_t told_names = 0;
+        std::optional<Monotonic::time_point> awaited_since;  // its answer to what it was told
         // When what it should hold of a sliver last changed, unless the node has taken that in already.
         std::map<SliverId, uint64_t> asked;
         std::vector<SliverId> unsent;  // of these, the ones that it was not told yet
     };
 
+    void endWait(LiveNode& node);
     static bool hasSpoken(const LiveNode& node);
     static bool speaksOf(const LiveNode& node, const SliverId& id);
     static void takeWhole(LiveNode& node, const NodeReport& report, News& news);
@@ -127,6 +136,8 @@ private:
     std::unordered_map<std::string, LiveNode> nodes_;
     std::set<std::string> connected_;
     std::set<std::string> untold_;
+    std::deque<std::pair<Monotonic::time_point, std::string>> told_lately_;  // in the order of time
+    size_t answers_awaited_ = 0;
     std::string last_in_turn_;
     std::string last_untold_;
 };

@@ -167,7 +167,7 @@ void settleOperations(const World& world, const std::set<std::string>& ids, Awai
         if (found == world.snapshot.operations.end()) continue;
         const Operation& operation = found->second;
         if (operation.ended() || endsElsewhere(operation.kind) || isStillRunning(world, operation, awaited)) continue;
-        Operation now = viewOperation(world, operation);
+        Operation now = progressNow(world, operation);
         if (now.ended()) changes.put_operations.push_back(std::move(now));
     }
 }

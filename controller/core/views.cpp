@@ -169,7 +169,7 @@ SliverView viewSliver(const World& world, const Sliver& sliver) {
     return view;
 }
 
-Operation viewOperation(const World& world, const Operation& operation) {
+Operation progressNow(const World& world, const Operation& operation) {
     if (operation.ended()) return operation;
     switch (operation.kind) {
         case OperationKind::createSlice:
@@ -191,6 +191,17 @@ Operation viewOperation(const World& world, const Operation& operation) {
             return viewImport(world, operation);
     }
     return operation;
+}
+
+Operation viewOperation(const World& world, const Operation& operation) {
+    Operation now = progressNow(world, operation);
+    const bool is_done = operation.kind == OperationKind::deleteSlice && !operation.ended() && now.ended();
+    if (!is_done || !world.snapshot.slices.contains(operation.subject.slice)) return now;
+    // Its slivers are gone; that the slice is, is yet to be stored.
+    now.state = operation.state;
+    now.step = "removing the slice";
+    now.ended_us = 0;
+    return now;
 }
 
 bool isAwaited(const World& world, const Operation& operation, const Sliver& sliver) {

@@ -75,7 +75,9 @@ NodeView viewNode(const World& world, const Node& node);
 ImageView viewImage(const World& world, const Image& image);
 SliceView viewSlice(const World& world, const Slice& slice);
 SliverView viewSliver(const World& world, const Sliver& sliver);
-// With its present progress.
+// With its present progress, by which it may have ended.
+Operation progressNow(const World& world, const Operation& operation);
+// The same for those who look: a deletion has not ended as long as the slice is there.
 Operation viewOperation(const World& world, const Operation& operation);
 // Whether the operation, about a slice, still waits for this sliver of it.
 bool isAwaited(const World& world, const Operation& operation, const Sliver& sliver);

@@ -95,6 +95,7 @@ public:
         const std::lock_guard lock(mutex_);
         if (!ok) return release();
         if (incoming_.has_desired()) take(incoming_.desired());
+        v1::ControllerMessage().Swap(&incoming_);  // as a node of ten thousand on one machine must
         StartRead(&incoming_);
     }
     void OnWriteDone(bool ok) override {

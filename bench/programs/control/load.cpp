@@ -92,14 +92,24 @@ absl::StatusOr<double> Load::watchOne() {
     return milliseconds;
 }
 
+// As the controller knows it.
+absl::StatusOr<uint64_t> Load::countRunning() {
+    uint64_t running = 0;
+    v1::ListSlicesRequest request;
+    do {
+        grpc::ClientContext context;
+        v1::ListSlicesResponse response;
+        HS_RETURN_IF_ERROR(fromGrpc(client_.ListSlices(&context, request, &response)));
+        for (const v1::Slice& slice : response.slices()) running += slice.slivers_running();
+        request.set_page_token(response.next_page_token());
+    } while (!request.page_token().empty());
+    return running;
+}
+
 absl::Status Load::awaitConverged(std::chrono::seconds patience) {
     const auto begin = Clock::now();
     for (;;) {
-        grpc::ClientContext context;
-        v1::ListSlicesResponse response;
-        HS_RETURN_IF_ERROR(fromGrpc(client_.ListSlices(&context, {}, &response)));
-        uint64_t running = 0;
-        for (const v1::Slice& slice : response.slices()) running += slice.slivers_running();
+        HS_ASSIGN_OR_RETURN(const uint64_t running, countRunning());
         if (running == slivers_) return absl::OkStatus();
         if (Clock::now() - begin > patience) {
             return deadlineExceeded(fmt::format("{} of {} slivers are known to run", running, slivers_));

@@ -35,6 +35,7 @@ public:
     absl::Status awaitConverged(std::chrono::seconds patience);
 
 private:
+    absl::StatusOr<uint64_t> countRunning();
     absl::StatusOr<v1::Operation> createSlice(const std::string& name, uint32_t slivers);
     std::string nextName();
 

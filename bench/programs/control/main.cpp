@@ -154,27 +154,30 @@ absl::Status prepareMachine() {
     return ::setrlimit(RLIMIT_NOFILE, &files) == 0 ? absl::OkStatus() : errnoStatus(errno, "setrlimit(NOFILE)");
 }
 
-Extent extentOf(const Options& options) {
+absl::StatusOr<Extent> extentOf(const Options& options) {
     Extent extent = options.quick ? kQuick : kFull;
     if (options.slivers != 0) extent.slivers = options.slivers;
     if (options.nodes != 0) {
         std::erase_if(extent.steps, [&options](uint64_t nodes) { return nodes >= options.nodes; });
         extent.steps.push_back(options.nodes);
     }
-    return extent;
+    const uint64_t least = extent.steps.size() * extent.step_slivers;
+    if (extent.slivers > least) return extent;
+    return invalidArgument("--slivers: more than " + std::to_string(least) + ", which the steps place");
 }
 
 absl::Status run(const Options& options) {
     if (::getpid() != 1) return failedPrecondition("start bench/control instead: this needs namespaces of its own");
+    HS_ASSIGN_OR_RETURN(const Extent extent, extentOf(options));
     HS_RETURN_IF_ERROR(prepareMachine());
     std::string directory = "/var/tmp/homeslice-bench-XXXXXX";
     if (::mkdtemp(directory.data()) == nullptr) return errnoStatus(errno, "mkdtemp");
     const Defer clean_up([&directory] { removeTree(directory).IgnoreError(); });
-    const Extent extent = extentOf(options);
     Results results;
     for (const std::string& store : options.stores) {
         HS_ASSIGN_OR_RETURN_CTX(StoreResults measured, measureStore(store, options, extent, directory + "/" + store),
                                 store);
+        say(toTable(measured));
         results.stores.push_back(std::move(measured));
     }
     utsname name{};

@@ -71,27 +71,29 @@ std::string row(const Point& point) {
 
 }  // namespace
 
+std::string toTable(const StoreResults& store) {
+    std::string text = fmt::format("{}\n{:>7} {:>11} {:>10} {:>10} {:>10} {:>13} {:>11}\n", store.store, "nodes",
+                                   "join CPU ms", "KB a node", "idle CPUs", "beats/s", "placements/s", "running/s");
+    for (const Point& point : store.curve) text += row(point);
+    text += fmt::format(
+        "{} slivers: {:.0f} placed and stored a second ({:.2f} of 3750, target {:.2f}{}), {:.0f} running a "
+        "second\n",
+        store.slivers, store.placements_per_s, store.placements_per_s / kPeer, kTarget / kPeer,
+        store.placements_per_s >= kTarget ? "" : ", MISSED", store.running_per_s);
+    text += fmt::format("memory: {:.0f} bytes a sliver, {:.0f} MB in all\n", store.memory_per_sliver,
+                        store.memory / kMegabyte);
+    text += fmt::format("watch: {:.2f} ms median, {:.2f} ms p99 of {}\n", median(store.watch_ms),
+                        quantile(store.watch_ms, 0.99), store.watch_ms.size());
+    text += fmt::format("after a kill: serves in {:.2f} s, all nodes connected in {:.1f} s, converged in {:.1f} s\n",
+                        store.restart.serves_s, store.restart.connected_s, store.restart.converged_s);
+    return text;
+}
+
 std::string toTable(const Results& results) {
     std::string text =
         fmt::format("{} processors for sliced, its store and all nodes, kernel {}; slices of {} slivers{}\n",
                     results.cpus, results.kernel, results.slice_size, results.quick ? "; --quick" : "");
-    for (const StoreResults& store : results.stores) {
-        text += fmt::format("\n{}\n{:>7} {:>11} {:>10} {:>10} {:>10} {:>13} {:>11}\n", store.store, "nodes",
-                            "join CPU ms", "KB a node", "idle CPUs", "beats/s", "placements/s", "running/s");
-        for (const Point& point : store.curve) text += row(point);
-        text += fmt::format(
-            "{} slivers: {:.0f} placed and stored a second ({:.2f} of 3750, target {:.2f}{}), {:.0f} running a "
-            "second\n",
-            store.slivers, store.placements_per_s, store.placements_per_s / kPeer, kTarget / kPeer,
-            store.placements_per_s >= kTarget ? "" : ", MISSED", store.running_per_s);
-        text += fmt::format("memory: {:.0f} bytes a sliver, {:.0f} MB in all\n", store.memory_per_sliver,
-                            store.memory / kMegabyte);
-        text += fmt::format("watch: {:.2f} ms median, {:.2f} ms p99 of {}\n", median(store.watch_ms),
-                            quantile(store.watch_ms, 0.99), store.watch_ms.size());
-        text +=
-            fmt::format("after a kill: serves in {:.2f} s, all nodes connected in {:.1f} s, converged in {:.1f} s\n",
-                        store.restart.serves_s, store.restart.connected_s, store.restart.converged_s);
-    }
+    for (const StoreResults& store : results.stores) text += "\n" + toTable(store);
     return text;
 }
 

@@ -47,6 +47,7 @@ struct Results {
     unsigned cpus = 0;
 };
 
+std::string toTable(const StoreResults& store);
 std::string toTable(const Results& results);
 std::string toJson(const Results& results);
 // Draws the curves as SVG with gnuplot.

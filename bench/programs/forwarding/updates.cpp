@@ -59,7 +59,7 @@ public:
                                                         const tls::Credentials& credentials) {
         std::unique_ptr<Agent> agent(new Agent);
         HS_ASSIGN_OR_RETURN(agent->loop_, api::IoLoop::start());
-        agent->grants_.setKey(kGrantKey);
+        agent->grants_.setKeys(kGrantKey, {});
         agent->service_ = std::make_unique<api::BindingService>(api::BindingService::Parts{.home_agent = home_agent,
                                                                                            .grants = agent->grants_,
                                                                                            .forwarder = forwarder,
