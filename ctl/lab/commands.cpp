@@ -30,6 +30,12 @@ void declareUp(CLI::App& lab, Context& context) {
     app->add_option("--certificate-lifetime", wish->times.certificate_lifetime,
                     "Of nodes' and users' certificates, which are renewed when a third is left; default: sliced's")
         ->type_name("DURATION");
+    app->add_option("--grace", wish->times.grace,
+                    "From the end of a lease, when slivers are frozen, to the slice's deletion; default: sliced's")
+        ->type_name("DURATION");
+    app->add_option("--keep-flows", wish->times.keep_flows,
+                    "How long nodes keep their record of who sent what; default: noded's")
+        ->type_name("DURATION");
     app->add_option("--replace-after", wish->times.replace_after,
                     "Silence after which a node's slivers are placed anew; default: sliced's")
         ->type_name("DURATION");

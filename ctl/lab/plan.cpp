@@ -103,6 +103,7 @@ Program makeController(const Plan& plan, const std::string& programs) {
     };
     add("--replace-after", plan.times.replace_after);
     add("--certificate-lifetime", plan.times.certificate_lifetime);
+    add("--grace", plan.times.grace);
     return program;
 }
 
@@ -134,6 +135,8 @@ Program makeSliverNode(const Plan& plan, const std::string& programs, uint32_t n
     program.argv.insert(program.argv.end(),
                         {"--first-id", std::to_string(first_id), "--id-ranges", std::to_string(kIdRanges)});
     if (plan.network.outbound) program.argv.push_back("--outbound");
+    if (!plan.times.keep_flows.empty())
+        program.argv.insert(program.argv.end(), {"--keep-flows", plan.times.keep_flows});
     if (plan.host(program.host).behind_nat) program.argv.push_back("--behind-nat");
     return program;
 }

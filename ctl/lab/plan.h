@@ -70,10 +70,12 @@ struct Sizes {
     uint32_t correspondents = 0;
 };
 
-// Options of sliced; empty: its default.
+// Options of sliced and, the last one, of noded; empty: their default.
 struct Times {
     std::string replace_after;
     std::string certificate_lifetime;
+    std::string grace;
+    std::string keep_flows;
 
     bool operator==(const Times&) const = default;
 };

@@ -32,7 +32,9 @@ LabState stateOf(const Json& json) {
                                .outbound = json.value("outbound", false),
                                .behind_nat = json.value("behind_nat", 0U)},
                    .times = {.replace_after = json.at("replace_after"),
-                             .certificate_lifetime = json.value("certificate_lifetime", "")},
+                             .certificate_lifetime = json.value("certificate_lifetime", ""),
+                             .grace = json.value("grace", ""),
+                             .keep_flows = json.value("keep_flows", "")},
                    .made_netns_directory = json.at("made_netns_directory"),
                    .programs = {}};
     for (const Json& program : json.at("programs")) {
@@ -79,6 +81,8 @@ std::string toJson(const LabState& state) {
               {"behind_nat", state.network.behind_nat},
               {"replace_after", state.times.replace_after},
               {"certificate_lifetime", state.times.certificate_lifetime},
+              {"grace", state.times.grace},
+              {"keep_flows", state.times.keep_flows},
               {"made_netns_directory", state.made_netns_directory},
               {"programs", Json::array()}};
     for (const StartedProgram& program : state.programs) {

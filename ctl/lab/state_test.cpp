@@ -11,7 +11,7 @@ LabState example() {
             .nodes = 3,
             .home_prefix = "fd51:1ce::/48",
             .network = {.ipv4 = true, .outbound = true, .behind_nat = 1},
-            .times = {.replace_after = "20s", .certificate_lifetime = "40s"},
+            .times = {.replace_after = "20s", .certificate_lifetime = "40s", .grace = "5s", .keep_flows = "1h"},
             .made_netns_directory = true,
             .programs = {{"sliced", {17, 1234567890123}}, {"node1", {18, 1234567890124}}}};
 }

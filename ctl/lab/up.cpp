@@ -95,8 +95,10 @@ absl::StatusOr<uint32_t> correspondentsOf(const std::string& wish) {
 }
 
 absl::Status checkTimes(const Times& times) {
-    for (const auto& [option, time] : {std::pair("--replace-after", times.replace_after),
-                                       std::pair("--certificate-lifetime", times.certificate_lifetime)}) {
+    for (const auto& [option, time] :
+         {std::pair("--replace-after", times.replace_after),
+          std::pair("--certificate-lifetime", times.certificate_lifetime), std::pair("--grace", times.grace),
+          std::pair("--keep-flows", times.keep_flows)}) {
         if (!time.empty()) HS_RETURN_IF_ERROR(parseDuration(option, time).status());
     }
     return absl::OkStatus();

@@ -304,10 +304,29 @@ TEST(NetworkSettings, AHomeAgentIsItsOwn) {
     NetworkPicture picture;
     picture.home_prefix = Ipv6Prefix::parse("fd51:1ce::/48").value();
     picture.home_agents = {{.address = Ipv6Address::parse("fd00::a0a0").value(), .api_port = 7401}};
+    picture.grant_key = "usual";
+    picture.node_grant_keys = {{"node2", "its own"}};
     EXPECT_TRUE(settings.set(picture).ok());
     EXPECT_TRUE(forwarder.home_agent->isUnspecified());
     EXPECT_EQ(home_agent.prefix, picture.home_prefix);
     EXPECT_TRUE(gateway.home_agents.empty());
+
+    // In its next life too, controller or not.
+    GrantCheck later;
+    NetworkSettings restored({.forwarder = forwarder,
+                              .gateway = gateway,
+                              .home_agent = &home_agent,
+                              .store = *store,
+                              .peers = peers,
+                              .grants = later});
+    ASSERT_TRUE(restored.restore().ok());
+    mobility::BindingUpdate update{.key = {Ipv6Address::parse("fd51:1ce::1").value(), 0}, .care_of_address = {}};
+    for (const auto& [node, key] : {std::pair("node1", "usual"), std::pair("node2", "its own")}) {
+        update.proof = pki::grantOf(key, {node, update.key.home_address, 0, 0});
+        EXPECT_EQ(later.refusal(node, update), std::nullopt) << node;
+        update.proof = pki::grantOf("another", {node, update.key.home_address, 0, 0});
+        EXPECT_EQ(later.refusal(node, update), mobility::BindingStatus::administratively_prohibited) << node;
+    }
 }
 
 TEST(NetworkSettings, SaysWhatCannotBeStoredOrRead) {

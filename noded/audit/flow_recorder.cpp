@@ -1,13 +1,15 @@
 #include "noded/audit/flow_recorder.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/status.h"
 
 namespace homeslice::audit {
 namespace {
 
-constexpr std::chrono::seconds kIdle{15};  // a flow without packets for so long has ended
-constexpr std::chrono::minutes kTrimInterval{1};
+constexpr std::chrono::seconds kIdle{15};          // a flow without packets for so long has ended
+constexpr std::chrono::seconds kTrimInterval{60};  // less if nothing is kept for so long
 
 }  // namespace
 
@@ -50,10 +52,9 @@ absl::StatusOr<FoundFlows> FlowRecorder::find(FlowQuestion question) {
 
 void FlowRecorder::run() {
     std::unique_lock lock(mutex_);
-    while (!stopping_) {
+    while (!wake_.wait_for(lock, config_.interval, [this] { return stopping_; })) {
         // What stays in the maps comes with the next attempt.
         if (const absl::Status status = collect(); !status.ok()) logWarning("{}", messageOf(status));
-        wake_.wait_for(lock, config_.interval, [this] { return stopping_; });
     }
 }
 
@@ -66,7 +67,7 @@ absl::Status FlowRecorder::collect() {
     for (const mobility::FlowRecord& record : records) flows.push_back(flowOf(record));
     HS_RETURN_IF_ERROR(log_.put(flows));
     collected_ = now;
-    if (now - trimmed_ < kTrimInterval) return absl::OkStatus();
+    if (now - trimmed_ < std::min(kTrimInterval, config_.keep)) return absl::OkStatus();
     trimmed_ = now;
     return log_.trim(toUnixMicros(Utc::now() - config_.keep));
 }

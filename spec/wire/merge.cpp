@@ -69,6 +69,7 @@ void merge(v1::DesiredState& base, v1::DesiredState change) {
     base.set_home_prefix(change.home_prefix());
     base.mutable_node_addresses()->Swap(change.mutable_node_addresses());
     base.set_grant_key(change.grant_key());
+    base.mutable_node_grant_keys()->Swap(change.mutable_node_grant_keys());
     base.set_heartbeat_ms(change.heartbeat_ms());
 }
 

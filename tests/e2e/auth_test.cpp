@@ -2,54 +2,21 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/file.h"
-#include "tests/support/lab.h"
+#include "tests/support/lab_users.h"
 
 namespace homeslice::testing_support {
 namespace {
 
 using ::testing::HasSubstr;
 
-const std::string kController = "[fd00:51ce::c0c0]:7400";
 constexpr std::chrono::seconds kKeysWithin{5};
 const std::string kBobsKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFsaWNlYWxpY2VhbGljZWFsaWNlYWxpY2VhbGlj bob@example";
 const std::string kKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJvYmJvYmJvYmJvYmJvYmJvYmJvYmJvYmJvYmJv alice@example";
 
-class AuthLabTest : public LabTest {
-protected:
-    void SetUp() override {
-        LabTest::SetUp();
-        std::string directory = (std::filesystem::temp_directory_path() / "hst-auth-XXXXXX").string();
-        ASSERT_NE(::mkdtemp(directory.data()), nullptr);
-        directory_ = directory;
-    }
-    void TearDown() override {
-        LabTest::TearDown();
-        for (const std::string& user : users_) HS_EXPECT_DONE(slicectl({"user", "rm", user}));
-        std::filesystem::remove_all(directory_);
-    }
-
-    // slicectl as that user, on the outside client.
-    CommandResult as(const std::string& user, std::vector<std::string> arguments) {
-        std::vector<std::string> argv{"env", "XDG_CONFIG_HOME=" + directory_ + "/" + user,
-                                      std::string(HS_BIN_DIRECTORY) + "/slicectl"};
-        argv.insert(argv.end(), arguments.begin(), arguments.end());
-        return inClient(argv);
-    }
-    void addUser(const std::string& user) {
-        const CommandResult added = slicectl({"user", "add", user});
-        HS_EXPECT_DONE(added);
-        users_.push_back(user);
-        HS_EXPECT_DONE(
-            as(user, {"context", "add", "lab", "--controller", kController, "--token", lastLine(added.out)}));
-    }
-
-    std::string directory_;
-    std::vector<std::string> users_;
-};
+using AuthLabTest = LabUsersTest;
 
 TEST_F(AuthLabTest, UsersWorkOnTheirOwnSlicesFromOutside) {
     addUser("alice");
@@ -121,7 +88,7 @@ TEST_F(AuthLabTest, ARevokedNodeIsOutUntilItJoinsAnew) {
     const std::string token = lastLine(slicectl({"node", "token", "node3"}).out);
     const auto join = [&] {
         return slicectl({"lab", "node", "node3", "--", std::string(HS_BIN_DIRECTORY) + "/noded", "join", "--controller",
-                         kController, "--state-dir", "/var/lib/homeslice/lab/node3", "--token", token});
+                         kLabController, "--state-dir", "/var/lib/homeslice/lab/node3", "--token", token});
     };
     HS_EXPECT_DONE(join());
     const CommandResult again = join();
@@ -133,7 +100,7 @@ TEST_F(AuthLabTest, ARevokedNodeIsOutUntilItJoinsAnew) {
 
 TEST_F(AuthLabTest, NothingListensInTheClear) {
     for (const std::string& port :
-         {kController, std::string("[fd00:51ce::a0a0]:7401"), std::string("[fd00:51ce::1]:7401")}) {
+         {kLabController, std::string("[fd00:51ce::a0a0]:7401"), std::string("[fd00:51ce::1]:7401")}) {
         const CommandResult clear =
             inClient({"curl", "-gsS", "--max-time", "5", "--http2-prior-knowledge", "http://" + port + "/"});
         EXPECT_NE(clear.status, 0) << port;

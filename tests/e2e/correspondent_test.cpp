@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "tests/support/lab.h"
 
@@ -9,6 +10,8 @@ namespace homeslice::testing_support {
 namespace {
 
 using testing::HasSubstr;
+
+constexpr std::chrono::seconds kKnownWithin{20};
 
 CommandResult onHost(const std::string& host, std::vector<std::string> argv) {
     argv.insert(argv.begin(), {"ip", "netns", "exec", "hs-lab-" + host});
@@ -66,9 +69,11 @@ TEST_F(CorrespondentTest, TheAuditNamesWhoSentWhat) {
     HS_EXPECT_DONE(createSlice("noisy", {"--nodes", "2"}));
     const std::string client = "fd00:51ce::cccc";
     HS_EXPECT_DONE(slicectl({"exec", "noisy/2", "--", "ping", "-c", "2", client}));
+    const auto sent = std::chrono::steady_clock::now();
     const std::string address = homeAddress("noisy/2");
     const auto flows = slicectlJson({"audit", "--address", address, "--at", "1s", "--within", "20s", "--peer", client});
     ASSERT_EQ(flows.size(), 1U) << flows;
+    EXPECT_LT(std::chrono::steady_clock::now() - sent, kKnownWithin);
     EXPECT_EQ(flows[0].value("sliver", ""), "noisy/2");
     EXPECT_EQ(flows[0].value("slice", ""), "noisy");
     EXPECT_EQ(flows[0].value("user", ""), slicectlJson({"slice", "show", "noisy"}).value("owner", ""));

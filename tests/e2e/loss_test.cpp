@@ -7,6 +7,8 @@
 namespace homeslice::testing_support {
 namespace {
 
+using testing::HasSubstr;
+
 constexpr std::chrono::seconds kUntilReplaced{60};
 
 class LossTest : public LabTest {
@@ -61,6 +63,10 @@ TEST_F(LossTest, ALostNodesSliverAnswersElsewhereUnderItsAddress) {
         },
         kUntilReplaced))
         << "it was fenced meanwhile";
+    // The home agents told the node why, and the node the administrator.
+    const std::string why = slicectlJson({"node", "show", "node1"}).value("binding_refusal", "");
+    EXPECT_THAT(why, HasSubstr("refuses the binding of fd51:1ce:"));
+    EXPECT_THAT(why, HasSubstr("generation 1): Generation stale, generation 2 is bound"));
 }
 
 TEST_F(LossTest, ASliceThatStaysWaitsForItsNode) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "tests/support/lab.h"
+#include "tests/support/pty.h"
 
 namespace homeslice::testing_support {
 namespace {
@@ -41,6 +42,19 @@ TEST_F(MoveTest, ASliceAddressFollowsItsSlivers) {
     const std::string address = slicectlJson({"slice", "show", "herd"}).value("address", "");
     for (int i = 0; i < 10; ++i) EXPECT_NE(fetch(address), "");
     for (const auto& binding : slicectlJson({"home", "ls"})) EXPECT_EQ(binding.value("node", ""), "node2");
+}
+
+TEST_F(MoveTest, HomeWatchTellsOfItAsItHappens) {
+    PtyProgram watch({std::string(HS_BIN_DIRECTORY) + "/slicectl", "home", "watch"});
+    createWebSlice("seen", {"--on", "node1"});
+    const std::string binding = homeAddress("seen/1") + " (seen/1)";
+    EXPECT_TRUE(watch.shows("bound " + binding)) << watch.screen();
+    EXPECT_TRUE(watch.shows("(node1)")) << watch.screen();
+    HS_EXPECT_DONE(slicectl({"sliver", "move", "seen/1", "--to", "node2"}));
+    EXPECT_TRUE(watch.shows(binding)) << watch.screen();
+    EXPECT_TRUE(watch.shows("(node2)")) << watch.screen();
+    HS_EXPECT_DONE(slicectl({"slice", "rm", "seen"}));
+    EXPECT_TRUE(watch.shows("gone " + binding)) << watch.screen();
 }
 
 TEST_F(MoveTest, LeavesNothingWhereItWas) {

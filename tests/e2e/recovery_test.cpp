@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <future>
 #include <map>
 
 #include "tests/support/lab.h"
@@ -73,6 +74,36 @@ TEST_F(RecoveryTest, EverythingKilledAtOnceAndGoingOn) {
     expectAllRunning("later", 3);
     HS_EXPECT_DONE(slicectl({"sliver", "move", "web/1", "--to", sliver("web/2").value("node", "")}));
     EXPECT_TRUE(eventually([&] { return !fetch(addresses["web/1"]).empty(); }));
+}
+
+// Neither the node's death nor the controller's costs who follows a log a line, or shows one twice.
+TEST_F(RecoveryTest, WhoFollowsALogGoesOn) {
+    HS_EXPECT_DONE(createSlice(
+        "count", {"--on", "node1", "--", "sh", "-c", "i=0; while :; do echo $i; i=$((i + 1)); sleep 0.02; done"}));
+    auto following = std::async(std::launch::async, [] {
+        return slicectl({"logs", "count/1", "-f"}, "", std::chrono::minutes(4));
+    });
+    const auto lastWord = [] {
+        const CommandResult last = slicectl({"logs", "count/1", "--tail", "1"});
+        return last.status == 0 && !last.out.empty() ? std::stoi(last.out) : -1;
+    };
+    const auto grows = [&] {
+        int before = -1;
+        return eventually([&] { return (before = lastWord()) >= 0; }) &&
+               eventually([&] { return lastWord() > before + 50; });
+    };
+    EXPECT_TRUE(grows());
+    for (const std::string program : {"node1", "sliced", "node1"}) {
+        HS_EXPECT_DONE(slicectl({"lab", "restart", program}));
+        EXPECT_TRUE(grows()) << program;
+    }
+    const int last = lastWord();
+    HS_EXPECT_DONE(slicectl({"slice", "rm", "count"}));
+    const CommandResult followed = following.get();
+    HS_EXPECT_DONE(followed);
+    const std::vector<std::string> lines = linesOf(followed.out);
+    EXPECT_GT(lines.size(), static_cast<size_t>(last));
+    for (size_t i = 0; i < lines.size(); ++i) ASSERT_EQ(lines[i], std::to_string(i));
 }
 
 TEST_F(RecoveryTest, TheControllerForgetsNothing) {

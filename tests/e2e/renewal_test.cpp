@@ -3,61 +3,27 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 
 #include "base/file.h"
-#include "tests/support/lab.h"
+#include "tests/support/lab_users.h"
 
 namespace homeslice::testing_support {
 namespace {
 
 using ::testing::HasSubstr;
 
-const std::string kController = "[fd00:51ce::c0c0]:7400";
 const std::string kStates = "/var/lib/homeslice/lab/";
 constexpr std::chrono::seconds kLifetime{40};
 
-class RenewalTest : public LabTest {
+class RenewalTest : public LabUsersTest {
 protected:
     static void SetUpTestSuite() {
         bringUp({"--nodes", "2", "--certificate-lifetime", std::to_string(kLifetime.count()) + "s"});
     }
-    void SetUp() override {
-        LabTest::SetUp();
-        directory_ = (std::filesystem::temp_directory_path() / "hst-renewal-XXXXXX").string();
-        ASSERT_NE(::mkdtemp(directory_.data()), nullptr);
-    }
-    void TearDown() override {
-        LabTest::TearDown();
-        for (const std::string& user : users_) HS_EXPECT_DONE(slicectl({"user", "rm", user}));
-        if (!directory_.empty()) std::filesystem::remove_all(directory_);
-    }
-
-    // slicectl as that user, on the outside client.
-    CommandResult as(const std::string& user, std::vector<std::string> arguments) {
-        std::vector<std::string> argv{"env", "XDG_CONFIG_HOME=" + directory_ + "/" + user,
-                                      std::string(HS_BIN_DIRECTORY) + "/slicectl"};
-        argv.insert(argv.end(), arguments.begin(), arguments.end());
-        return inClient(argv);
-    }
-    void addUser(const std::string& user) {
-        const CommandResult added = slicectl({"user", "add", user});
-        HS_EXPECT_DONE(added);
-        users_.push_back(user);
-        HS_EXPECT_DONE(
-            as(user, {"context", "add", "lab", "--controller", kController, "--token", lastLine(added.out)}));
-    }
-    std::string identityOf(const std::string& user) const {
-        return directory_ + "/" + user + "/homeslice/contexts/lab/identity.pem";
-    }
     static bool hasExpired(const std::string& identity) {
         return runCommand({"openssl", "x509", "-noout", "-checkend", "0", "-in", identity}).status == 1;
     }
-
-    std::string directory_;
-    std::vector<std::string> users_;
 };
 
 TEST_F(RenewalTest, NodesAndUsersRenewInTimeWhileEverythingGoesOn) {

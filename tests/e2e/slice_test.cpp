@@ -161,25 +161,6 @@ TEST_F(SliceTest, ListsInEveryFormat) {
     EXPECT_GT(renewed.value("lease_end", ""), slice.value("lease_end", ""));
 }
 
-// For real: what a lease that has ended stops, and what a renewal brings back.
-TEST_F(SliceTest, AnEndedLeaseFreezesAndARenewalThaws) {
-    createWebSlice("brief", {"--on", "node1"});
-    const std::string address = homeAddress("brief/1");
-    const auto renewed = slicectlJson({"slice", "renew", "brief", "--lease", "4s"});
-    EXPECT_EQ(renewed.value("state", ""), "ending");
-    EXPECT_THAT(slicectl({"slice", "ls"}).out, HasSubstr("ending")) << "the warning";
-    const auto stateOf = [] { return slicectlJson({"slice", "show", "brief"}).value("state", ""); };
-    EXPECT_TRUE(eventually([&] { return stateOf() == "suspended"; }));
-    EXPECT_TRUE(eventually([this] { return sliver("brief/1").value("state", "") == "frozen"; }));
-    EXPECT_EQ(fetch(address), "") << "its processes stand still";
-    HS_EXPECT_DONE(slicectl({"slice", "renew", "brief", "--lease", "2d"}));
-    EXPECT_TRUE(eventually([this] { return sliver("brief/1").value("state", "") == "running"; }));
-    EXPECT_TRUE(eventually([&] { return !fetch(address).empty(); }));
-    EXPECT_EQ(stateOf(), "active");
-    const std::string log = slicectl({"audit", "log", "--tail", "50"}).out;
-    for (const char* entry : {"LeaseEnding", "SuspendSlice", "RenewSlice"}) EXPECT_THAT(log, HasSubstr(entry));
-}
-
 TEST_F(SliceTest, RemovedSlicesAreGone) {
     HS_EXPECT_DONE(createSlice("gone", {"--nodes", "3"}));
     HS_EXPECT_DONE(slicectl({"slice", "rm", "gone"}));
