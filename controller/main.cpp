@@ -46,7 +46,7 @@ struct Options {
     std::string node_timeout = "5s";
     std::string replace_after = "10m";
     uint32_t rebalance = 0;
-    uint32_t rate_limit = Server::kUsualRate;
+    uint32_t rate_limit = ServerOptions::kUsualRate;
     std::string certificate_lifetime = "90d";
     bool init = false;
     LogLevel log_level = LogLevel::info;
@@ -195,21 +195,34 @@ struct Office {
     std::chrono::seconds port_patience;  // for the role before to give its ports up
 };
 
-absl::StatusOr<std::unique_ptr<Server>> startServer(const Office& office, Controller& controller) {
+absl::StatusOr<std::unique_ptr<Server>> startServer(const Office& office, Controller& controller,
+                                                    const std::function<bool()>& leads) {
     constexpr std::chrono::milliseconds kLookAgain{50};
     const auto deadline = Monotonic::now() + office.port_patience;
     for (;;) {
-        auto server = Server::start(office.addresses, controller, office.images, office.issuer, office.rate_limit);
+        auto server = Server::start(office.addresses, controller, office.images, office.issuer,
+                                    {.rate = office.rate_limit, .leads = leads});
         if (server.ok() || Monotonic::now() >= deadline || office.stopped_within(kLookAgain)) return server;
     }
+}
+
+// False at once when sliced is to end, and soon after the lead is lost: until its port is given up, whoever asks there
+// is told to ask elsewhere.
+bool remains(const Office& office, const std::function<bool()>& leads, std::chrono::milliseconds time) {
+    constexpr std::chrono::milliseconds kLookEvery{50};
+    const auto deadline = Monotonic::now() + time;
+    while (Monotonic::now() < deadline) {
+        if (office.stopped_within(kLookEvery) || !leads()) return false;
+    }
+    return true;
 }
 
 // Until sliced is to end, or `leads` answers false.
 absl::Status lead(const Office& office, Store& store, const std::function<bool()>& leads) {
     HS_ASSIGN_OR_RETURN(const auto controller, Controller::open(office.config, store, office.images, systemClock()));
-    HS_ASSIGN_OR_RETURN(const auto server, startServer(office, *controller));
+    HS_ASSIGN_OR_RETURN(const auto server, startServer(office, *controller, leads));
     for (const std::string& address : office.addresses) logInfo("serving on {}", address);
-    while (!office.stopped_within(kTick) && leads()) {
+    while (remains(office, leads, kTick)) {
         controller->tick();
         server->tick();
         renewOwn(office.issuer);

@@ -21,26 +21,37 @@ inline grpc::ServerUnaryReactor* finish(grpc::CallbackServerContext* context, co
     return reactor;
 }
 
-// A question about `subject`. `ask` is a function of the caller that fills the response and answers a status.
+template <typename Ask>
+absl::Status admitted(const Gate& gate, const grpc::CallbackServerContext& context, const char* method,
+                      const std::string& subject, const Ask& ask) {
+    // Its deadline has passed on the way, or nobody waits for the answer any more.
+    if (context.IsCancelled()) return cancelled("the caller waits no more");
+    HS_ASSIGN_OR_RETURN(const Caller caller, gate.admit(context, method, subject));
+    return ask(caller);
+}
+
+// A question about `subject`. `ask` is a function of the caller that fills the response and answers a status. What a
+// controller knows that leads no more is not to be relied on, whatever it is.
 template <typename Ask>
 grpc::ServerUnaryReactor* answer(const Gate& gate, grpc::CallbackServerContext* context, const char* method,
                                  const std::string& subject, const Ask& ask) {
-    // Its deadline has passed on the way, or nobody waits for the answer any more.
-    if (context->IsCancelled()) return finish(context, cancelled("the caller waits no more"));
-    const auto caller = gate.admit(*context, method, subject);
-    return finish(context, caller.ok() ? ask(*caller) : caller.status());
+    const absl::Status status = admitted(gate, *context, method, subject, ask);
+    const absl::Status lead = gate.checkLead();
+    return finish(context, lead.ok() ? status : lead);
 }
 
-// The same for what changes something.
+// The same for what changes something. What was done is done, whoever leads now.
 template <typename Act>
 grpc::ServerUnaryReactor* change(const Gate& gate, grpc::CallbackServerContext* context, const char* method,
                                  const std::string& subject, const Act& act) {
-    return answer(gate, context, method, subject, [&](const Caller& caller) {
+    const absl::Status status = admitted(gate, *context, method, subject, [&](const Caller& caller) {
         Change recorded(gate, caller, method, subject);
-        const absl::Status status = act(caller);
-        recorded.end(status);
-        return status;
+        const absl::Status done = act(caller);
+        recorded.end(done);
+        return done;
     });
+    const absl::Status lead = gate.checkLead();
+    return finish(context, status.ok() || lead.ok() ? status : lead);
 }
 
 // A list: `list` is a function of the caller and of the pager, which fills the response.

@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 
@@ -42,8 +43,8 @@ protected:
         config.node_timeout = std::chrono::hours(1);  // simulated nodes have no heartbeat
         issuer_ = Issuer::open(directory_, std::chrono::hours(1)).value();
         controller_ = Controller::open(config, *store_, *images_, systemClock()).value();
-        auto server =
-            Server::start({"unix:" + directory_ + "/sock", "[::1]:0"}, *controller_, *images_, *issuer_, rate_);
+        auto server = Server::start({"unix:" + directory_ + "/sock", "[::1]:0"}, *controller_, *images_, *issuer_,
+                                    {.rate = rate_, .leads = [this] { return leads_.load(); }});
         ASSERT_TRUE(server.ok()) << server.status();
         server_ = std::move(server).value();
     }
@@ -156,7 +157,8 @@ protected:
     }
 
     std::string directory_;
-    uint32_t rate_ = Server::kUsualRate;  // of the next start
+    uint32_t rate_ = ServerOptions::kUsualRate;  // of the next start
+    std::atomic<bool> leads_ = true;
     std::unique_ptr<Store> store_;
     std::unique_ptr<ImageFiles> images_;
     std::unique_ptr<Issuer> issuer_;

@@ -3,7 +3,7 @@
 
 #include "base/status.h"
 #include "controller/api/api_fixture.h"
-#include "controller/api/listen.h"
+#include "leader/controllers.h"
 
 namespace homeslice::controller {
 namespace {
@@ -287,15 +287,32 @@ TEST_F(ApiTest, StopsWithStreamsOpenAndRemembersEverything) {
     EXPECT_EQ(controller_->sliver({"web", 1})->state, SliverState::pending) << "until its node has spoken";
 }
 
+TEST_F(ApiTest, WithoutTheLeadNothingIsRefusedForAnotherReason) {
+    v1::CreateSliceRequest request;
+    request.set_name("web");
+    request.mutable_base()->set_image("busybox");
+    request.add_nodes("node1");
+    v1::Operation operation;
+    EXPECT_EQ(call(&v1::ControllerService::Stub::CreateSlice, request, &operation).error_code(),
+              grpc::StatusCode::NOT_FOUND)
+        << "there is no such image";
+    leads_ = false;
+    grpc::ClientContext context;
+    EXPECT_EQ(stub_->CreateSlice(&context, request, &operation).error_code(), grpc::StatusCode::UNAVAILABLE)
+        << "there may be one by now";
+    EXPECT_TRUE(leader::endedWithTheLead(context));
+    v1::ListNodesResponse nodes;
+    EXPECT_EQ(call(&v1::ControllerService::Stub::ListNodes, v1::ListNodesRequest(), &nodes).error_code(),
+              grpc::StatusCode::UNAVAILABLE);
+}
+
 TEST_F(ApiTest, ListenFailuresSayWhich) {
     const std::string taken = "[::1]:" + std::to_string(server_->ports()[1]);
     const auto second = Server::start({taken}, *controller_, *images_, *issuer_);
     EXPECT_THAT(messageOf(second.status()), HasSubstr(taken));
     EXPECT_THAT(messageOf(second.status()), HasSubstr("EADDRINUSE"));
-    EXPECT_FALSE(checkListen("unix:" + directory_ + "/sock").ok()) << "it is being served";
-    for (const char* bad : {"", "7400", ":7400", "[::1]", "::1:7400", "localhost:7400", "[::1]:99999999", "unix:"}) {
-        EXPECT_EQ(checkListen(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
-    }
+    const auto local = Server::start({"unix:" + directory_ + "/sock"}, *controller_, *images_, *issuer_);
+    EXPECT_THAT(messageOf(local.status()), HasSubstr("another program serves it"));
 }
 
 }  // namespace

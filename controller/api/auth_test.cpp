@@ -350,6 +350,37 @@ TEST_F(AuthTest, ANodeGetsTheGrantsOfItsOwnSlivers) {
     EXPECT_TRUE(pki::isGrantOf(sliver.slice_address_grant(), key, claim));
 }
 
+// It knows what grants are made with, and would pass them to itself.
+TEST_F(AuthTest, AWithdrawnHomeAgentsGrantsAreMadeWithWhatItDoesNotKnow) {
+    SimulatedNode& home_agent = addNode("home", true);
+    addNode("node1", true);
+    const std::string key = home_agent.lastPicture().grant_key();
+    EXPECT_EQ(nodes_["node1"]->lastPicture().grant_key(), key);
+    ASSERT_TRUE(controller_->setHomeAgentRole("node1", false).ok());
+    EXPECT_EQ(nodes_["node1"]->end().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+    while (home_agent.lastPicture().node_grant_keys_size() != 1) std::this_thread::yield();
+    const v1::NodeGrantKey own = home_agent.lastPicture().node_grant_keys(0);
+    EXPECT_EQ(own.node(), "node1");
+
+    bringUpAlicesSlice();  // on node1, which is an ordinary node now
+    const v1::DesiredState picture = nodes_["node1"]->lastPicture();
+    EXPECT_EQ(picture.grant_key(), "");
+    EXPECT_EQ(picture.node_grant_keys_size(), 0);
+    ASSERT_EQ(picture.slivers_size(), 1);
+    const v1::DesiredSliver& sliver = picture.slivers(0);
+    const pki::AddressClaim claim{"node1", Ipv6Address::fromBytes(sliver.home_address()).value(), 0,
+                                  sliver.generation()};
+    EXPECT_TRUE(pki::isGrantOf(sliver.home_address_grant(), own.key(), claim));
+    EXPECT_FALSE(pki::isGrantOf(sliver.home_address_grant(), key, claim));
+
+    // As one again it learns the usual key, but not its own.
+    ASSERT_TRUE(controller_->setHomeAgentRole("node1", true).ok());
+    nodes_.erase("node1");
+    SimulatedNode& again = addNode("node1", true);
+    EXPECT_EQ(again.lastPicture().grant_key(), key);
+    EXPECT_EQ(again.lastPicture().node_grant_keys_size(), 0);
+}
+
 TEST_F(AuthTest, ATokenIsRedeemedOnceAndARenewalNeedsNone) {
     v1::MakeNodeTokenRequest request;
     request.set_name("node1");

@@ -1,6 +1,7 @@
 #include "controller/api/gate.h"
 
 #include "base/status.h"
+#include "controller/store/store.h"
 #include "pki/tls/credentials.h"
 
 namespace homeslice::controller {
@@ -67,6 +68,10 @@ absl::StatusOr<Caller> Gate::admit(const grpc::CallbackServerContext& context, c
     HS_ASSIGN_OR_RETURN(Caller caller, callerOf(context));
     HS_RETURN_IF_ERROR(check(caller, method, subject));
     return caller;
+}
+
+absl::Status Gate::checkLead() const {
+    return leads_() ? absl::OkStatus() : leadLost("this controller does not lead any more: ask the one that does now");
 }
 
 }  // namespace homeslice::controller

@@ -4,8 +4,10 @@
 #include <absl/status/statusor.h>
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "controller/api/rate_limits.h"
 #include "controller/core/audit.h"
@@ -16,8 +18,10 @@ namespace homeslice::controller {
 class Gate {
 public:
     // `rate`: requests a second that each user may make, and each address that strangers come from; 0: any number. Not
-    // for the Unix socket, nor for nodes, which have one stream each.
-    Gate(Controller& controller, uint32_t rate) : controller_(controller), limits_(rate) {}
+    // for the Unix socket, nor for nodes, which have one stream each. `leads`: whether this controller is the one that
+    // leads, now.
+    Gate(Controller& controller, uint32_t rate, std::function<bool()> leads)
+        : controller_(controller), limits_(rate), leads_(std::move(leads)) {}
 
     // The user whose certificate the connection shows. On the Unix socket, which only root and sliced itself can reach,
     // the administrator "admin". RESOURCE_EXHAUSTED, RATE_LIMITED for who comes too often.
@@ -35,11 +39,15 @@ public:
     // Of a newcomer, who has no certificate yet, nothing but the address is known.
     absl::Status admitStranger(const grpc::CallbackServerContext& context) const;
 
+    // leadLost() from the moment at which another controller may lead.
+    absl::Status checkLead() const;
+
     Controller& controller() const { return controller_; }
 
 private:
     Controller& controller_;
     mutable RateLimits limits_;
+    const std::function<bool()> leads_;
 };
 
 // One request that changes something: admitted or not, and in the audit log either way.

@@ -11,12 +11,12 @@
 #include "base/status.h"
 #include "controller/api/controller_service.h"
 #include "controller/api/enrolment_service.h"
-#include "controller/api/listen.h"
 #include "controller/api/node_link.h"
 #include "controller/api/switchboard.h"
 #include "controller/api/teller.h"
 #include "controller/api/watch_hub.h"
 #include "pki/tls/open_calls.h"
+#include "rpc/acceptor.h"
 #include "rpc/reflection.h"
 
 namespace homeslice::controller {
@@ -26,6 +26,8 @@ const std::string kUnix = "unix:";
 constexpr int kMaxMessageBytes = 4 << 20;
 constexpr int kMaxStreamsPerConnection = 1000;
 constexpr int kMaxHandlerThreads = 64;
+// A handshake takes some milliseconds, and nodes wait five seconds for theirs.
+constexpr size_t kNewcomers = 256;
 // Pings on idle streams, so that a link that was cut is noticed; and what nodes and clients may do of the same.
 constexpr int kKeepaliveMs = 5'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
@@ -35,12 +37,12 @@ constexpr std::chrono::milliseconds kShutdownTime{300};
 class GrpcServer : public Server {
 public:
     GrpcServer(Controller& controller, ImageFiles& images, const Issuer& issuer,
-               std::shared_ptr<tls::Credentials> credentials, std::unique_ptr<Switchboard> board, uint32_t rate)
+               std::shared_ptr<tls::Credentials> credentials, std::unique_ptr<Switchboard> board, ServerOptions options)
         : controller_(controller),
           credentials_(std::move(credentials)),
           connection_age_(tls::connectionAge(issuer.lifetime())),
           board_(std::move(board)),
-          gate_(controller, rate),
+          gate_(controller, options.rate, std::move(options.leads)),
           watches_(controller),
           api_({.controller = controller,
                 .images = images,
@@ -49,13 +51,14 @@ public:
                 .watches = watches_,
                 .credentials = credentials_,
                 .board = *board_}),
-          node_link_(gate_, images, issuer.grantKey(), *board_),
+          node_link_(gate_, images, issuer.grantKeys(), *board_),
           enrolment_(gate_, issuer),
           reflection_({v1::ControllerService::service_full_name(), v1::NodeLink::service_full_name(),
                        v1::EnrolmentService::service_full_name(), "grpc.health.v1.Health"},
                       [this](const grpc::CallbackServerContext& context) { return gate_.callerOf(context).status(); }) {
     }
     ~GrpcServer() override {
+        acceptor_.stop();
         if (server_ == nullptr) return;
         controller_.closeNodes(unavailable("the controller stops"));
         watches_.closeAll(unavailable("the controller stops"));
@@ -64,13 +67,12 @@ public:
     }
 
     absl::Status listen(const std::vector<std::string>& addresses) {
-        for (const std::string& address : addresses) HS_RETURN_IF_ERROR(checkListen(address));
         grpc::ServerBuilder builder;
         configure(builder);
-        open_calls_.watch(builder);
-        ports_.resize(addresses.size());
-        for (size_t i = 0; i < addresses.size(); ++i) {
-            builder.AddListeningPort(addresses[i], credentialsFor(addresses[i]), &ports_[i]);
+        open_calls_.watch(builder, [this] { acceptor_.callBegan(); });
+        for (const std::string& address : addresses) {
+            HS_ASSIGN_OR_RETURN(const uint16_t port, acceptor_.listen(builder, address, credentialsFor(address)));
+            ports_.push_back(port);
         }
         // Serving means leading: clients of several controllers look for the one that does.
         grpc::EnableDefaultHealthCheckService(true);
@@ -79,9 +81,8 @@ public:
         builder.RegisterService(&enrolment_);
         reflection_.registerWith(builder);
         server_ = builder.BuildAndStart();
-        if (server_ == nullptr) return unavailable("cannot listen on the given addresses");
-        for (const std::string& address : addresses) HS_RETURN_IF_ERROR(closeToOthers(address));
-        return absl::OkStatus();
+        if (server_ == nullptr) return unavailable("gRPC cannot serve");
+        return acceptor_.start();
     }
 
     void tick() override {
@@ -104,8 +105,6 @@ private:
     void configure(grpc::ServerBuilder& builder) const {
         builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
         builder.SetResourceQuota(grpc::ResourceQuota("sliced").SetMaxThreads(kMaxHandlerThreads));
-        // With port sharing a second sliced would take half of the first one's calls.
-        builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
         builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
         // New calls then come by another connection, for which the certificate of that day is shown; streams go on by
         // the old one.
@@ -129,6 +128,7 @@ private:
     const Teller teller_{controller_};
     rpc::Reflection reflection_;
     std::vector<int> ports_;
+    rpc::Acceptor acceptor_{{.silence = std::chrono::milliseconds(kKeepaliveTimeoutMs), .newcomers = kNewcomers}};
     std::unique_ptr<grpc::Server> server_;
 };
 
@@ -138,12 +138,12 @@ void passOnGrpcLog(gpr_log_func_args* args) { logDebug("grpc: {}", args->message
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::start(const std::vector<std::string>& addresses, Controller& controller,
-                                                      ImageFiles& images, const Issuer& issuer, uint32_t rate) {
+                                                      ImageFiles& images, const Issuer& issuer, ServerOptions options) {
     gpr_set_log_function(passOnGrpcLog);
     HS_ASSIGN_OR_RETURN(auto credentials, tls::Credentials::open(issuer.credentialsDirectory()));
     HS_ASSIGN_OR_RETURN(auto board, Switchboard::start());
     auto server =
-        std::make_unique<GrpcServer>(controller, images, issuer, std::move(credentials), std::move(board), rate);
+        std::make_unique<GrpcServer>(controller, images, issuer, std::move(credentials), std::move(board), std::move(options));
     HS_RETURN_IF_ERROR(server->listen(addresses));
     return server;
 }
