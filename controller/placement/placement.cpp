@@ -133,14 +133,27 @@ private:
             }
         }
         for (auto& [reason, nodes] : excluded) plan_.exclusions.push_back({reason, std::move(nodes)});
-        const auto first = request_.rules.pack ? isFuller : isEmptier;
-        std::sort(seats_.begin(), seats_.end(),
-                  [first](const Seat& a, const Seat& b) { return first(*a.node, *b.node); });
+        sortSeats();
         if (!seats_.empty() && seats_.size() >= request_.node_count) return absl::OkStatus();
         const uint32_t wanted = std::max(request_.node_count, 1U);
         return unplaceable(fmt::format("{} node{} {} asked for and {} fit{}{}", wanted, wanted == 1 ? "" : "s",
                                        wanted == 1 ? "is" : "are", seats_.size(), seats_.size() == 1 ? "s" : "",
                                        exclusionsText()));
+    }
+
+    // How many of the nodes that fit are chosen, if there are as many.
+    size_t seatsWanted() const {
+        if (request_.node_count != 0) return request_.node_count;
+        if (namesItsNodes(request_) || request_.rules.pack) return seats_.size();
+        return request_.sliver_count;
+    }
+
+    // Those that are chosen are the first, unless groups have a say in it. There may be thousands more.
+    void sortSeats() {
+        const auto first = request_.rules.pack ? isFuller : isEmptier;
+        const size_t sorted = request_.rules.spread_over.empty() ? seatsWanted() : seats_.size();
+        std::partial_sort(seats_.begin(), seats_.begin() + static_cast<std::ptrdiff_t>(std::min(sorted, seats_.size())),
+                          seats_.end(), [first](const Seat& a, const Seat& b) { return first(*a.node, *b.node); });
     }
 
     // ": cordoned 1 (node3); rack=r1 not met 2 (node1, node2)"
@@ -159,19 +172,20 @@ private:
 
     // Keeps as many seats as nodes are asked for, equally many of each group; the order in a group stays.
     absl::Status chooseSeats() {
-        size_t wanted = seats_.size();
-        if (request_.node_count != 0) wanted = request_.node_count;
-        if (!namesItsNodes(request_) && !request_.rules.pack) wanted = std::min<size_t>(wanted, request_.sliver_count);
+        const size_t wanted = std::min(seatsWanted(), seats_.size());
         if (request_.sliver_count != 0 && request_.all_nodes && request_.sliver_count < wanted) {
             return invalidArgument(
                 fmt::format("{} slivers are too few for {} nodes: each node gets one", request_.sliver_count, wanted));
         }
         if (wanted == seats_.size()) return absl::OkStatus();
+        if (request_.rules.spread_over.empty()) {
+            seats_.resize(wanted);
+            return absl::OkStatus();
+        }
         std::map<std::string, uint32_t> chosen_of;
         std::vector<std::pair<uint32_t, size_t>> order;  // rank in its group, position
         for (size_t i = 0; i < seats_.size(); ++i) order.emplace_back(chosen_of[seats_[i].group]++, i);
-        const bool by_group = !request_.rules.spread_over.empty();
-        if (by_group) std::stable_sort(order.begin(), order.end(), [](auto& a, auto& b) { return a.first < b.first; });
+        std::stable_sort(order.begin(), order.end(), [](auto& a, auto& b) { return a.first < b.first; });
         std::vector<Seat> chosen;
         for (size_t i = 0; i < wanted; ++i) chosen.push_back(seats_[order[i].second]);
         seats_ = std::move(chosen);
