@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kToldAtOnce = 256;
 // So many are told what concerns them before the first of them answer. What waits meanwhile goes out in one, and users
 // do not wait in line behind the answers of thousands. With more the line grows (bench/control).
-constexpr size_t kAwaitedAtOnce = 128;
+constexpr size_t kAwaitedAtOnce = 64;
 // The teller has the lock for so many.
 constexpr size_t kToldByTeller = 64;
 // A tick tells so many what all should know. While nodes wait for what concerns them they hear the rest with that.
