@@ -14,9 +14,7 @@ namespace {
 constexpr size_t kToldAtOnce = 256;
 // So many are told what concerns them before the first of them answer. What waits meanwhile goes out in one, and users
 // do not wait in line behind the answers of thousands. With more the line grows (bench/control).
-constexpr size_t kAwaitedAtOnce = 64;
-// The teller has the lock for so many.
-constexpr size_t kToldByTeller = 64;
+constexpr size_t kAwaitedAtOnce = 32;
 // A tick tells so many what all should know. While nodes wait for what concerns them they hear the rest with that.
 constexpr size_t kToldByTick = 1000;
 constexpr size_t kToldByBusyTick = 250;
@@ -44,7 +42,7 @@ void Controller::onUntold(std::function<void()> wake) {
 
 bool Controller::tellMore() {
     const std::lock_guard lock(mutex_);
-    for (const std::string& name : nodes_.nextUntold(std::min(kToldByTeller, tellable()))) tellNode(name);
+    for (const std::string& name : nodes_.nextUntold(tellable())) tellNode(name);
     return nodes_.untoldCount() > 0;
 }
 

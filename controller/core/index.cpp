@@ -36,6 +36,7 @@ std::vector<const std::string*> nodesOf(const Sliver& sliver) {
 Index::Index(Snapshot& snapshot) : snapshot_(snapshot) {
     for (const auto& [name, slice] : snapshot.slices) numbers_.insert(slice.number);
     for (const auto& [name, node] : snapshot.nodes) {
+        nodes_[name];
         if (node.home_agent) home_agents_.insert(name);
     }
     for (const auto& [name, node] : snapshot.enrolled_nodes) {
@@ -95,6 +96,7 @@ void Index::apply(const Changes& changes) {
     applyTo(snapshot_, changes);
 
     for (const Node& node : changes.put_nodes) {
+        nodes_[node.name];
         home_agents_.erase(node.name);
         if (node.home_agent) home_agents_.insert(node.name);
     }
@@ -127,10 +129,7 @@ void Index::add(const Sliver& sliver) {
 void Index::remove(const Sliver& sliver) {
     count(sliver, false);
     for (const std::string* node : nodesOf(sliver)) {
-        const auto at = nodes_.find(*node);
-        if (at == nodes_.end()) continue;
-        at->second.slivers.erase(&sliver);
-        if (at->second.slivers.empty()) nodes_.erase(at);
+        nodes_[*node].slivers.erase(&sliver);
     }
     moving_.erase(&sliver);
     if (const auto placed = placed_by_.find(sliver.placed_by); placed != placed_by_.end()) {
@@ -178,9 +177,11 @@ const SliverSet& Index::sliversAt(const std::string& node) const {
     return at == nodes_.end() ? kNoSlivers : at->second.slivers;
 }
 
-Index::Use Index::useOf(const std::string& node) const {
-    const auto at = nodes_.find(node);
-    return at == nodes_.end() ? Use{} : at->second.use;
+const std::vector<Index::NodeUse>& Index::uses() const {
+    if (uses_.size() == snapshot_.nodes.size()) return uses_;
+    uses_.clear();
+    for (const auto& [name, node] : snapshot_.nodes) uses_.push_back({&node, &nodes_.at(name).use});
+    return uses_;
 }
 
 const SliverSet& Index::placedBy(const std::string& operation) const {

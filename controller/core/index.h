@@ -40,7 +40,12 @@ public:
         uint32_t slivers = 0;
         uint64_t reserved_millis = 0;
     };
-    Use useOf(const std::string& node) const;
+    // Of each node, in the order of their names. Whoever places looks at all of them: here without a search for each.
+    struct NodeUse {
+        const Node* node;
+        const Use* use;
+    };
+    const std::vector<NodeUse>& uses() const;
 
     const SliverSet& moving() const { return moving_; }
     // Names of the nodes that are home agents.
@@ -72,7 +77,8 @@ private:
     void remove(const Operation& operation);
 
     Snapshot& snapshot_;
-    std::unordered_map<std::string, AtNode> nodes_;
+    std::unordered_map<std::string, AtNode> nodes_;  // grows only: uses_ refers to it
+    mutable std::vector<NodeUse> uses_;              // made when it is asked for, once for each number of nodes
     SliverSet moving_;
     std::set<std::string> home_agents_;
     std::set<std::string> former_home_agents_;

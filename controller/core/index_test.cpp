@@ -24,8 +24,13 @@ std::vector<SliverId> idsOf(const SliverSet& slivers) {
 void expectSame(const Index& kept, const Index& anew) {
     for (const std::string& node : kNodes) {
         EXPECT_EQ(idsOf(kept.sliversAt(node)), idsOf(anew.sliversAt(node))) << node;
-        EXPECT_EQ(kept.useOf(node).slivers, anew.useOf(node).slivers) << node;
-        EXPECT_EQ(kept.useOf(node).reserved_millis, anew.useOf(node).reserved_millis) << node;
+    }
+    ASSERT_EQ(kept.uses().size(), anew.uses().size());
+    for (size_t i = 0; i < kept.uses().size(); ++i) {
+        const std::string& node = anew.uses()[i].node->name;
+        EXPECT_EQ(kept.uses()[i].node->name, node);
+        EXPECT_EQ(kept.uses()[i].use->slivers, anew.uses()[i].use->slivers) << node;
+        EXPECT_EQ(kept.uses()[i].use->reserved_millis, anew.uses()[i].use->reserved_millis) << node;
     }
     EXPECT_EQ(idsOf(kept.moving()), idsOf(anew.moving()));
     EXPECT_EQ(kept.homeAgents(), anew.homeAgents());

@@ -231,12 +231,31 @@ bool NodeTable::connected(const std::string& name) const {
 }
 
 std::string NodeTable::notReady(const std::string& name, Monotonic::time_point now) const {
-    const LiveNode* node = find(name);
+    return notReady(find(name), now);
+}
+
+std::string NodeTable::notReady(const LiveNode* node, Monotonic::time_point now) const {
     if (node == nullptr) return "not connected since the controller started";
     const auto silence = std::chrono::duration_cast<std::chrono::seconds>(now - node->heard);
     if (node->session == nullptr) return fmt::format("not connected, last heard from {} s ago", silence.count());
     if (now - node->heard > timeout_) return fmt::format("silent for {} s", silence.count());
     return "";
+}
+
+NodeTable::InOrder::InOrder(const NodeTable& table) : table_(table) {
+    std::vector<const Entry*>& by_name = table.by_name_;
+    if (by_name.size() != table.nodes_.size()) {
+        by_name.clear();
+        for (const Entry& entry : table.nodes_) by_name.push_back(&entry);
+        std::sort(by_name.begin(), by_name.end(), [](auto* a, auto* b) { return a->first < b->first; });
+    }
+    next_ = by_name.begin();
+}
+
+std::string NodeTable::InOrder::notReady(const std::string& name, Monotonic::time_point now) {
+    while (next_ != table_.by_name_.end() && (*next_)->first < name) ++next_;
+    const bool known = next_ != table_.by_name_.end() && (*next_)->first == name;
+    return table_.notReady(known ? &(*next_)->second : nullptr, now);
 }
 
 Monotonic::duration NodeTable::silence(const std::string& name, Monotonic::time_point now) const {

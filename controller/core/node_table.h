@@ -89,6 +89,8 @@ public:
     bool connected(const std::string& name) const;
     // Empty when the node is connected and was heard from within the timeout; else why not.
     std::string notReady(const std::string& name, Monotonic::time_point now) const;
+    // The same for names that are asked for in ascending order, without a search for each.
+    class InOrder;
     // For how long nothing was heard from it, as far as this controller can know: since its own start at most.
     Monotonic::duration silence(const std::string& name, Monotonic::time_point now) const;
     // Silent for so long that no move should wait for it: three timeouts.
@@ -123,6 +125,7 @@ private:
         std::vector<SliverId> unsent;  // of these, the ones that it was not told yet
     };
 
+    std::string notReady(const LiveNode* node, Monotonic::time_point now) const;
     void endWait(LiveNode& node);
     static bool hasSpoken(const LiveNode& node);
     static bool speaksOf(const LiveNode& node, const SliverId& id);
@@ -133,13 +136,26 @@ private:
 
     std::chrono::milliseconds timeout_;
     Monotonic::time_point started_;
-    std::unordered_map<std::string, LiveNode> nodes_;
+    using Entry = std::pair<const std::string, LiveNode>;
+    std::unordered_map<std::string, LiveNode> nodes_;  // grows only: by_name_ refers to it
+    mutable std::vector<const Entry*> by_name_;        // made when it is asked for, once for each number of nodes
     std::set<std::string> connected_;
     std::set<std::string> untold_;
     std::deque<std::pair<Monotonic::time_point, std::string>> told_lately_;  // in the order of time
     size_t answers_awaited_ = 0;
     std::string last_in_turn_;
     std::string last_untold_;
+};
+
+class NodeTable::InOrder {
+public:
+    // While this lives the table does not change.
+    explicit InOrder(const NodeTable& table);
+    std::string notReady(const std::string& name, Monotonic::time_point now);
+
+private:
+    const NodeTable& table_;
+    std::vector<const Entry*>::const_iterator next_;
 };
 
 }  // namespace homeslice::controller

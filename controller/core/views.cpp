@@ -214,18 +214,19 @@ namespace {
 std::vector<Candidate> bareCandidates(const World& world) {
     std::vector<Candidate> list;
     list.reserve(world.snapshot.nodes.size());
-    for (const auto& [name, node] : world.snapshot.nodes) {
-        std::string away = world.nodes.notReady(name, world.now);
-        const Index::Use use = world.index.useOf(name);
-        list.push_back({.name = name,
+    NodeTable::InOrder live(world.nodes);
+    for (const auto& [row, use] : world.index.uses()) {
+        const Node& node = *row;
+        std::string away = live.notReady(node.name, world.now);
+        list.push_back({.name = node.name,
                         .ready = away.empty(),
                         .reason = std::move(away),
                         .home_agent = node.home_agent,
                         .correspondent = node.correspondent,
                         .cordoned = node.cordoned,
-                        .slivers = use.slivers,
+                        .slivers = use->slivers,
                         .cpu_millis = node.cpus * 1000,
-                        .reserved_millis = static_cast<uint32_t>(use.reserved_millis),
+                        .reserved_millis = static_cast<uint32_t>(use->reserved_millis),
                         .labels = node.labels});
     }
     return list;
