@@ -213,6 +213,18 @@ TEST_F(EtcdTest, AnUndecidedBatchHasNotHappened) {
     EXPECT_TRUE(store->load()->images.empty());
 }
 
+TEST_F(EtcdTest, MoreRowsThanAPageHasAreAllRead) {
+    constexpr uint32_t kMany = 20'500;
+    const auto a = sitDown(config_, "[::1]:1");
+    ASSERT_TRUE(*a->campaign());
+    const auto store = a->store();
+    ASSERT_TRUE(store->load().ok());
+    ASSERT_TRUE(store->apply(large(kMany)).ok());
+    const auto loaded = store->load();
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_EQ(loaded->slivers.size(), kMany);
+}
+
 TEST_F(EtcdTest, RowsOfAnEarlierVersionAreMigrated) {
     put(keys_.meta(), R"({"schema":1,"revision":5,"last_slice_number":7,"home_prefix":"fd51:1ce::/48","batch":"x"})");
     put(keys_.data() + "images/busybox", R"(["busybox","sha256:00",4711,5])");

@@ -15,6 +15,7 @@ namespace pb = etcdserverpb;
 // An endpoint that hangs must not cost the whole patience, nor the lease. When all were asked, and none was quick, each
 // gets twice as long.
 constexpr Patience kPerEndpoint{400};
+constexpr int kTurns = 8;  // in a long patience
 constexpr Patience kPause{20};
 constexpr Patience kRevokeWithin{500};
 
@@ -67,7 +68,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::open(const EtcdConfig& config) {
 template <typename Call>
 absl::Status Client::onAny(Patience patience, const Call& call) {
     const auto deadline = std::chrono::system_clock::now() + patience;
-    Patience per_endpoint = kPerEndpoint;
+    Patience per_endpoint = std::max(kPerEndpoint, patience / kTurns);
     for (size_t attempt = 1;; ++attempt) {
         const size_t index = current_;
         const Endpoint& endpoint = endpoints_[index];
