@@ -319,14 +319,16 @@ absl::Status run(const NodedOptions& options) {
                                                                              .duty = duty.get()});
                                                     }}));
     auto nat_listener = listenBehindNat(care_of_address, options.api_port, controllers);
-    auto link = api::ControllerLink::start(
-        {.controllers = controllers, .identity = identityOf(options, facts, care_of_address)}, {.manager = *manager,
-                                                                                                .network = network,
-                                                                                                .gateway = *gateway,
-                                                                                                .peers = peers,
-                                                                                                .changes = changes,
-                                                                                                .names = &names});
-    auto renewal = api::Renewal::start(controllers, credentials->directory());
+    auto link = api::ControllerLink::start({.controllers = controllers,
+                                            .identity = identityOf(options, facts, care_of_address),
+                                            .stream_age = tls::streamAge(credentials->lifetime())},
+                                           {.manager = *manager,
+                                            .network = network,
+                                            .gateway = *gateway,
+                                            .peers = peers,
+                                            .changes = changes,
+                                            .names = &names});
+    auto renewal = api::Renewal::start(controllers, credentials);
     logInfo("node {} serves {}", options.name, endpointText(care_of_address, options.api_port));
 
     waitForEndSignal();

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "base/status.h"
@@ -79,6 +80,20 @@ private:
     std::string last_;
 };
 
+// One stream, and the thread that reads it.
+struct Call {
+    Call(uint64_t number, leader::Controllers::Chosen chosen) : serial(number), asked(std::move(chosen)) {}
+
+    const uint64_t serial;  // the later, the greater
+    const leader::Controllers::Chosen asked;
+    grpc::ClientContext context;
+    std::unique_ptr<Stream> stream;
+    std::atomic<bool> broken = false;
+    std::atomic<bool> taken_in = false;  // a desired picture came by it
+    Monotonic::time_point replace_at;
+    std::thread reader;
+};
+
 class GrpcControllerLink final : public ControllerLink {
 public:
     GrpcControllerLink(const Config& config, const Dependencies& dependencies)
@@ -86,7 +101,7 @@ public:
 
     ~GrpcControllerLink() override {
         stop_.set();
-        cancelCurrent();
+        cancelAll();
         dependencies_.changes.raise();
         thread_.join();
     }
@@ -95,71 +110,95 @@ private:
     void keep() {
         BackOff back_off(kFirstRetry, config_.controllers->several() ? kLastRetryOfSeveral : kLastRetry);
         do {
-            const grpc::Status end = connectOnce();
-            if (stop_.isSet()) return;
+            connectOnce();
             if (taken_in_) back_off.reset();
-            announce(end);
         } while (!stop_.waitFor(back_off.next()));
     }
 
-    grpc::Status connectOnce() {
-        const auto context = newContext();
-        const leader::Controllers::Chosen asked = config_.controllers->current();
-        asked_ = asked.address;
-        if (stop_.isSet()) return grpc::Status::CANCELLED;  // set before newContext(), nobody cancels this one
+    void connectOnce() {
         // The first failure is told; from then on gRPC waits for the controller, which is quicker than asking again. Of
         // several, the next one is asked.
-        context->set_wait_for_ready(!std::exchange(taken_in_, false) && !config_.controllers->several());
-        v1::NodeLink::Stub stub(asked.channel);
-        const std::unique_ptr<Stream> stream = stub.Connect(context.get());
-        broken_ = false;
-        std::thread reader([&] { receive(*stream, *context); });
-        send(*stream);
-        // A write can fail on a stream that lives on: gRPC may lose what it was to write while it connects. Nobody else
-        // would end that one, and the node would be silent.
-        if (!broken_) context->TryCancel();
-        reader.join();
-        const grpc::Status end = stream->Finish();
-        named_ = config_.controllers->turnFrom(asked.address, *context);
-        return end;
+        std::unique_ptr<Call> call = open(!std::exchange(taken_in_, false) && !config_.controllers->several());
+        while (std::unique_ptr<Call> successor = send(*call)) finish(*std::exchange(call, std::move(successor)));
+        const grpc::Status end = finish(*call);
+        const bool named = config_.controllers->turnFrom(call->asked.address, call->context);
+        if (!named && !stop_.isSet()) announce(call->asked.address, end);
     }
 
-    void announce(const grpc::Status& end) {
-        if (named_) return;  // that one is asked next
-        const std::string which = config_.controllers->several() ? "leads" : "at " + asked_;
+    void announce(const std::string& asked, const grpc::Status& end) {
+        const std::string which = config_.controllers->several() ? "leads" : "at " + asked;
         announcer_.say("no controller " + which + " (" + (end.ok() ? "it closed the link" : end.error_message()) +
                        "); going on without");
     }
 
-    std::shared_ptr<grpc::ClientContext> newContext() {
-        auto context = std::make_shared<grpc::ClientContext>();
-        const std::lock_guard lock(mutex_);
-        context_ = context;
-        return context;
+    // Says hello.
+    std::unique_ptr<Call> open(bool wait_for_controller) {
+        auto call = std::make_unique<Call>(++last_serial_, config_.controllers->current());
+        call->context.set_wait_for_ready(wait_for_controller);
+        call->replace_at = Monotonic::now() + config_.stream_age;
+        keepCancellable(call->context);
+        v1::NodeLink::Stub stub(call->asked.channel);
+        call->stream = stub.Connect(&call->context);
+        call->reader = std::thread([this, &call = *call] { receive(call); });
+        if (!call->stream->Write(helloOf(config_.identity))) call->context.TryCancel();
+        return call;
     }
 
-    void cancelCurrent() {
+    grpc::Status finish(Call& call) {
+        // A write can fail on a stream that lives on: gRPC may lose what it was to write while it connects. Nobody else
+        // would end that one, and the node would be silent.
+        if (!call.broken) call.context.TryCancel();
+        call.reader.join();
+        const grpc::Status end = call.stream->Finish();
         const std::lock_guard lock(mutex_);
-        if (context_) context_->TryCancel();
+        std::erase(cancellable_, &call.context);
+        return end;
     }
 
-    // Until the stream breaks.
-    void send(Stream& stream) {
-        if (!stream.Write(helloOf(config_.identity))) return;
+    void keepCancellable(grpc::ClientContext& context) {
+        const std::lock_guard lock(mutex_);
+        cancellable_.push_back(&context);
+        if (stop_.isSet()) context.TryCancel();
+    }
+
+    void cancelAll() {
+        const std::lock_guard lock(mutex_);
+        for (grpc::ClientContext* const context : cancellable_) context->TryCancel();
+    }
+
+    // Until the call breaks, or another has taken its place: then returns that one. The controller ends a call whose
+    // certificate expires, and to users the node would be away until it had connected again: so the next call is there
+    // before, and the controller turns from one to the other in one step.
+    std::unique_ptr<Call> send(Call& call) {
         StatusChanges changes;
         Monotonic::time_point told{};  // when the statuses so far would have been told at an even pace
-        while (!broken_ && !stop_.isSet()) {
-            const uint64_t seen = dependencies_.changes.count();
-            const auto begin = Monotonic::now();
-            v1::NodeMessage message;
-            *message.mutable_status() = changes.next(statusOf(dependencies_.manager, dependencies_.gateway));
-            if (!stream.Write(message)) return;
-            const auto end = Monotonic::now();
-            told = std::max(told, begin) + std::max<Monotonic::duration>(kInterval, kPace * (end - begin));
-            told = std::min<Monotonic::time_point>(told, end + kBurst + kLongestRest);
-            if (stop_.waitFor(told - end - kBurst)) return;
-            rest(seen, end);
-        }
+        std::unique_ptr<Call> successor;
+        do {
+            if (successor == nullptr && Monotonic::now() >= call.replace_at) successor = open(false);
+            if (successor != nullptr && successor->broken) {
+                finish(*successor);
+                successor.reset();
+                call.replace_at = Monotonic::now() + kLastRetry;
+            }
+        } while (tell(call, changes, told) && !(successor != nullptr && successor->taken_in));
+        if (successor == nullptr || !successor->broken) return successor;
+        finish(*successor);
+        return nullptr;
+    }
+
+    // One status, and waits for the time of the next. False when there is none.
+    bool tell(Call& call, StatusChanges& changes, Monotonic::time_point& told) {
+        const uint64_t seen = dependencies_.changes.count();
+        const auto begin = Monotonic::now();
+        v1::NodeMessage message;
+        *message.mutable_status() = changes.next(statusOf(dependencies_.manager, dependencies_.gateway));
+        if (!call.stream->Write(message)) return false;
+        const auto end = Monotonic::now();
+        told = std::max(told, begin) + std::max<Monotonic::duration>(kInterval, kPace * (end - begin));
+        told = std::min<Monotonic::time_point>(told, end + kBurst + kLongestRest);
+        if (stop_.waitFor(told - end - kBurst)) return false;
+        rest(seen, end);
+        return !call.broken && !stop_.isSet();
     }
 
     // Until there is something to tell, or the next heartbeat is due.
@@ -175,29 +214,33 @@ private:
         } while (dependencies_.changes.count() == seen && now < last + heartbeat_.load());
     }
 
-    void receive(Stream& stream, const grpc::ClientContext& context) {
+    void receive(Call& call) {
         v1::ControllerMessage message;
-        v1::DesiredState desired;  // all that this stream has said
+        v1::DesiredState desired;  // all that this call has said
         v1::NameTable names;
-        while (stream.Read(&message)) {
+        while (call.stream->Read(&message)) {
+            const std::lock_guard lock(taking_);
+            if (call.serial < last_taken_) continue;  // its successor has spoken
+            last_taken_ = call.serial;
             if (message.has_desired()) {
                 // Before there can be a sliver.
-                if (const auto controller = addressOfPeer(context.peer()); controller.ok()) {
+                if (const auto controller = addressOfPeer(call.context.peer()); controller.ok()) {
                     reportNetwork(dependencies_.network.guardController(*controller));
                 }
                 wire::merge(desired, std::move(*message.mutable_desired()));
-                takeIn(desired);
+                takeIn(call, desired);
             }
             if (message.has_names() && dependencies_.names != nullptr) {
                 wire::merge(names, std::move(*message.mutable_names()));
                 reportNetwork(dependencies_.names->set(names));
             }
         }
-        broken_ = true;
+        call.broken = true;
         dependencies_.changes.raise();
     }
 
-    void takeIn(v1::DesiredState& message) {
+    // With `taking_` held.
+    void takeIn(Call& call, v1::DesiredState& message) {
         heartbeat_ = heartbeatOf(message);
         const absl::Status folded = wire::foldNodeLists(message);
         absl::StatusOr<DesiredPicture> picture = folded.ok() ? desiredPictureOf(message) : folded;
@@ -206,12 +249,13 @@ private:
                            " refused: " + messageOf(picture.status()));
             return;
         }
-        announcer_.say("connected to the controller at " + asked_);
+        announcer_.say("connected to the controller at " + call.asked.address);
         // The network first: slivers that start register at the right home agents at once.
         reportNetwork(dependencies_.network.set(picture->network));
         dependencies_.peers.setDiskReaders(picture->disk_readers);
         dependencies_.manager.setDesired(std::move(picture->desired));
         taken_in_ = true;
+        call.taken_in = true;
         dependencies_.changes.raise();
     }
 
@@ -222,15 +266,15 @@ private:
     const Config config_;
     const Dependencies dependencies_;
     StopFlag stop_;
-    // Used by the reader while a stream lives, by the link's thread in between: never by both.
-    Announcer announcer_;
-    std::string asked_;     // address of the controller
-    bool named_ = false;    // it said who leads
-    bool taken_in_ = true;  // a desired picture came by the latest stream; true at first, to fail fast once
-    std::atomic<bool> broken_ = false;
+    uint64_t last_serial_ = 0;  // the link's thread's
     std::atomic<std::chrono::milliseconds> heartbeat_ = kHeartbeat;
+    std::mutex taking_;
+    // Of the readers, with `taking_` held; of the link's thread while there is none.
+    uint64_t last_taken_ = 0;  // serial of the latest call that has spoken
+    Announcer announcer_;
+    bool taken_in_ = true;  // a desired picture came since the last failure; true at first, to fail fast once
     std::mutex mutex_;
-    std::shared_ptr<grpc::ClientContext> context_;
+    std::vector<grpc::ClientContext*> cancellable_;
     std::thread thread_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,8 @@ public:
     struct Config {
         std::shared_ptr<leader::Controllers> controllers;
         NodeIdentity identity;
+        // Of one stream: then another takes its place before it ends (tls::streamAge).
+        std::chrono::milliseconds stream_age{};
     };
     // All outlive the link.
     struct Dependencies {

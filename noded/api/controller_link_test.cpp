@@ -42,15 +42,26 @@ public:
     grpc::Status Connect(grpc::ServerContext* /*context*/,
                          grpc::ServerReaderWriter<v1::ControllerMessage, v1::NodeMessage>* stream) override {
         v1::NodeMessage message;
+        bool is_open = false;
         while (stream->Read(&message)) {
             v1::ControllerMessage answer;
+            bool refused = false;
             seen.change([&] {
-                if (message.has_hello()) hellos.push_back(message.hello());
                 if (message.has_status()) statuses.push_back(message.status());
                 *answer.mutable_desired() = desired;
+                if (!message.has_hello()) return;
+                hellos.push_back(message.hello());
+                open_at_hello.push_back(open);
+                refused = open >= most_open;
+                if (refused) return;
+                is_open = true;
+                ++open;
+                ++accepted;
             });
+            if (refused) return {grpc::StatusCode::PERMISSION_DENIED, "not now"};
             if (message.has_hello()) stream->Write(answer);
         }
+        seen.change([&] { open -= is_open ? 1 : 0; });
         return grpc::Status::OK;
     }
 
@@ -65,6 +76,10 @@ public:
 
     Eventually seen;
     v1::DesiredState desired = pictureOf(5);
+    int most_open = 100;
+    int accepted = 0;                // streams
+    int open = 0;                    // of them, those that have not ended
+    std::vector<int> open_at_hello;  // how many there were when each hello came
     std::vector<v1::NodeHello> hellos;
     std::vector<v1::NodeStatus> statuses;
 };
@@ -90,7 +105,7 @@ protected:
         server_.reset();
     }
     void startLink() { startLink("unix:" + socket_); }
-    void startLink(const std::string& controller) {
+    void startLink(const std::string& controller, std::chrono::milliseconds stream_age = std::chrono::hours(1)) {
         link_ = ControllerLink::start(
             {.controllers = controllersOf(controller, pki_.node1),
              .identity = {.name = "node1",
@@ -100,7 +115,8 @@ protected:
                           .cpus = 2,
                           .memory_bytes = 1,
                           .kernel = "k",
-                          .boot_id = "b"}},
+                          .boot_id = "b"},
+             .stream_age = stream_age},
             {.manager = manager_, .network = network_, .gateway = gateway_, .peers = pki_.peers, .changes = changes_});
     }
     // The controller hears a status for which `holds` is true.
@@ -231,6 +247,33 @@ TEST_F(ControllerLinkTest, ComesBackAfterTheController) {
     startController();
     EXPECT_TRUE(hears([](const auto& status) { return status.desired_revision() == 6; }));
     controller_.seen.change([&] { EXPECT_EQ(controller_.hellos.size(), 2U); });
+}
+
+TEST_F(ControllerLinkTest, AStreamHasASuccessorBeforeItEnds) {
+    startLink("unix:" + socket_, std::chrono::milliseconds(20));
+    ASSERT_TRUE(controller_.seen.wait([&] { return controller_.hellos.size() > 3; }));
+    controller_.seen.change([&] {
+        EXPECT_EQ(controller_.open_at_hello.at(0), 0);
+        for (size_t i = 1; i < controller_.open_at_hello.size(); ++i) EXPECT_GE(controller_.open_at_hello[i], 1) << i;
+        controller_.desired = pictureOf(6);
+    });
+    EXPECT_TRUE(hears([](const auto& status) { return status.desired_revision() == 6; })) << "by a later stream";
+    link_.reset();
+    EXPECT_TRUE(controller_.seen.wait([&] { return controller_.open == 0; }));
+}
+
+TEST_F(ControllerLinkTest, AStreamGoesOnWhenItsSuccessorIsRefused) {
+    controller_.most_open = 1;
+    startLink("unix:" + socket_, std::chrono::milliseconds(20));
+    ASSERT_TRUE(controller_.seen.wait([&] { return controller_.hellos.size() > 1; }));
+    size_t told = 0;
+    controller_.seen.change([&] { told = controller_.statuses.size(); });
+    EXPECT_TRUE(controller_.seen.wait([&] { return controller_.statuses.size() > told + 1; }));
+    controller_.seen.change([&] {
+        EXPECT_EQ(controller_.open, 1);
+        controller_.most_open = 100;
+    });
+    EXPECT_TRUE(controller_.seen.wait([&] { return controller_.accepted > 1; })) << "it is tried again";
 }
 
 TEST_F(ControllerLinkTest, WaitsForAControllerThatComesLater) {

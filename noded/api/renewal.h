@@ -3,17 +3,16 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "leader/controllers.h"
+#include "pki/tls/credentials.h"
 
 namespace homeslice::api {
 
 class Renewal {
 public:
-    // `directory`: of the node's credentials (pki/files.h).
     static std::unique_ptr<Renewal> start(std::shared_ptr<leader::Controllers> controllers,
-                                          const std::string& directory);
+                                          std::shared_ptr<const tls::Credentials> credentials);
     // Waits for the attempt that is under way, half a minute at worst.
     virtual ~Renewal() = default;
 };

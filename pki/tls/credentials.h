@@ -50,6 +50,9 @@ private:
 // live for `lifetime`. A connection stands for the certificate that was shown when it was made: who renews in time,
 // when a third is left, has to come by a new one before that is over. Five minutes at most.
 std::chrono::milliseconds connectionAge(std::chrono::seconds lifetime);
+// After how long whoever keeps a call open should put another in its place, which goes by a newer connection: the call
+// is ended when the certificate of its own expires.
+std::chrono::milliseconds streamAge(std::chrono::seconds lifetime);
 
 // For somebody who has nothing but a token: a channel that shows no certificate, and speaks only to the controller of
 // the authority whose fingerprint the token has.

@@ -11,10 +11,12 @@
 namespace homeslice::testing_support {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const std::string kStates = "/var/lib/homeslice/lab/";
-constexpr std::chrono::seconds kLifetime{40};
+constexpr std::chrono::seconds kLifetime{48};
 
 class RenewalTest : public LabUsersTest {
 protected:
@@ -59,6 +61,8 @@ TEST_F(RenewalTest, NodesAndUsersRenewInTimeWhileEverythingGoesOn) {
         return nodes.size() == 3 &&
                std::all_of(nodes.begin(), nodes.end(), [](const auto& node) { return node.value("ready", false); });
     }));
+    EXPECT_THAT(readFile("/run/homeslice/lab/sliced.log").value_or(""),
+                AllOf(HasSubstr("node node1 connected"), Not(HasSubstr("disconnected"))));
     EXPECT_EQ(bootOf("web/1"), boot);
     EXPECT_TRUE(eventually([&] { return !fetch(address).empty(); }));
     HS_EXPECT_DONE(slicectl({"sliver", "move", "web/1", "--to", "node2"}));
