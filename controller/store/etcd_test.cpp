@@ -199,6 +199,26 @@ TEST_F(EtcdTest, ADecidedBatchIsCompletedByWhoLeadsNext) {
     EXPECT_EQ(loaded->revision, 1U);
 }
 
+TEST_F(EtcdTest, PartsThatArriveLateUndoNothing) {
+    const auto a = sitDown(config_, "[::1]:1");
+    etcd::FencedWriter writer(*client_, keys_, leadOf(*a));
+    etcd::ActCollector collector(keys_.data());
+    ASSERT_TRUE(writeRows(large(1000), collector).ok());
+    const etcd::Acts acts = collector.take();
+    const etcd::Meta meta{
+        .schema = presentVersion(), .revision = 1, .last_slice_number = 1, .home_prefix = "", .batch = ""};
+    ASSERT_TRUE(writer.commitInNotes(etcd::inNotes(acts), {}, meta).ok());
+    const auto store = a->store();
+    const auto loaded = store->load();
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    Changes removal;
+    for (const auto& [id, sliver] : loaded->slivers) removal.erase_slivers.push_back(id);
+    ASSERT_TRUE(store->apply(removal).ok());
+    // As if these had waited in a machine that was cut off for a while.
+    EXPECT_EQ(writer.carryOut(etcd::inParts(acts)).code(), absl::StatusCode::kUnavailable);
+    EXPECT_TRUE(store->load()->slivers.empty());
+}
+
 TEST_F(EtcdTest, AnUndecidedBatchHasNotHappened) {
     const auto a = sitDown(config_, "[::1]:1");
     ASSERT_TRUE(*a->campaign());

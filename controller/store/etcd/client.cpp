@@ -17,6 +17,8 @@ namespace pb = etcdserverpb;
 constexpr Patience kPerEndpoint{400};
 constexpr int kTurns = 8;  // in a long patience
 constexpr Patience kPause{20};
+constexpr size_t kAtOnce = 32;  // of many transactions; what has not come about by then is made again one by one
+constexpr Patience kAllAtOnce{1000};
 constexpr Patience kRevokeWithin{500};
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentialsOf(const EtcdConfig& config) {
@@ -101,6 +103,43 @@ absl::StatusOr<pb::TxnResponse> Client::txn(const pb::TxnRequest& request, Patie
         return endpoint.kv->Txn(&context, request, &response);
     }));
     return response;
+}
+
+absl::StatusOr<std::vector<pb::TxnResponse>> Client::txns(const std::vector<pb::TxnRequest>& requests) {
+    std::vector<pb::TxnResponse> responses(requests.size());
+    for (size_t begin = 0; begin < requests.size(); begin += kAtOnce) {
+        const size_t count = std::min(kAtOnce, requests.size() - begin);
+        const auto attempts =
+            attempt(std::span(requests).subspan(begin, count), std::span(responses).subspan(begin, count));
+        for (size_t i = 0; i < count; ++i) {
+            if (attempts[i].ok()) continue;
+            if (!isPassing(attempts[i])) return statusOf("one of its endpoints", attempts[i]);
+            HS_ASSIGN_OR_RETURN(responses[begin + i], txn(requests[begin + i]));
+        }
+    }
+    return responses;
+}
+
+std::vector<grpc::Status> Client::attempt(std::span<const pb::TxnRequest> requests,
+                                          std::span<pb::TxnResponse> responses) {
+    const auto deadline = std::chrono::system_clock::now() + kAllAtOnce;
+    const Endpoint& endpoint = endpoints_[current_];
+    std::vector<grpc::Status> statuses(requests.size());
+    std::vector<grpc::ClientContext> contexts(requests.size());
+    std::vector<std::unique_ptr<grpc::ClientAsyncResponseReader<pb::TxnResponse>>> readers;
+    // Waited for in this thread: it may be one of those that gRPC would call back in, and the last one.
+    grpc::CompletionQueue ended;
+    for (size_t i = 0; i < requests.size(); ++i) {
+        contexts[i].set_deadline(deadline);
+        readers.push_back(endpoint.kv->AsyncTxn(&contexts[i], requests[i], &ended));
+        readers.back()->Finish(&responses[i], &statuses[i], &statuses[i]);
+    }
+    ended.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (ended.Next(&tag, &ok)) {
+    }
+    return statuses;
 }
 
 absl::StatusOr<Client::Lease> Client::grantLease(std::chrono::seconds time) {

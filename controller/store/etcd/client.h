@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ public:
     // Must be harmless when done twice.
     absl::StatusOr<etcdserverpb::TxnResponse> txn(const etcdserverpb::TxnRequest& request,
                                                   Patience patience = kPatience);
+    // The same with many, several at a time: in no order. The answers are in the requests' order.
+    absl::StatusOr<std::vector<etcdserverpb::TxnResponse>> txns(const std::vector<etcdserverpb::TxnRequest>& requests);
 
     struct Lease {
         int64_t id = 0;
@@ -49,6 +52,9 @@ private:
     explicit Client(std::vector<Endpoint> endpoints) : endpoints_(std::move(endpoints)) {}
     template <typename Call>
     absl::Status onAny(Patience patience, const Call& call);
+    // Once, to one endpoint, all at once. The spans are of one size.
+    std::vector<grpc::Status> attempt(std::span<const etcdserverpb::TxnRequest> requests,
+                                      std::span<etcdserverpb::TxnResponse> responses);
 
     const std::vector<Endpoint> endpoints_;
     std::atomic<size_t> current_ = 0;  // that answered last

@@ -88,21 +88,21 @@ public:
         Acts entries;
         next_audit_ = 1;
         for (const AuditEntry& entry : audit) entries[keys_.audit(next_audit_++)] = textOf(entry);
-        for (const pb::TxnRequest& part : inParts(entries)) HS_RETURN_IF_ERROR(writer_.write(part));
+        HS_RETURN_IF_ERROR(writer_.writeAll(inParts(entries)));
         return end(snapshot);
     }
 
 private:
     absl::Status commit(const Acts& acts, const std::optional<AuditEntry>& audit, const Meta& next) {
-        const std::vector<pb::TxnRequest> parts = inParts(acts);
+        std::vector<pb::TxnRequest> parts = inParts(acts);
         pb::TxnRequest last;
         if (parts.size() == 1) last = parts.front();
         if (audit) addAudit(*audit, last);
         if (parts.size() <= 1) return writer_.commit(std::move(last), next);
         HS_RETURN_IF_ERROR(writer_.commitInNotes(inNotes(acts), std::move(last), next));
         // What counts is decided: what is missing comes with the next batch, or with the next load().
-        if (const absl::Status completed = writer_.completeIntent(); !completed.ok()) {
-            logWarning("a large batch is stored as an intent so far: {}", messageOf(completed));
+        if (const absl::Status done = writer_.carryOut(std::move(parts)); !done.ok()) {
+            logWarning("a large batch is stored as an intent so far: {}", messageOf(done));
         }
         return absl::OkStatus();
     }
@@ -221,8 +221,7 @@ private:
     absl::Status writeSnapshot(const Snapshot& snapshot) {
         ActCollector collector(keys_.data());
         HS_RETURN_IF_ERROR(writeRows(changesTo(snapshot), collector));
-        for (const pb::TxnRequest& part : inParts(collector.take())) HS_RETURN_IF_ERROR(writer_.write(part));
-        return absl::OkStatus();
+        return writer_.writeAll(inParts(collector.take()));
     }
 
     absl::Status end(const Snapshot& snapshot) {

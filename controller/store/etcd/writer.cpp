@@ -1,5 +1,7 @@
 #include "controller/store/etcd/writer.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -15,7 +17,6 @@ namespace pb = etcdserverpb;
 // With room for meta, the audit log and the fence.
 constexpr int kMostActs = 100;
 constexpr size_t kMostBytes = size_t{512} * 1024;
-constexpr int64_t kNotesAtOnce = 4;
 
 pb::RequestOp readOf(const std::string& key) {
     pb::RequestOp op;
@@ -43,10 +44,15 @@ std::vector<pb::TxnRequest> divided(const Acts& acts, int most) {
 std::vector<pb::TxnRequest> inParts(const Acts& acts) { return divided(acts, kMostActs); }
 std::vector<pb::TxnRequest> inNotes(const Acts& acts) { return divided(acts, std::numeric_limits<int>::max()); }
 
-pb::TxnRequest FencedWriter::fenced(const pb::TxnRequest& acts) const {
-    pb::TxnRequest request = acts;
+pb::TxnRequest FencedWriter::fenced(pb::TxnRequest request) const {
     *request.add_compare() = createdAt(keys_.leader(), lead_.created);
     return request;
+}
+
+// What arrives late, after it was made again and other batches have followed, must not undo them.
+pb::TxnRequest FencedWriter::ofThisBatch(pb::TxnRequest request) const {
+    *request.add_compare() = changedAt(keys_.meta(), meta_changed_at_);
+    return fenced(std::move(request));
 }
 
 absl::Status FencedWriter::lost(const std::string& why) {
@@ -56,8 +62,24 @@ absl::Status FencedWriter::lost(const std::string& why) {
 
 absl::Status FencedWriter::write(const pb::TxnRequest& acts) {
     HS_RETURN_IF_ERROR(checkLed());
-    HS_ASSIGN_OR_RETURN(const pb::TxnResponse response, client_.txn(fenced(acts)));
+    return send(fenced(acts));
+}
+
+absl::Status FencedWriter::writeAll(std::vector<pb::TxnRequest> parts) {
+    HS_RETURN_IF_ERROR(checkLed());
+    for (pb::TxnRequest& part : parts) part = fenced(std::move(part));
+    return sendAll(parts);
+}
+
+absl::Status FencedWriter::send(const pb::TxnRequest& request) {
+    HS_ASSIGN_OR_RETURN(const pb::TxnResponse response, client_.txn(request));
     return response.succeeded() ? absl::OkStatus() : lost("this controller does not lead any more");
+}
+
+absl::Status FencedWriter::sendAll(const std::vector<pb::TxnRequest>& requests) {
+    HS_ASSIGN_OR_RETURN(const std::vector<pb::TxnResponse> responses, client_.txns(requests));
+    const bool succeeded = std::all_of(responses.begin(), responses.end(), [](auto& one) { return one.succeeded(); });
+    return succeeded ? absl::OkStatus() : lost("this controller does not lead any more");
 }
 
 // Without a lead the fence would be "nobody leads", and hold whenever that is so.
@@ -69,9 +91,8 @@ absl::Status FencedWriter::commit(pb::TxnRequest acts, Meta next) {
     HS_RETURN_IF_ERROR(checkLed());
     next.batch = randomId();
     *acts.add_success() = putOf(keys_.meta(), toText(next));
-    *acts.add_compare() = changedAt(keys_.meta(), meta_changed_at_);
     *acts.add_failure() = readOf(keys_.meta());
-    const auto response = client_.txn(fenced(acts));
+    const auto response = client_.txn(ofThisBatch(std::move(acts)));
     if (response.status().code() == absl::StatusCode::kUnavailable) return lost(messageOf(response.status()));
     HS_RETURN_IF_ERROR(response.status());
     if (!response->succeeded()) return judgeRefusal(*response, next);
@@ -90,52 +111,66 @@ absl::Status FencedWriter::judgeRefusal(const pb::TxnResponse& response, const M
     return absl::OkStatus();
 }
 
-absl::Status FencedWriter::commitInNotes(const std::vector<pb::TxnRequest>& notes, pb::TxnRequest last,
-                                         const Meta& next) {
-    pb::TxnRequest clean;
-    *clean.add_success() = deletionBelow(keys_.allPending());
-    HS_RETURN_IF_ERROR(write(clean));
-    for (size_t i = 0; i < notes.size(); ++i) {
+absl::Status FencedWriter::commitInNotes(std::vector<pb::TxnRequest> notes, pb::TxnRequest last, const Meta& next) {
+    HS_RETURN_IF_ERROR(checkLed());
+    for (size_t i = 0; i + 1 < notes.size(); ++i) {
         pb::TxnRequest note;
         *note.add_success() = putOf(keys_.pending(i), notes[i].SerializeAsString());
-        HS_RETURN_IF_ERROR(write(note));
+        const absl::Status written = send(ofThisBatch(std::move(note)));
+        // It may arrive yet, among the notes of the next batch.
+        if (absl::IsUnavailable(written)) return lost(messageOf(written));
+        HS_RETURN_IF_ERROR(written);
     }
+    *last.add_success() = putOf(keys_.pending(notes.size() - 1), notes.back().SerializeAsString());
     *last.add_success() = putOf(keys_.intent(), std::to_string(notes.size()));
     HS_RETURN_IF_ERROR(commit(std::move(last), next));
     intent_is_open_ = true;
     return absl::OkStatus();
 }
 
-absl::Status FencedWriter::writeInParts(pb::TxnRequest acts) {
-    pb::TxnRequest part;
-    for (pb::RequestOp& act : *acts.mutable_success()) {
-        *part.add_success() = std::move(act);
-        if (part.success_size() < kMostActs) continue;
-        HS_RETURN_IF_ERROR(write(part));
-        part.clear_success();
-    }
-    return part.success_size() == 0 ? absl::OkStatus() : write(part);
+absl::Status FencedWriter::carryOut(std::vector<pb::TxnRequest> parts) {
+    for (pb::TxnRequest& part : parts) part = ofThisBatch(std::move(part));
+    HS_RETURN_IF_ERROR(sendAll(parts));
+    return closeIntent();
 }
 
-absl::Status FencedWriter::completeIntent() {
-    HS_ASSIGN_OR_RETURN(const pb::RangeResponse intent, client_.range(rangeOf(keys_.intent())));
-    pb::RangeRequest page = rangeBelow(keys_.allPending(), kNotesAtOnce);
-    for (bool more = intent.kvs_size() != 0; more;) {
-        HS_ASSIGN_OR_RETURN(const pb::RangeResponse notes, client_.range(page));
-        for (const pb::KeyValue& note : notes.kvs()) {
-            pb::TxnRequest acts;
-            if (!acts.ParseFromString(note.value())) return dataLoss("a part of a batch cannot be read: " + note.key());
-            HS_RETURN_IF_ERROR(writeInParts(std::move(acts)));
-            page.set_key(note.key() + '\0');
-        }
-        more = notes.more();
-    }
+absl::Status FencedWriter::closeIntent() {
     pb::TxnRequest done;
     *done.add_success() = deletionOf(keys_.intent());
     *done.add_success() = deletionBelow(keys_.allPending());
-    HS_RETURN_IF_ERROR(write(done));
+    HS_RETURN_IF_ERROR(send(ofThisBatch(std::move(done))));
     intent_is_open_ = false;
     return absl::OkStatus();
+}
+
+absl::Status FencedWriter::completeIntent() {
+    HS_RETURN_IF_ERROR(checkLed());
+    pb::TxnRequest look;
+    *look.add_success() = readOf(keys_.meta());
+    *look.add_success() = readOf(keys_.intent());
+    HS_ASSIGN_OR_RETURN(const pb::TxnResponse seen, client_.txn(look));
+    const pb::RangeResponse& meta = seen.responses(0).response_range();
+    const pb::RangeResponse& intent = seen.responses(1).response_range();
+    meta_changed_at_ = meta.kvs_size() == 0 ? 0 : meta.kvs(0).mod_revision();
+    const uint64_t notes = intent.kvs_size() == 0 ? 0 : std::strtoull(intent.kvs(0).value().c_str(), nullptr, 10);
+    for (uint64_t i = 0; i < notes; ++i) HS_RETURN_IF_ERROR(carryOutNote(i));
+    return closeIntent();
+}
+
+absl::Status FencedWriter::carryOutNote(uint64_t number) {
+    const std::string key = keys_.pending(number);
+    HS_ASSIGN_OR_RETURN(const pb::RangeResponse note, client_.range(rangeOf(key)));
+    pb::TxnRequest acts;
+    if (note.kvs_size() == 0 || !acts.ParseFromString(note.kvs(0).value())) {
+        return dataLoss("a part of a batch cannot be read: " + key);
+    }
+    std::vector<pb::TxnRequest> parts;
+    for (pb::RequestOp& act : *acts.mutable_success()) {
+        if (parts.empty() || parts.back().success_size() >= kMostActs) parts.emplace_back();
+        *parts.back().add_success() = std::move(act);
+    }
+    for (pb::TxnRequest& part : parts) part = ofThisBatch(std::move(part));
+    return sendAll(parts);
 }
 
 }  // namespace homeslice::controller::etcd

@@ -28,22 +28,30 @@ public:
 
     // Acts that are harmless when done twice. leadLost() when another one leads.
     absl::Status write(const etcdserverpb::TxnRequest& acts);
+    // The same with many, of different keys, side by side.
+    absl::Status writeAll(std::vector<etcdserverpb::TxnRequest> parts);
     // Acts and the next meta, once: fails as well when meta is not what it is known to be. After leadLost() it
     // may be that nobody knows whether it happened; the next load() tells.
     absl::Status commit(etcdserverpb::TxnRequest acts, Meta next);
-    // The same as an intent of `notes` (inNotes()), with `last` in the deciding transaction. Once that is made the
-    // batch counts; completeIntent() may follow later.
-    absl::Status commitInNotes(const std::vector<etcdserverpb::TxnRequest>& notes, etcdserverpb::TxnRequest last,
+    // The same as an intent of `notes` (inNotes(), one at least), with `last` in the deciding transaction. Once that is
+    // made the batch counts; carryOut() or completeIntent() must follow before the next.
+    absl::Status commitInNotes(std::vector<etcdserverpb::TxnRequest> notes, etcdserverpb::TxnRequest last,
                                const Meta& next);
-    // Carries an intent out, if there is one, and removes what an undecided one left.
+    // What commitInNotes() has decided, in parts (inParts()).
+    absl::Status carryOut(std::vector<etcdserverpb::TxnRequest> parts);
+    // Carries an intent out by its notes, if there is one, and removes what an undecided one left.
     absl::Status completeIntent();
     bool intentIsOpen() const { return intent_is_open_; }
     bool mayWrite() const { return lead_.created != 0; }
 
 private:
     absl::Status checkLed() const;
-    absl::Status writeInParts(etcdserverpb::TxnRequest acts);
-    etcdserverpb::TxnRequest fenced(const etcdserverpb::TxnRequest& acts) const;
+    etcdserverpb::TxnRequest fenced(etcdserverpb::TxnRequest request) const;
+    etcdserverpb::TxnRequest ofThisBatch(etcdserverpb::TxnRequest request) const;
+    absl::Status send(const etcdserverpb::TxnRequest& request);
+    absl::Status sendAll(const std::vector<etcdserverpb::TxnRequest>& requests);
+    absl::Status carryOutNote(uint64_t number);
+    absl::Status closeIntent();
     absl::Status lost(const std::string& why);
     absl::Status judgeRefusal(const etcdserverpb::TxnResponse& response, const Meta& next);
 
