@@ -21,3 +21,10 @@ pkg_check_modules(YAMLCPP REQUIRED IMPORTED_TARGET yaml-cpp)
 pkg_check_modules(CGROUP REQUIRED IMPORTED_TARGET libcgroup)
 pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
+pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
+
+# For programs with large heaps. Sanitizers bring one of their own.
+add_library(hs_heap INTERFACE)
+if(NOT HS_SANITIZE)
+    target_link_libraries(hs_heap INTERFACE PkgConfig::JEMALLOC)
+endif()
