@@ -110,31 +110,31 @@ absl::Status plot(const Results& results, const std::string& path) {
     if (gnuplot == nullptr) return internalError("cannot run gnuplot");
     std::string script = fmt::format(
         "set terminal svg size 980,400 font 'sans-serif,13' background '#ffffff'\nset output '{}'\n"
-        "set multiplot layout 1,2\nset grid\nset xlabel 'nodes'\nset yrange [0:*]\nset key bottom right\n",
+        "set multiplot layout 1,2\nset grid\nset xlabel 'nodes'\nset xtics 2000\nset yrange [0:*]\nset key outside "
+        "bottom center horizontal\n",
         path);
     for (const StoreResults& store : results.stores) {
         script += "$" + store.store + " << end\n";
         for (const Point& point : store.curve) {
-            script += fmt::format("{} {} {} {}\n", point.nodes, point.placements_per_s, point.join_cpu_ms,
-                                  100 * point.idle_cpu);
+            script += fmt::format("{} {} {}\n", point.nodes, point.placements_per_s, point.join_cpu_ms);
         }
         script += "end\n";
     }
-    const auto lines = [&results](int column, const char* what) {
+    const auto lines = [&results](int column) {
         std::string text;
         int color = 0;
         for (const StoreResults& store : results.stores) {
-            text += fmt::format("{}${} using 1:{} with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}' title '{}{}'",
+            text += fmt::format("{}${} using 1:{} with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}' title '{}'",
                                 text.empty() ? "" : ", ", store.store, column, ++color == 1 ? "#2a7fb8" : "#d08a3c",
-                                store.store, what);
+                                store.store);
         }
         return text;
     };
-    script += "set title 'Slivers placed and stored a second'\nplot " + lines(2, "") +
+    script += "set title 'Slivers placed and stored a second, 20,000 at each step'\nplot " + lines(2) +
               ", 10000 with lines dt 2 lc rgb '#777777' title 'target', 3750 with lines dt 3 lc rgb '#777777' title "
               "'Nomad C1M'\n";
-    script += "set title 'Processor time of sliced'\nset key top left\nplot " + lines(3, ", ms for a node that joins") +
-              "\nunset multiplot\n";
+    script +=
+        "set title 'Processor time of sliced for each node that joins, ms'\nplot " + lines(3) + "\nunset multiplot\n";
     std::fputs(script.c_str(), gnuplot);
     return ::pclose(gnuplot) == 0 ? absl::OkStatus() : internalError("gnuplot failed");
 }
