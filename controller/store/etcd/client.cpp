@@ -109,21 +109,21 @@ absl::StatusOr<std::vector<pb::TxnResponse>> Client::txns(const std::vector<pb::
     std::vector<pb::TxnResponse> responses(requests.size());
     for (size_t begin = 0; begin < requests.size(); begin += kAtOnce) {
         const size_t count = std::min(kAtOnce, requests.size() - begin);
+        const Endpoint& endpoint = endpoints_[current_];
         const auto attempts =
-            attempt(std::span(requests).subspan(begin, count), std::span(responses).subspan(begin, count));
+            attempt(endpoint, std::span(requests).subspan(begin, count), std::span(responses).subspan(begin, count));
         for (size_t i = 0; i < count; ++i) {
             if (attempts[i].ok()) continue;
-            if (!isPassing(attempts[i])) return statusOf("one of its endpoints", attempts[i]);
+            if (!isPassing(attempts[i])) return statusOf(endpoint.name, attempts[i]);
             HS_ASSIGN_OR_RETURN(responses[begin + i], txn(requests[begin + i]));
         }
     }
     return responses;
 }
 
-std::vector<grpc::Status> Client::attempt(std::span<const pb::TxnRequest> requests,
+std::vector<grpc::Status> Client::attempt(const Endpoint& endpoint, std::span<const pb::TxnRequest> requests,
                                           std::span<pb::TxnResponse> responses) {
     const auto deadline = std::chrono::system_clock::now() + kAllAtOnce;
-    const Endpoint& endpoint = endpoints_[current_];
     std::vector<grpc::Status> statuses(requests.size());
     std::vector<grpc::ClientContext> contexts(requests.size());
     std::vector<std::unique_ptr<grpc::ClientAsyncResponseReader<pb::TxnResponse>>> readers;

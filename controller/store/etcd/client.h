@@ -52,9 +52,10 @@ private:
     explicit Client(std::vector<Endpoint> endpoints) : endpoints_(std::move(endpoints)) {}
     template <typename Call>
     absl::Status onAny(Patience patience, const Call& call);
-    // Once, to one endpoint, all at once. The spans are of one size.
-    std::vector<grpc::Status> attempt(std::span<const etcdserverpb::TxnRequest> requests,
-                                      std::span<etcdserverpb::TxnResponse> responses);
+    // Once, all at once. The spans are of one size.
+    static std::vector<grpc::Status> attempt(const Endpoint& endpoint,
+                                             std::span<const etcdserverpb::TxnRequest> requests,
+                                             std::span<etcdserverpb::TxnResponse> responses);
 
     const std::vector<Endpoint> endpoints_;
     std::atomic<size_t> current_ = 0;  // that answered last
