@@ -1,6 +1,8 @@
 // The store in a real etcd, in a network of the test's own.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -106,6 +108,23 @@ protected:
         etcdserverpb::TxnRequest request;
         *request.add_success() = etcd::deletionOf(keys_.leader());
         ASSERT_TRUE(client_->txn(request).ok());
+    }
+    bool isThere(const std::string& key) { return client_->range(etcd::rangeOf(key))->kvs_size() != 0; }
+    // In place of what is there, what version 1 wrote: a slice with slivers from the first on.
+    void putOldRows(uint32_t slivers) {
+        etcdserverpb::TxnRequest removal;
+        *removal.add_success() = etcd::deletionBelow(keys_.data());
+        ASSERT_TRUE(client_->txn(removal).ok());
+        put(keys_.data() + "images/busybox", R"(["busybox","sha256:00",4711,5])");
+        put(keys_.data() + "slices/web", R"(["web",7,"busybox","sha256:00",1500,1024,100,"[]","[\"sh\"]",1,2,0])");
+        etcd::Acts rows;
+        for (uint32_t i = 1; i <= slivers; ++i) {
+            rows[keys_.data() + fmt::format("slivers/web/{}", i)] =
+                fmt::format(R"(["web",{},"node1",3,4,"[\"node1\"]","none","","",0,0,""])", i);
+        }
+        for (const auto& part : etcd::inParts(rows)) ASSERT_TRUE(client_->txn(part).ok());
+        put(keys_.meta(),
+            R"({"schema":1,"revision":5,"last_slice_number":7,"home_prefix":"fd51:1ce::/48","batch":"x"})");
     }
     etcd::Lead leadOf(EtcdSeat& seat) {
         EXPECT_TRUE(winsWithin(seat, std::chrono::seconds(10)));
@@ -246,10 +265,9 @@ TEST_F(EtcdTest, MoreRowsThanAPageHasAreAllRead) {
 }
 
 TEST_F(EtcdTest, RowsOfAnEarlierVersionAreMigrated) {
-    put(keys_.meta(), R"({"schema":1,"revision":5,"last_slice_number":7,"home_prefix":"fd51:1ce::/48","batch":"x"})");
-    put(keys_.data() + "images/busybox", R"(["busybox","sha256:00",4711,5])");
-    put(keys_.data() + "slices/web", R"(["web",7,"busybox","sha256:00",1500,1024,100,"[]","[\"sh\"]",1,2,0])");
-    put(keys_.data() + "slivers/web/2", R"(["web",2,"node1",3,4,"[\"node1\"]","none","","",0,0,""])");
+    const std::string elsewhere = keys_.data() + "slivers/where no key of today's is";
+    putOldRows(2);
+    put(elsewhere, R"(["web",3,"node1",3,4,"[\"node1\"]","none","","",0,0,""])");
     put(keys_.audit(1), R"([14,"alice","CreateSlice","web","ok"])");
     const auto a = sitDown(config_, "[::1]:1");
     ASSERT_TRUE(*a->campaign());
@@ -260,9 +278,38 @@ TEST_F(EtcdTest, RowsOfAnEarlierVersionAreMigrated) {
         EXPECT_EQ(loaded->revision, 5U);
         EXPECT_EQ(loaded->slices.at("web").base.resources.cpu_millis, 1500U);
         EXPECT_EQ(loaded->slivers.at({"web", 2}).weight, kDefaultWeight);
+        EXPECT_EQ(loaded->slivers.size(), 3U);
     }
+    EXPECT_FALSE(isThere(elsewhere));
     EXPECT_EQ(store->audit(10)->size(), 1U);
     EXPECT_TRUE(store->apply(everything()).ok());
+}
+
+// Whoever leads dies when the first trace of the migration is seen, or a later one.
+TEST_F(EtcdTest, AMigrationThatIsCutOffLosesNothing) {
+    constexpr uint32_t kSlivers = 8000;
+    for (const std::string& trace : {keys_.pending(0), keys_.pending(2), keys_.intent(), keys_.replacing()}) {
+        SCOPED_TRACE(trace);
+        putOldRows(kSlivers);
+        auto a = sitDown(config_, "[::1]:1");
+        ASSERT_TRUE(winsWithin(*a, std::chrono::seconds(10)));
+        std::atomic<bool> ended = false;
+        std::thread migration([&ended, store = a->store()] {
+            store->load().status().IgnoreError();
+            ended = true;
+        });
+        while (!ended && !isThere(trace)) {
+        }
+        depose();
+        migration.join();
+        a.reset();
+        const auto b = sitDown(config_, "[::1]:2");
+        ASSERT_TRUE(winsWithin(*b, std::chrono::seconds(10)));
+        const auto loaded = b->store()->load();
+        ASSERT_TRUE(loaded.ok()) << loaded.status();
+        EXPECT_EQ(loaded->slivers.size(), kSlivers);
+        EXPECT_EQ(loaded->revision, 5U);
+    }
 }
 
 TEST_F(EtcdTest, RefusesWhatANewerOneWroteAndWhatIsHalf) {

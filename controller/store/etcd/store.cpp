@@ -83,8 +83,10 @@ public:
     }
 
     absl::Status replace(const Snapshot& snapshot, const std::vector<AuditEntry>& audit) override {
-        HS_RETURN_IF_ERROR(begin({keys_.data(), keys_.audits()}));
-        HS_RETURN_IF_ERROR(writeSnapshot(snapshot));
+        HS_RETURN_IF_ERROR(begin());
+        ActCollector collector(keys_.data());
+        HS_RETURN_IF_ERROR(writeRows(changesTo(snapshot), collector));
+        HS_RETURN_IF_ERROR(writer_.writeAll(inParts(collector.take())));
         Acts entries;
         next_audit_ = 1;
         for (const AuditEntry& entry : audit) entries[keys_.audit(next_audit_++)] = textOf(entry);
@@ -153,15 +155,22 @@ private:
         pb::RangeRequest page = rangeBelow(keys_.data(), kRowsPage);
         page.set_revision(seen.header().revision());
         RowTexts rows;
+        HS_RETURN_IF_ERROR(
+            eachOf(page, [&](const pb::KeyValue& row) { rows[tableOf(row.key())].push_back(row.value()); }));
+        return rows;
+    }
+
+    template <typename Visit>
+    absl::Status eachOf(pb::RangeRequest page, Visit visit) {
         for (bool more = true; more;) {
             HS_ASSIGN_OR_RETURN(const pb::RangeResponse response, client_.range(page, kRowsPatience));
             for (const pb::KeyValue& row : response.kvs()) {
-                rows[tableOf(row.key())].push_back(row.value());
+                visit(row);
                 page.set_key(row.key() + '\0');
             }
             more = response.more();
         }
-        return rows;
+        return absl::OkStatus();
     }
 
     absl::Status takeMeta(const pb::RangeResponse& found) {
@@ -197,44 +206,51 @@ private:
         return snapshot;
     }
 
+    // As one batch: who dies on the way leaves the old rows, or all that it takes to make the new ones.
     absl::StatusOr<Snapshot> migrate(const RowTexts& rows) {
         const std::string context = "migrate from version " + std::to_string(writer_.meta().schema);
         HS_ASSIGN_OR_RETURN_CTX(Snapshot snapshot, migratedRows(rows, writer_.meta().schema), context);
         snapshot = withMeta(std::move(snapshot));
         if (!writer_.mayWrite()) return snapshot;
-        HS_RETURN_IF_ERROR_CTX(begin({keys_.data()}), context);
-        HS_RETURN_IF_ERROR_CTX(writeSnapshot(snapshot), context);
-        HS_RETURN_IF_ERROR_CTX(end(snapshot), context);
+        HS_ASSIGN_OR_RETURN_CTX(const Acts acts, actsTo(snapshot), context);
+        Meta next = writer_.meta();
+        next.schema = presentVersion();
+        HS_RETURN_IF_ERROR_CTX(commit(acts, std::nullopt, next), context);
         return snapshot;
     }
 
-    // A replacement: from here to end() load() refuses what is there.
-    absl::Status begin(const std::vector<std::string>& emptied) {
-        pb::TxnRequest request;
-        *request.add_success() = putOf(keys_.replacing(), "");
-        for (const std::string& prefix : emptied) *request.add_success() = deletionBelow(prefix);
-        *request.add_success() = deletionOf(keys_.intent());
-        *request.add_success() = deletionBelow(keys_.allPending());
-        return writer_.write(request);
-    }
-
-    absl::Status writeSnapshot(const Snapshot& snapshot) {
+    // What makes the rows that are there those of `snapshot`.
+    absl::StatusOr<Acts> actsTo(const Snapshot& snapshot) {
         ActCollector collector(keys_.data());
         HS_RETURN_IF_ERROR(writeRows(changesTo(snapshot), collector));
-        return writer_.writeAll(inParts(collector.take()));
+        Acts acts = collector.take();
+        pb::RangeRequest keys = rangeBelow(keys_.data(), kRowsPage);
+        keys.set_keys_only(true);
+        HS_RETURN_IF_ERROR(eachOf(keys, [&](const pb::KeyValue& row) { acts.try_emplace(row.key(), std::nullopt); }));
+        return acts;
+    }
+
+    // A replacement: from here to end() load() refuses what is there. Like a batch it comes about once: what of it
+    // arrives late removes nothing.
+    absl::Status begin() {
+        HS_ASSIGN_OR_RETURN(const pb::RangeResponse present, client_.range(rangeOf(keys_.meta())));
+        writer_.setMeta({}, present.kvs_size() == 0 ? 0 : present.kvs(0).mod_revision());
+        pb::TxnRequest request;
+        *request.add_success() = putOf(keys_.replacing(), "");
+        for (const std::string& prefix : {keys_.data(), keys_.audits(), keys_.allPending()})
+            *request.add_success() = deletionBelow(prefix);
+        *request.add_success() = deletionOf(keys_.intent());
+        return writer_.commit(std::move(request), {});
     }
 
     absl::Status end(const Snapshot& snapshot) {
-        const Meta meta{.schema = presentVersion(),
-                        .revision = snapshot.revision,
-                        .last_slice_number = snapshot.last_slice_number,
-                        .home_prefix = snapshot.home_prefix,
-                        .batch = ""};
         pb::TxnRequest request;
         *request.add_success() = deletionOf(keys_.replacing());
-        HS_ASSIGN_OR_RETURN(const pb::RangeResponse present, client_.range(rangeOf(keys_.meta())));
-        writer_.setMeta(meta, present.kvs_size() == 0 ? 0 : present.kvs(0).mod_revision());
-        return writer_.commit(std::move(request), meta);
+        return writer_.commit(std::move(request), {.schema = presentVersion(),
+                                                   .revision = snapshot.revision,
+                                                   .last_slice_number = snapshot.last_slice_number,
+                                                   .home_prefix = snapshot.home_prefix,
+                                                   .batch = ""});
     }
 
     Client& client_;

@@ -67,7 +67,7 @@ absl::Status FencedWriter::write(const pb::TxnRequest& acts) {
 
 absl::Status FencedWriter::writeAll(std::vector<pb::TxnRequest> parts) {
     HS_RETURN_IF_ERROR(checkLed());
-    for (pb::TxnRequest& part : parts) part = fenced(std::move(part));
+    for (pb::TxnRequest& part : parts) part = ofThisBatch(std::move(part));
     return sendAll(parts);
 }
 
@@ -129,8 +129,7 @@ absl::Status FencedWriter::commitInNotes(std::vector<pb::TxnRequest> notes, pb::
 }
 
 absl::Status FencedWriter::carryOut(std::vector<pb::TxnRequest> parts) {
-    for (pb::TxnRequest& part : parts) part = ofThisBatch(std::move(part));
-    HS_RETURN_IF_ERROR(sendAll(parts));
+    HS_RETURN_IF_ERROR(writeAll(std::move(parts)));
     return closeIntent();
 }
 
@@ -169,8 +168,7 @@ absl::Status FencedWriter::carryOutNote(uint64_t number) {
         if (parts.empty() || parts.back().success_size() >= kMostActs) parts.emplace_back();
         *parts.back().add_success() = std::move(act);
     }
-    for (pb::TxnRequest& part : parts) part = ofThisBatch(std::move(part));
-    return sendAll(parts);
+    return writeAll(std::move(parts));
 }
 
 }  // namespace homeslice::controller::etcd

@@ -28,7 +28,7 @@ public:
 
     // Acts that are harmless when done twice. leadLost() when another one leads.
     absl::Status write(const etcdserverpb::TxnRequest& acts);
-    // The same with many, of different keys, side by side.
+    // Many, of different keys, side by side, as long as no other commit() follows: late ones must not undo it.
     absl::Status writeAll(std::vector<etcdserverpb::TxnRequest> parts);
     // Acts and the next meta, once: fails as well when meta is not what it is known to be. After leadLost() it
     // may be that nobody knows whether it happened; the next load() tells.
