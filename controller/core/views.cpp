@@ -18,6 +18,12 @@ bool isDeleting(const Snapshot& snapshot, const SliverId& id) {
     return slice == snapshot.slices.end() || slice->second.deleting;
 }
 
+// What its node said last of this stay there; null: nothing yet, only of an earlier one.
+const SliverReport* reportOfStay(const World& world, const Sliver& sliver) {
+    const SliverReport* const report = world.nodes.lastReport(sliver.node, sliver.id);
+    return report != nullptr && report->generation == sliver.generation ? report : nullptr;
+}
+
 void addReport(SliverView& view, const SliverReport& report) {
     view.state = report.state;
     view.reason = report.reason;
@@ -141,7 +147,8 @@ SliceView viewSlice(const World& world, const Slice& slice) {
     view.delete_us = deletionTime(slice, world.grace);
     for (const Sliver* sliver : sliversOf(world.snapshot, slice.name)) {
         view.slivers += 1;
-        const bool running = viewSliver(world, *sliver).state == SliverState::running;
+        const SliverReport* const report = reportOfStay(world, *sliver);
+        const bool running = !slice.deleting && report != nullptr && report->state == SliverState::running;
         if (running && world.nodes.notReady(sliver->node, world.now).empty()) view.running += 1;
     }
     return view;
@@ -160,9 +167,7 @@ SliverView viewSliver(const World& world, const Sliver& sliver) {
     if (slice != world.snapshot.slices.end()) {
         view.home_address = sliverAddress(world.home_prefix, slice->second.number, sliver.id.index);
     }
-    const SliverReport* report = world.nodes.lastReport(sliver.node, sliver.id);
-    // Under another generation it is the report of an earlier stay.
-    if (report != nullptr && report->generation == sliver.generation) addReport(view, *report);
+    if (const SliverReport* report = reportOfStay(world, sliver)) addReport(view, *report);
     if (isDeleting(world.snapshot, sliver.id)) view.state = SliverState::deleting;
     const std::string away = world.nodes.notReady(sliver.node, world.now);
     if (!away.empty()) view.reason = "node " + sliver.node + " is away: " + away;
