@@ -60,6 +60,16 @@ TEST(Connect, SaysSoForAnIpv6AddressToo) {
     EXPECT_THAT(messageOf(client.status()), HasSubstr("no controller at [::1]:1"));
 }
 
+// gRPC's threads begin with the first channel and end with the last.
+TEST(Connect, EndsAsOftenAsItBegins) {
+    constexpr int kTimes = 50;
+    for (int i = 0; i < kTimes; ++i) {
+        Cancellation cancellation;
+        const auto client = Client::connect({"unix:/nonexistent/sliced.sock", ""}, cancellation);
+        EXPECT_THAT(messageOf(client.status()), HasSubstr("no controller at"));
+    }
+}
+
 TEST(Connect, SaysThatACertificateHasExpired) {
     const pki::testing_support::TestAuthority authority;
     Cancellation cancellation;

@@ -44,7 +44,7 @@ LeaderSearch::LeaderSearch(leader::Controllers& controllers, std::string except)
 LeaderSearch::~LeaderSearch() {
     std::unique_lock lock(mutex_);
     for (const auto& [address, asked] : asked_) {
-        if (asked.question != nullptr) asked.question->context.TryCancel();
+        if (asked.open) asked.question->context.TryCancel();
     }
     changed_.wait(lock, [this] { return open_ == 0; });
 }
@@ -85,33 +85,35 @@ void LeaderSearch::addKnown(Time begin) {
 
 void LeaderSearch::askDue(Time now) {
     for (auto& [address, asked] : asked_) {
-        if (asked.question == nullptr && asked.again <= now) ask(address, asked);
+        if (!asked.open && asked.again <= now) ask(address, asked);
     }
 }
 
 void LeaderSearch::ask(const std::string& address, Asked& asked) {
     const auto within = controllers_.several() ? kOneOfSeveralWithin : kOnlyOneWithin;
-    const auto question = std::make_shared<Question>(controllers_.at(address).channel);
-    question->context.set_deadline(std::chrono::system_clock::now() + within);
-    asked.question = question;
+    // Not kept by what is called back: a thread of gRPC's that drops the last channel waits for its own end.
+    asked.question = std::make_unique<Question>(controllers_.at(address).channel);
+    asked.open = true;
     ++open_;
-    question->stub.UnaryCall(&question->context, "/grpc.health.v1.Health/Check", grpc::StubOptions(),
-                             &question->request, &question->response,
-                             [this, address, question](const grpc::Status& status) {
-                                 const std::lock_guard lock(mutex_);
-                                 answered(address, *question, status);
-                             });
+    Question& question = *asked.question;
+    question.context.set_deadline(std::chrono::system_clock::now() + within);
+    question.stub.UnaryCall(&question.context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &question.request,
+                            &question.response, [this, address](const grpc::Status& status) {
+                                const std::lock_guard lock(mutex_);
+                                answered(address, status);
+                            });
 }
 
-void LeaderSearch::answered(const std::string& address, const Question& question, const grpc::Status& status) {
+void LeaderSearch::answered(const std::string& address, const grpc::Status& status) {
     const Time now = std::chrono::steady_clock::now();
     Asked& asked = asked_[address];
-    const bool redirected = leader::wasRedirected(question.context);
-    asked.question = nullptr;
+    const grpc::ClientContext& context = asked.question->context;
+    const bool redirected = leader::wasRedirected(context);
+    asked.open = false;
     asked.again = now + kAskAgain;
     asked.unreachable = !redirected && !isOwnWord(status);
     if (!redirected && !asked.unreachable && leader_.empty()) leader_ = address;
-    if (redirected) controllers_.learn(leader::leaderNamedIn(question.context));
+    if (redirected) controllers_.learn(leader::leaderNamedIn(context));
     asked.answered = true;
     // It is not this one: the others need not wait any more.
     for (auto& [other, state] : asked_) {
@@ -124,7 +126,7 @@ void LeaderSearch::answered(const std::string& address, const Question& question
 LeaderSearch::Time LeaderSearch::nextDue() const {
     Time next = Time::max();
     for (const auto& [address, asked] : asked_) {
-        if (asked.question == nullptr) next = std::min(next, asked.again);
+        if (!asked.open) next = std::min(next, asked.again);
     }
     return next;
 }

@@ -44,7 +44,8 @@ private:
     struct Question;
     using Time = std::chrono::steady_clock::time_point;
     struct Asked {
-        std::shared_ptr<Question> question{};  // null: none is open
+        std::unique_ptr<Question> question{};  // the latest
+        bool open = false;                     // it has no answer yet
         Time again{};
         bool answered = false;
         bool unreachable = false;
@@ -53,7 +54,7 @@ private:
     void addKnown(Time begin);
     void askDue(Time now);
     void ask(const std::string& address, Asked& asked);
-    void answered(const std::string& address, const Question& question, const grpc::Status& status);
+    void answered(const std::string& address, const grpc::Status& status);
     Time nextDue() const;
     bool allUnreachable() const;
 
