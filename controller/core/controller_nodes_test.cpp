@@ -47,7 +47,8 @@ protected:
     }
     std::vector<std::string> nodesOfSlivers() {
         std::vector<std::string> nodes;
-        for (const SliverView& view : *world_.controller().slivers("web")) nodes.push_back(view.node);
+        const auto views = world_.controller().slivers("web");
+        for (const SliverView& view : *views) nodes.push_back(view.node);
         return nodes;
     }
 

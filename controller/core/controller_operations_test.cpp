@@ -40,7 +40,8 @@ protected:
     }
     std::map<std::string, int> sliversByNode() {
         std::map<std::string, int> counts;
-        for (const SliverView& view : *world_.controller().slivers("")) counts[view.node] += 1;
+        const auto views = world_.controller().slivers("");
+        for (const SliverView& view : *views) counts[view.node] += 1;
         return counts;
     }
 
