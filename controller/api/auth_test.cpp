@@ -22,7 +22,7 @@ using testing_support::SimulatedNode;
 using Stub = v1::ControllerService::Stub;
 
 const google::protobuf::ServiceDescriptor& controllerService() {
-    return *v1::CreateSliceRequest::descriptor()->file()->FindServiceByName("ControllerService");
+    return *v1::FlowReport::descriptor()->file()->FindServiceByName("ControllerService");
 }
 
 // Everything in a request that may name a slice or a user does so; what is in a oneof comes first in it.

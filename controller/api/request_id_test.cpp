@@ -106,7 +106,7 @@ TEST_F(RequestIdTest, EveryOperationIsBegunOnce) {
                                            [](auto& request) { request.set_name("db"); });
 
     // Whatever answers an operation that it begins is above, and takes an id.
-    const auto& service = *v1::CreateSliceRequest::descriptor()->file()->FindServiceByName("ControllerService");
+    const auto& service = *v1::FlowReport::descriptor()->file()->FindServiceByName("ControllerService");
     for (int i = 0; i < service.method_count(); ++i) {
         const auto& method = *service.method(i);
         const bool begins = method.output_type() == v1::Operation::descriptor() && !method.server_streaming() &&

@@ -34,6 +34,7 @@ constexpr std::chrono::milliseconds kInterval{2};
 constexpr std::chrono::milliseconds kBurst = 20 * kInterval;
 constexpr int kPace = 5;
 constexpr std::chrono::milliseconds kLongestRest{20};
+constexpr std::chrono::milliseconds kLastWord{1000};  // so long the reason of a failed write may take to come
 
 using Stream = grpc::ClientReaderWriter<v1::NodeMessage, v1::ControllerMessage>;
 
@@ -140,13 +141,22 @@ private:
         v1::NodeLink::Stub stub(call->asked.channel);
         call->stream = stub.Connect(&call->context);
         call->reader = std::thread([this, &call = *call] { receive(call); });
-        if (!call->stream->Write(helloOf(config_.identity))) call->context.TryCancel();
+        if (!call->stream->Write(helloOf(config_.identity))) letEnd(*call);
         return call;
     }
 
+    // After a failed write. Mostly the controller has ended the stream, and its word is on the way: it may name who
+    // leads. But gRPC may also lose what it was to write while it connects: that stream lives on, nobody else would end
+    // it, and the node would be silent.
+    void letEnd(Call& call) {
+        const auto deadline = Monotonic::now() + kLastWord;
+        for (uint64_t seen = dependencies_.changes.count();
+             !call.broken && !stop_.isSet() && Monotonic::now() < deadline; seen = dependencies_.changes.count())
+            dependencies_.changes.waitBeyond(seen, deadline);
+        if (!call.broken) call.context.TryCancel();
+    }
+
     grpc::Status finish(Call& call) {
-        // A write can fail on a stream that lives on: gRPC may lose what it was to write while it connects. Nobody else
-        // would end that one, and the node would be silent.
         if (!call.broken) call.context.TryCancel();
         call.reader.join();
         const grpc::Status end = call.stream->Finish();
@@ -192,7 +202,10 @@ private:
         const auto begin = Monotonic::now();
         v1::NodeMessage message;
         *message.mutable_status() = changes.next(statusOf(dependencies_.manager, dependencies_.gateway));
-        if (!call.stream->Write(message)) return false;
+        if (!call.stream->Write(message)) {
+            letEnd(call);
+            return false;
+        }
         const auto end = Monotonic::now();
         told = std::max(told, begin) + std::max<Monotonic::duration>(kInterval, kPace * (end - begin));
         told = std::min<Monotonic::time_point>(told, end + kBurst + kLongestRest);
