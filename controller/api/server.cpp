@@ -142,8 +142,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(const std::vector<std::str
     gpr_set_log_function(passOnGrpcLog);
     HS_ASSIGN_OR_RETURN(auto credentials, tls::Credentials::open(issuer.credentialsDirectory()));
     HS_ASSIGN_OR_RETURN(auto board, Switchboard::start());
-    auto server =
-        std::make_unique<GrpcServer>(controller, images, issuer, std::move(credentials), std::move(board), std::move(options));
+    auto server = std::make_unique<GrpcServer>(controller, images, issuer, std::move(credentials), std::move(board),
+                                               std::move(options));
     HS_RETURN_IF_ERROR(server->listen(addresses));
     return server;
 }
