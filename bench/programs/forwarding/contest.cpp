@@ -36,6 +36,7 @@ absl::Status compete(Network& network, const Extent& extent, Results& results) {
                      {"SRv6", plain, {}, {}},     {"VXLAN", plain, {}, {}},        {direct, "", {}, {}},
                      {kBarePath, direct, {}, {}}, {kOptimizedPath, direct, {}, {}}};
     HS_RETURN_IF_ERROR(fill(network, extent.bindings));
+    if (extent.routes) HS_RETURN_IF_ERROR(route(network, extent.bindings));
     results.bindings = extent.bindings;
     const OneProcessor processor;
     const Server at_sliver(network.sliver);
@@ -55,7 +56,7 @@ absl::Status compete(Network& network, const Extent& extent, Results& results) {
     for (unsigned round = 0; round < extent.rounds + kWarmUp; ++round)
         for (size_t i = 0; i < kCount; ++i)
             HS_RETURN_IF_ERROR(measure(contestants[(i + round) % kCount], extent, round >= kWarmUp));
-    return measureSpread(network, extent.bindings, extent.spread_rounds, extent.duration, results);
+    return measureSpread(network, extent, results);
 }
 
 }  // namespace homeslice::bench

@@ -17,6 +17,8 @@ const char* const kFullAddress = "fd51:1ce:0:2::1:1";
 const char* const kSinkNet = "2001:db8:16::";
 const char* const kSinkCareOf = "fd00:51ce:1:8::1";
 const char* const kFullNet = "fd51:1ce:0:2::";
+const char* const kRoutesNet = "2001:db8:17::";
+const char* const kRoutesHop = "fd00:51ce:e::2";
 
 namespace {
 
@@ -46,6 +48,14 @@ absl::Status plug(const Box& router, const Box& box, const std::string& name, co
                                  " nodad"));
     return box.sh("ip link set eth0 up; ip -6 address add " + subnet +
                   "2/64 dev eth0 nodad; ip -6 route add default via " + subnet + "1 dev eth0");
+}
+
+// A second link of a plain router, so that what it forwards need not go back where it came from.
+absl::Status plugRouter(const Box& router, const Box& node) {
+    HS_RETURN_IF_ERROR(router.sh("ip link add to-node type veth peer name from-routes netns " + node.path() +
+                                 "; ip link set to-node up; ip -6 address add fd00:51ce:e::1/64 dev to-node nodad"));
+    return node.sh(std::string("ip link set from-routes up; ip -6 address add ") + kRoutesHop +
+                   "/64 dev from-routes nodad");
 }
 
 // A plain host behind a node, with several addresses.
@@ -118,7 +128,8 @@ absl::Status routePlainly(const Network& network) {
                                          "; do ip -6 route add $net/64 via " + kNodeAddress +
                                          "; done; ip -6 route add 2001:db8:31::/64 via fd00:51ce:31::2; "
                                          "ip -6 route add 2001:db8:32::/64 via fd00:51ce:32::2"));
-    HS_RETURN_IF_ERROR(network.node_box.sh("for net in fd00:51ce:1:8:: " + std::string(kSinkNet) +
+    HS_RETURN_IF_ERROR(network.router.sh(std::string("ip -6 route add ") + kRoutesNet + "/64 via fd00:51ce:d::2"));
+    HS_RETURN_IF_ERROR(network.node_box.sh("for net in fd00:51ce:1:8:: " + std::string(kSinkNet) + " " + kRoutesNet +
                                            "; do ip -6 route add blackhole $net/64; done"));
     // The kernel's tunnels refuse nothing that is too big, they lose it: the client is told beforehand.
     HS_RETURN_IF_ERROR(
@@ -141,15 +152,15 @@ absl::Status routePlainly(const Network& network) {
 
 absl::StatusOr<std::unique_ptr<Network>> makeBoxes() {
     std::vector<Box> boxes;
-    for (int i = 0; i < 16; ++i) {
+    for (int i = 0; i < 17; ++i) {
         HS_ASSIGN_OR_RETURN(Box box, Box::make());
         boxes.push_back(std::move(box));
     }
     auto next = boxes.begin();
     const auto take = [&] { return std::move(*next++); };
-    return std::unique_ptr<Network>(new Network{take(), take(), take(),  take(),  take(),  take(),  take(),
-                                                take(), take(), take(),  take(),  take(),  take(),  take(),
-                                                take(), take(), nullptr, nullptr, nullptr, nullptr, nullptr});
+    return std::unique_ptr<Network>(new Network{take(), take(),  take(),  take(),  take(),  take(), take(), take(),
+                                                take(), take(),  take(),  take(),  take(),  take(), take(), take(),
+                                                take(), nullptr, nullptr, nullptr, nullptr, nullptr});
 }
 
 }  // namespace
@@ -161,10 +172,12 @@ absl::StatusOr<std::unique_ptr<Network>> Network::make(const std::string& pins) 
     HS_RETURN_IF_ERROR(plug(network->router, network->node_box, "to-node", "fd00:51ce:1::"));
     HS_RETURN_IF_ERROR(plug(network->router, network->sender_box, "to-sender", "fd00:51ce:2::"));
     HS_RETURN_IF_ERROR(plug(network->router, network->full_box, "to-full", "fd00:51ce:b::"));
+    HS_RETURN_IF_ERROR(plug(network->router, network->routes_box, "to-routes", "fd00:51ce:d::"));
+    HS_RETURN_IF_ERROR(plugRouter(network->routes_box, network->node_box));
     HS_RETURN_IF_ERROR(plug(network->router, network->bare_box, "to-bare", "fd00:51ce:31::"));
     HS_RETURN_IF_ERROR(plug(network->router, network->bare_sender_box, "to-bare-sender", "fd00:51ce:32::"));
-    for (const Box* box : {&network->router, &network->home_agent_box, &network->full_box, &network->node_box,
-                           &network->sender_box, &network->bare_box, &network->bare_sender_box})
+    for (const Box* box : {&network->router, &network->home_agent_box, &network->full_box, &network->routes_box,
+                           &network->node_box, &network->sender_box, &network->bare_box, &network->bare_sender_box})
         HS_RETURN_IF_ERROR(box->sh("sysctl -qw net.ipv6.conf.all.forwarding=1"));
     HS_RETURN_IF_ERROR(plugHost(network->node_box, network->plain_host,
                                 {kPlainAddress, kSrv6Address, kVxlanAddress, kPlainDirectAddress}));

@@ -3,6 +3,8 @@
 //                      home agent (or plain router, SRv6, VXLAN), and a second one with a million bindings
 //                          |
 //     client ---------- router ---------- node --- slivers, and a plain host
+//                        | | |             |
+//                        | | a plain router with a million routes
 //                        | |
 //                        | sender's node --- sliver, and a plain host
 //                        |
@@ -25,7 +27,7 @@ inline constexpr uint16_t kSinkPort = 5001;  // TCP
 inline constexpr uint16_t kEchoPort = 5002;  // UDP
 
 struct Network {
-    Box client, router, home_agent_box, full_box, node_box, sender_box, bare_box, bare_sender_box;
+    Box client, router, home_agent_box, full_box, routes_box, node_box, sender_box, bare_box, bare_sender_box;
     Box sliver, full_sliver, plain_host;  // behind the node
     Box moved_sliver;                     // the sliver once more, behind the sender's node
     Box sending_sliver, sending_host;     // behind the sender's node
@@ -54,5 +56,7 @@ extern const char* const kFullAddress;         // tunnelled by the home agent wi
 extern const char* const kSinkNet;     // plain, not by a home agent
 extern const char* const kSinkCareOf;  // the care-of address of such bindings
 extern const char* const kFullNet;     // of their home addresses
+extern const char* const kRoutesNet;   // plain, by the router with a million routes
+extern const char* const kRoutesHop;   // where those lead: the node, as that router sees it
 
 }  // namespace homeslice::bench

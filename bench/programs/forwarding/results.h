@@ -19,8 +19,10 @@ struct Path {
 struct Results {
     std::vector<Path> paths;
     unsigned bindings = 0;
-    std::vector<double>
-        spread;  // by round: rate of packets for all bindings to that for one, of what it is without them
+    // By round: rate of packets for all bindings to that for one, of what it is without them. The same of a plain
+    // router's routes.
+    std::vector<double> spread;
+    std::vector<double> routes_spread;
     uint64_t rebinding_sent = 0;
     uint64_t rebinding_lost = 0;
     std::vector<double> first_packet;  // seconds

@@ -1,13 +1,17 @@
 #include "spread.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "traffic.h"
 
@@ -44,11 +48,39 @@ absl::StatusOr<double> sendSpread(const Box& from, const char* net, unsigned cou
     return static_cast<double>(sent) / std::chrono::duration<double>(Monotonic::now() - begin).count();
 }
 
-struct Spread {
+// Datagrams a second, to one address below `net` and to all.
+struct Way {
     const char* net;
-    bool all;
-    double rate = 0;
+    double one = 0;
+    double all = 0;
+    double sent = 0;  // so far
 };
+
+// Each way in its turn, each round beginning with another one.
+absl::Status takeTurns(const Box& from, std::vector<Way>& ways, unsigned count, unsigned round,
+                       std::chrono::milliseconds duration) {
+    const size_t turns = 2 * ways.size();
+    for (size_t i = 0; i < turns; ++i) {
+        const size_t turn = (i + round) % turns;
+        Way& way = ways[turn / 2];
+        const bool all = turn % 2 != 0;
+        HS_ASSIGN_OR_RETURN(const double rate, sendSpread(from, way.net, all ? count : 1, duration));
+        (all ? way.all : way.one) = rate;
+        way.sent += rate * std::chrono::duration<double>(duration).count();
+    }
+    return absl::OkStatus();
+}
+
+// What the machine's kernel has forwarded by its routes.
+absl::StatusOr<double> forwardedBy(const Box& box) {
+    absl::StatusOr<std::string> counters = internalError("cannot enter the network namespace");
+    box.run([&] { counters = readFile("/proc/thread-self/net/snmp6"); });
+    if (!counters.ok()) return counters.status();
+    const std::string name = "Ip6OutForwDatagrams";
+    const size_t at = counters->find(name);
+    if (at == std::string::npos) return internalError("no " + name);
+    return std::strtod(counters->c_str() + at + name.size(), nullptr);
+}
 
 }  // namespace
 
@@ -60,22 +92,31 @@ absl::Status fill(Network& network, unsigned count) {
     return absl::OkStatus();
 }
 
-absl::Status measureSpread(Network& network, unsigned bindings, unsigned rounds, std::chrono::milliseconds duration,
-                           Results& results) {
+absl::Status route(Network& network, unsigned count) {
+    const std::string net = kRoutesNet;
+    return network.routes_box.sh(
+        fmt::format("awk 'BEGIN {{ for (i = {}; i < {}; i++) printf \"route add {}%x:%x/128 via {}\\n\", "
+                    "i / 65536, i % 65536 }}' | ip -6 -batch -",
+                    kFirst, kFirst + count, net, kRoutesHop));
+}
+
+absl::Status measureSpread(Network& network, const Extent& extent, Results& results) {
+    std::vector<Way> ways{{kSinkNet}, {kFullNet}};
+    if (extent.routes) ways.push_back({kRoutesNet});
     HS_ASSIGN_OR_RETURN(const mobility::ForwarderCounters before, network.full_forwarder->counters());
-    double sent = 0;
-    for (unsigned round = 0; round < rounds; ++round) {
-        Spread turns[] = {{kSinkNet, false}, {kFullNet, false}, {kSinkNet, true}, {kFullNet, true}};
-        for (size_t i = 0; i < std::size(turns); ++i) {
-            Spread& turn = turns[(i + round) % std::size(turns)];
-            HS_ASSIGN_OR_RETURN(turn.rate, sendSpread(network.client, turn.net, turn.all ? bindings : 1, duration));
-        }
-        results.spread.push_back((turns[3].rate / turns[2].rate) / (turns[1].rate / turns[0].rate));
-        sent += (turns[1].rate + turns[3].rate) * std::chrono::duration<double>(duration).count();
+    HS_ASSIGN_OR_RETURN(const double routed_before, forwardedBy(network.routes_box));
+    for (unsigned round = 0; round < extent.spread_rounds; ++round) {
+        HS_RETURN_IF_ERROR(takeTurns(network.client, ways, extent.bindings, round, extent.duration));
+        const auto share = [&](const Way& way) { return way.all / way.one / (ways[0].all / ways[0].one); };
+        results.spread.push_back(share(ways[1]));
+        if (extent.routes) results.routes_spread.push_back(share(ways[2]));
     }
     HS_ASSIGN_OR_RETURN(const mobility::ForwarderCounters after, network.full_forwarder->counters());
+    HS_ASSIGN_OR_RETURN(const double routed, forwardedBy(network.routes_box));
     const auto forwarded = static_cast<double>(after.encapsulated_packets - before.encapsulated_packets);
-    if (forwarded < 0.99 * sent) return internalError("datagrams to bound addresses were lost on their way");
+    if (forwarded < 0.99 * ways[1].sent) return internalError("datagrams to bound addresses were lost on their way");
+    if (extent.routes && routed - routed_before < 0.99 * ways[2].sent)
+        return internalError("datagrams by a plain router were lost on their way");
     return absl::OkStatus();
 }
 
