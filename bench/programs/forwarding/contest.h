@@ -15,7 +15,7 @@ struct Extent {
     unsigned round_trips;    // of a round
     unsigned bindings;       // that the second home agent holds beside the sliver's
     unsigned spread_rounds;  // of traffic for all of them
-    bool routes;             // as many routes of a plain router beside them, which take as long to make as all the rest
+    bool routes;             // as many of a plain router beside them, which take too long to make for a quick run
     unsigned moves;
     unsigned updates;
     std::chrono::milliseconds duration;  // of a round's bulk transfer

@@ -50,10 +50,12 @@ absl::Status plug(const Box& router, const Box& box, const std::string& name, co
                   "2/64 dev eth0 nodad; ip -6 route add default via " + subnet + "1 dev eth0");
 }
 
-// A second link of a plain router, so that what it forwards need not go back where it came from.
+// A second link of a plain router, so that what it forwards need not go back where it came from. What it has no route
+// for is lost, and missed in the count.
 absl::Status plugRouter(const Box& router, const Box& node) {
     HS_RETURN_IF_ERROR(router.sh("ip link add to-node type veth peer name from-routes netns " + node.path() +
-                                 "; ip link set to-node up; ip -6 address add fd00:51ce:e::1/64 dev to-node nodad"));
+                                 "; ip link set to-node up; ip -6 address add fd00:51ce:e::1/64 dev to-node nodad"
+                                 "; ip -6 route del default"));
     return node.sh(std::string("ip link set from-routes up; ip -6 address add ") + kRoutesHop +
                    "/64 dev from-routes nodad");
 }
