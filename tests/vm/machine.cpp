@@ -10,8 +10,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <iterator>
 #include <sstream>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -99,7 +101,13 @@ Machine::Machine() {
 
 Machine::~Machine() {
     cutPower();
-    std::filesystem::remove_all(directory_);
+    // ssh takes its socket away when it hears of the end: what is there one moment may be gone the next.
+    std::error_code error;
+    eventually([&] {
+        std::filesystem::remove_all(directory_, error);
+        return !error;
+    });
+    if (error) std::cerr << "cannot remove " << directory_ << ": " << error.message() << "\n";
 }
 
 bool Machine::boot() {
