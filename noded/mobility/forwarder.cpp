@@ -3,12 +3,14 @@
 #include <array>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "base/ipv4.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "noded/mobility/binding_lines.h"
 #include "noded/mobility/care_of_set.h"
 #include "noded/mobility/flow_memory.h"
 #include "noded/mobility/flow_records_map.h"
@@ -79,6 +81,9 @@ public:
           ports_(programs_, sets_),
           sliver_mtu_(uplink.mtu - overheadOf(config)) {}
 
+    // On a home agent, before all else.
+    absl::Status openLines(const Ipv6Prefix& prefix);
+
     uint32_t sliverMtu() const override { return sliver_mtu_; }
     bool givesIpv4() const override { return config_.outbound; }
     absl::Status closePort(const std::string& link_name) override;
@@ -146,6 +151,7 @@ private:
     };
 
     absl::Status putCareOf(const Ipv6Address& home_address, const CareOfSet& care_of);
+    absl::Status bindLines();
     absl::Status forgetPrefix(const hs_node& node);
 
     const ForwarderConfig config_;
@@ -153,6 +159,7 @@ private:
     std::mutex mutex_;  // guards all below, and every change to a map
     sys::Netlink netlink_;
     const SharedSets sets_;
+    std::optional<BindingLines> lines_;  // on home agents
     NearestSets nearest_;
     PortTable ports_;
     std::set<int> closed_;  // links that have the programs and are no ports yet
@@ -200,6 +207,9 @@ absl::Status BpfForwarder::setRoundTrip(const Ipv6Address& care_of_address,
 absl::Status BpfForwarder::putCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) {
     const hs_address key = toWire(home_address);
     const hs_set_key set_key{.home_address = key, .scope = HS_SCOPE_CARE_OF};
+    // First of all: until it is bound there again, everything is counted in `bindings`. What is counted between the
+    // next line and the write below is lost, a packet or two.
+    const hs_counts counted = lines_ ? lines_->unbind(key) : hs_counts{};
     hs_binding binding = programs_.bindings().get(key).value_or(hs_binding{});
     const bool had_set = binding.shared != 0;
     if (care_of.members.empty()) {
@@ -213,11 +223,29 @@ absl::Status BpfForwarder::putCareOf(const Ipv6Address& home_address, const Care
         for (const CareOf& member : care_of.members) members.push_back(wireMember(member));
         HS_RETURN_IF_ERROR(sets_.put(set_key, std::move(members), care_of.balance));
     }
-    // What the programs count between this and the read above is lost, a packet or two.
+    binding.counts.packets += counted.packets;
+    binding.counts.bytes += counted.bytes;
     binding.care_of = toWire(care_of.members[0].address);
     binding.shared = plain ? 0 : 1;
     HS_RETURN_IF_ERROR(programs_.bindings().put(key, binding));
+    if (plain && lines_) HS_RETURN_IF_ERROR(lines_->bind(key, binding.care_of));
     return plain && had_set ? sets_.erase(set_key) : absl::OkStatus();
+}
+
+absl::Status BpfForwarder::openLines(const Ipv6Prefix& prefix) {
+    const Change change(*this);
+    HS_ASSIGN_OR_RETURN(auto lines, BindingLines::open(programs_, prefix));
+    lines_.emplace(std::move(lines));
+    return bindLines();
+}
+
+// As `bindings` says: a noded that died may have got no further than there. With the lock held.
+absl::Status BpfForwarder::bindLines() {
+    absl::Status bound;
+    programs_.bindings().forEach([&](const hs_address& home_address, const hs_binding& binding) {
+        if (binding.shared == 0) bound.Update(lines_->bind(home_address, binding.care_of));
+    });
+    return bound;
 }
 
 absl::StatusOr<std::vector<Ipv6Address>> BpfForwarder::boundAddresses() {
@@ -250,7 +278,9 @@ absl::Status BpfForwarder::setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Add
     if (config_.home_agent) HS_RETURN_IF_ERROR(refuseUnbound(prefix));
     HS_RETURN_IF_ERROR(steerHomePrefix(netlink_, prefix, sliver_mtu_));
     if (config_.outbound) HS_RETURN_IF_ERROR(translateOutbound(prefix));
-    return programs_.node().put(kNode, node);
+    if (lines_) lines_->setPrefix(prefix);
+    HS_RETURN_IF_ERROR(programs_.node().put(kNode, node));
+    return moved && lines_ ? bindLines() : absl::OkStatus();
 }
 
 absl::Status BpfForwarder::setHomeAgent(const Ipv6Address& home_agent) {
@@ -324,12 +354,21 @@ absl::StatusOr<std::vector<FlowRecord>> BpfForwarder::takeFlows(Monotonic::time_
 }
 
 absl::StatusOr<BindingCounters> BpfForwarder::countersOf(const BindingKey& key) {
-    const auto binding = programs_.bindings().get(toWire(key.home_address));
-    if (!binding) return BindingCounters{};
-    const hs_shared_key shared{.home_address = toWire(key.home_address), .id = key.binding_id};
-    const hs_counts counts =
-        binding->shared != 0 ? programs_.sharedCounts().get(shared).value_or(hs_counts{}) : binding->counts;
-    return BindingCounters{.packets = counts.packets, .bytes = counts.bytes};
+    const std::lock_guard lock(mutex_);
+    const hs_address home_address = toWire(key.home_address);
+    const hs_shared_key shared{.home_address = home_address, .id = key.binding_id};
+    hs_counts in_line = lines_ ? lines_->counts(home_address) : hs_counts{};
+    while (true) {
+        const auto binding = programs_.bindings().get(home_address);
+        if (!binding) return BindingCounters{};
+        const hs_counts counts =
+            binding->shared != 0 ? programs_.sharedCounts().get(shared).value_or(hs_counts{}) : binding->counts;
+        // Less than before: the programs have just moved it on.
+        const hs_counts now = lines_ ? lines_->counts(home_address) : hs_counts{};
+        if (now.packets >= in_line.packets)
+            return BindingCounters{.packets = counts.packets + now.packets, .bytes = counts.bytes + now.bytes};
+        in_line = now;
+    }
 }
 
 // Keeps a prefix that an earlier noded was told, so that packets flow before the controller speaks again.
@@ -363,11 +402,14 @@ absl::StatusOr<std::unique_ptr<Forwarder>> openForwarder(const ForwarderConfig& 
     HS_RETURN_IF_ERROR(programs.forgetPaths());
     HS_RETURN_IF_ERROR(enableForwarding(config.uplink));
     HS_RETURN_IF_ERROR(installRefusals(netlink, uplink.index, uplink.mtu - overheadOf(config)));
-    if (config.outbound) HS_RETURN_IF_ERROR(translateOutbound(knownPrefix(programs)));
+    const Ipv6Prefix known = knownPrefix(programs);
+    if (config.outbound) HS_RETURN_IF_ERROR(translateOutbound(known));
     if (translated && !config.outbound) HS_RETURN_IF_ERROR(stopTranslating());
     HS_RETURN_IF_ERROR(programs.attachUplink(uplink.index));
     HS_RETURN_IF_ERROR(unpinMaps(config.pin_directory, "v" + std::to_string(HS_LAYOUT_VERSION)));
-    return std::make_unique<BpfForwarder>(config, std::move(programs), std::move(netlink), uplink);
+    auto forwarder = std::make_unique<BpfForwarder>(config, std::move(programs), std::move(netlink), uplink);
+    if (config.home_agent) HS_RETURN_IF_ERROR(forwarder->openLines(known));
+    return forwarder;
 }
 
 }  // namespace

@@ -33,10 +33,14 @@ std::string layoutDirectory() { return "v" + std::to_string(HS_LAYOUT_VERSION); 
 // What hangs on the role, before loading.
 void configure(const forwarder_bpf& skeleton, bool home_agent) {
     skeleton.rodata->tells_choices = home_agent ? 1 : 0;
-    if (home_agent)
+    skeleton.rodata->has_binding_lines = home_agent ? 1 : 0;
+    if (home_agent) {
         bpf_map__set_max_entries(skeleton.maps.flows, HS_FLOWS_HOME_AGENT);
-    else
+    } else {
         bpf_map__set_max_entries(skeleton.maps.chosen_flows, HS_SMALLEST_RING_BYTES);
+        bpf_map__set_max_entries(skeleton.maps.binding_lines, HS_LINES_OF_A_PAGE);
+        bpf_map__set_max_entries(skeleton.maps.care_ofs, 1);
+    }
 }
 
 absl::Status setPinPaths(const forwarder_bpf& skeleton, const std::string& directory) {
@@ -165,6 +169,10 @@ BpfMap<hs_address, hs_local> Programs::localSlivers() const {
 BpfMap<hs_address, hs_binding> Programs::bindings() const {
     return viewOf<hs_address, hs_binding>(skeleton_->maps.bindings);
 }
+BpfMap<__u32, hs_binding_line> Programs::bindingLines() const {
+    return viewOf<__u32, hs_binding_line>(skeleton_->maps.binding_lines);
+}
+BpfMap<__u32, hs_address> Programs::careOfs() const { return viewOf<__u32, hs_address>(skeleton_->maps.care_ofs); }
 BpfMap<hs_shared_key, hs_counts> Programs::sharedCounts() const {
     return viewOf<hs_shared_key, hs_counts>(skeleton_->maps.shared_counts);
 }

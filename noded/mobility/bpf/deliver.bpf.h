@@ -33,15 +33,33 @@ static __always_inline struct hs_counts* careOfIn(struct hs_binding* binding, co
     return counts ? counts : &binding->counts;
 }
 
-static __always_inline struct hs_counts* chooseCareOf(const struct packet* packet, struct hs_address* care_of) {
-    return careOfIn(bpf_map_lookup_elem(&bindings, &packet->destination), packet, care_of);
+// Where what goes to a binding is counted.
+struct bound {
+    __u64* word;               // of `binding_lines`; null: none
+    struct hs_counts* counts;  // when there is no word
+};
+
+// False when the home address of the packet is not bound.
+static __always_inline int chooseCareOf(const struct packet* packet, struct hs_address* care_of, struct bound* bound) {
+    bound->word = has_binding_lines ? findWord(&packet->destination) : 0;
+    const struct hs_address* const known = careOfWord(bound->word);
+    if (known) {
+        *care_of = *known;
+        return 1;
+    }
+    bound->word = 0;
+    bound->counts = careOfIn(bpf_map_lookup_elem(&bindings, &packet->destination), packet, care_of);
+    return bound->counts != 0;
 }
 
 static __always_inline int encapsulateToBinding(struct __sk_buff* skb, const struct packet* packet,
-                                                const struct hs_node* self, struct hs_counts* counts,
+                                                const struct hs_node* self, const struct bound* bound,
                                                 const struct hs_address* care_of, __u32 how) {
-    __sync_fetch_and_add(&counts->packets, 1);
-    __sync_fetch_and_add(&counts->bytes, skb->len - ETH_HLEN);
+    const __u32 length = skb->len - ETH_HLEN;
+    if (bound->word)
+        countInWord(bound->word, &packet->destination, length);
+    else if (bound->counts)
+        countIn(bound->counts, 1, length);
     return encapsulate(skb, packet, self, care_of, how);
 }
 

@@ -56,9 +56,10 @@ static __always_inline int relay(struct __sk_buff* skb, const struct packet* pac
     const int home_agent = self->flags & HS_NODE_HOME_AGENT;
     if (!home_agent) reportStray(&outer->source, packet);
     if (!home_agent && outer->relayed) return drop(HS_DROPPED_NO_SLIVER);
-    struct hs_counts* const bound = chooseCareOf(packet, &care_of);
-    if (home_agent && !bound) return leaveToKernel(skb, packet, outer);  // a rule of the packet filter answers
-    const int direct = bound && !sameAddress(&care_of, &outer->source) && !sameAddress(&care_of, &self->care_of);
+    struct bound bound = {};
+    const int is_bound = chooseCareOf(packet, &care_of, &bound);
+    if (home_agent && !is_bound) return leaveToKernel(skb, packet, outer);  // a rule of the packet filter answers
+    const int direct = is_bound && !sameAddress(&care_of, &outer->source) && !sameAddress(&care_of, &self->care_of);
     if (!direct) {
         if (home_agent || !(self->flags & HS_NODE_HAS_HOME_AGENT)) return drop(HS_DROPPED_NO_SLIVER);
         care_of = self->home_agent;
@@ -69,7 +70,7 @@ static __always_inline int relay(struct __sk_buff* skb, const struct packet* pac
     setHopLimit(skb, packet->hop_limit - 1);
     const __u32 relayed = !home_agent || outer->relayed ? TUNNEL_RELAYED : 0;
     const __u32 how = relayed | (outer->udp ? TUNNEL_UDP : 0);
-    if (direct) return encapsulateToBinding(skb, packet, self, bound, &care_of, how);
+    if (direct) return encapsulateToBinding(skb, packet, self, &bound, &care_of, how);
     return encapsulate(skb, packet, self, &care_of, how);
 }
 
@@ -114,12 +115,12 @@ static __always_inline int receiveTunnelled(struct __sk_buff* skb, const struct 
 // A plain packet for a home address at the home agent, which has no slivers itself.
 static __always_inline int forwardHome(struct __sk_buff* skb, const struct packet* packet, const struct hs_node* self) {
     struct hs_address care_of;
-    struct hs_counts* const bound = chooseCareOf(packet, &care_of);
-    if (!bound) return TC_ACT_OK;  // the packet filter answers (steering.cpp)
+    struct bound bound = {};
+    if (!chooseCareOf(packet, &care_of, &bound)) return TC_ACT_OK;  // the packet filter answers (steering.cpp)
     const __u32 mtu = tunnelMtu(self, &care_of);
     if (packet->hop_limit <= 1 || isTooBig(skb, packet, mtu, 0)) return letKernelRefuse(skb, mtu);
     setHopLimit(skb, packet->hop_limit - 1);
-    return encapsulateToBinding(skb, packet, self, bound, &care_of, 0);
+    return encapsulateToBinding(skb, packet, self, &bound, &care_of, 0);
 }
 
 // Nobody of ours sends options, nor lets others fragment.
@@ -226,9 +227,9 @@ int uplink_egress(struct __sk_buff* skb) {
         return bpf_redirect(link, 0);  // port_egress looks at it
     }
     if (isTooBig(skb, &packet, self->sliver_mtu, 0)) return TC_ACT_SHOT;
-    struct hs_counts* const bound = chooseCareOf(&packet, &care_of);
-    if (bound && !sameAddress(&care_of, &self->care_of))
-        return encapsulateToBinding(skb, &packet, self, bound, &care_of, 0);
+    struct bound bound = {};
+    if (chooseCareOf(&packet, &care_of, &bound) && !sameAddress(&care_of, &self->care_of))
+        return encapsulateToBinding(skb, &packet, self, &bound, &care_of, 0);
     if (self->flags & HS_NODE_HAS_HOME_AGENT) return encapsulate(skb, &packet, self, &self->home_agent, 0);
     return drop(HS_DROPPED_NO_SLIVER);
 }

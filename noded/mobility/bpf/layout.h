@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#define HS_LAYOUT_VERSION 6
+#define HS_LAYOUT_VERSION 7
 
 enum {
     HS_TUNNEL_OVERHEAD = 40,  // one IPv6 header (RFC 2473)
@@ -25,6 +25,12 @@ enum {
     HS_MAX_PEERS = 16384,
     HS_MAX_GUARDED = 64,
     HS_MAX_BINDINGS = 1000000,
+    HS_LINE_BINDINGS = 7,
+    HS_BINDING_LINES_LOG = 18,
+    HS_BINDING_LINES = 1 << HS_BINDING_LINES_LOG,  // on home agents
+    HS_LINE_PROBES = 4,
+    HS_CARE_OFS = 16384,  // that bindings in lines may have
+    HS_LINES_OF_A_PAGE = 64,
     HS_MAX_SETS = 65536,  // home addresses that several share
     HS_FLOWS_HOME_AGENT = 262144,
     HS_FLOWS_ACCESS_GATEWAY = 32768,
@@ -142,6 +148,12 @@ struct hs_binding {
     struct hs_address care_of;
     __u32 shared;  // several may have it: see `sets`, `shared_counts`
     __u32 reserved;
+};
+
+// Bindings of neighbouring home addresses (binding_lines.h).
+struct hs_binding_line {
+    __u64 group;  // whose line it is; 0: nobody's so far
+    __u64 words[HS_LINE_BINDINGS];
 };
 
 // Key of `shared_counts`: a binding of a home address that several share; the value is a hs_counts.
@@ -277,6 +289,7 @@ HS_STATIC_ASSERT(sizeof(struct hs_port) == 52);
 HS_STATIC_ASSERT(sizeof(struct hs_exposed) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_local) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_binding) == 40);
+HS_STATIC_ASSERT(sizeof(struct hs_binding_line) == 64);
 HS_STATIC_ASSERT(sizeof(struct hs_shared_key) == 20);
 HS_STATIC_ASSERT(sizeof(struct hs_set_key) == 20);
 HS_STATIC_ASSERT(sizeof(struct hs_member) == 32);

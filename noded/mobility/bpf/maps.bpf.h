@@ -96,6 +96,24 @@ struct {
     __type(value, struct hs_binding);
 } bindings SEC(".maps");
 
+// A home agent's: most of `bindings` once more, in lines of the processor's caches. Mapped by noded, and thereby
+// aligned.
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, HS_BINDING_LINES);
+    __type(key, __u32);
+    __type(value, struct hs_binding_line);
+} binding_lines SEC(".maps");
+
+// The care-of addresses of bindings in lines; the first is nobody's. One that is in stays where it is.
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, HS_CARE_OFS);
+    __type(key, __u32);
+    __type(value, struct hs_address);
+} care_ofs SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(map_flags, BPF_F_NO_PREALLOC);

@@ -1,0 +1,50 @@
+// A home agent's bindings in lines of the processor's caches (bpf/binding_lines.h): a shorter way beside the map
+// `bindings`, which has every one of them. Who has a word here is forwarded by it, with what is counted since; all that
+// has none (a shared address, one below another prefix or whose interface identifier does not fit into 32 bits, one for
+// which there is no room) is forwarded by `bindings`.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <map>
+#include <span>
+
+#include "base/ipv6.h"
+#include "noded/mobility/bpf/layout.h"
+#include "noded/mobility/programs.h"
+
+namespace homeslice::mobility {
+
+// Threads: one caller at a time, and the programs beside it. In pinned memory: what is here outlives this object.
+class BindingLines {
+public:
+    // Takes over what an earlier noded left, for home addresses below `prefix`. `programs` outlives the object, and is
+    // a home agent's.
+    static absl::StatusOr<BindingLines> open(const Programs& programs, const Ipv6Prefix& prefix);
+    BindingLines(BindingLines&& other) noexcept;
+    BindingLines& operator=(BindingLines&&) = delete;
+    ~BindingLines();
+
+    // Who may have words from now on; with another prefix than before nobody has one. None below one that is shorter
+    // than 32 bits.
+    void setPrefix(const Ipv6Prefix& prefix);
+    // Takes effect for the next packet. `bindings` says the same by then.
+    absl::Status bind(const hs_address& home_address, const hs_address& care_of);
+    // `bindings` is asked from now on. What was counted since bind(), but for what the programs have moved there.
+    hs_counts unbind(const hs_address& home_address);
+    hs_counts counts(const hs_address& home_address) const;
+
+private:
+    BindingLines(const Programs& programs, std::span<hs_binding_line> lines, const Ipv6Prefix& prefix);
+    bool mayHaveWord(const hs_address& home_address) const;
+    __u64* find(const hs_address& home_address) const;
+    __u64* claim(const hs_address& home_address) const;
+    absl::StatusOr<__u64> placeOf(const hs_address& care_of);
+
+    const Programs& programs_;
+    std::span<hs_binding_line> lines_;  // mapped
+    Ipv6Prefix prefix_;
+    std::map<Ipv6Address, __u64> places_;  // in `care_ofs`
+};
+
+}  // namespace homeslice::mobility

@@ -1,0 +1,237 @@
+// A home agent's bindings in lines of the processor's caches: whatever a line knows or does not, packets go where they
+// are bound, and are counted.
+#include <netinet/in.h>
+
+#include <map>
+
+#include "noded/mobility/bpf/binding_lines.h"
+#include "noded/mobility/programs_fixture.h"
+
+namespace homeslice::mobility {
+namespace {
+
+class BindingLinesTest : public ProgramsTest {
+protected:
+    void bind(const Ipv6Address& home_address, std::initializer_list<Ipv6Address> care_of) {
+        ASSERT_EQ(forwarder_->setCareOf(home_address, careOf(care_of)), absl::OkStatus());
+    }
+    Result send(const Ipv6Address& home_address) {
+        return fromUplink(ipv6(kClient, home_address, IPPROTO_UDP, udp(1, 2)));
+    }
+    Ipv6Address sentTo(const Ipv6Address& home_address) { return outerDestination(send(home_address).packet); }
+    uint64_t packetsOf(const Ipv6Address& home_address) {
+        return forwarder_->countersOf({.home_address = home_address})->packets;
+    }
+    void restart() {
+        programs_.reset();
+        forwarder_.reset();
+        open(true);
+    }
+
+    static uint32_t lastWordOf(const hs_address& home_address) { return ntohl(home_address.words[3]); }
+    static __u64 groupOf(const hs_address& home_address) {
+        return ::groupOf(&home_address, lastWordOf(home_address));
+    }
+    // The word that the programs would find; null when there is none.
+    std::optional<__u64> wordOf(const Ipv6Address& home_address) {
+        const hs_address key = toWire(home_address);
+        const auto line = lineOfGroup(groupOf(key));
+        if (!line) return std::nullopt;
+        return programs_->bindingLines().get(*line)->words[lastWordOf(key) % HS_LINE_BINDINGS];
+    }
+    bool hasWord(const Ipv6Address& home_address) {
+        return wordOf(home_address).value_or(0) >> HS_WORD_PLACE_SHIFT != 0;
+    }
+    void setWord(const Ipv6Address& home_address, __u64 word) {
+        const hs_address key = toWire(home_address);
+        const auto at = lineOfGroup(groupOf(key));
+        ASSERT_TRUE(at);
+        hs_binding_line line = *programs_->bindingLines().get(*at);
+        line.words[lastWordOf(key) % HS_LINE_BINDINGS] = word;
+        ASSERT_EQ(programs_->bindingLines().put(*at, line), absl::OkStatus());
+    }
+
+private:
+    std::optional<__u32> lineOfGroup(__u64 group) {
+        __u64 at = lineOf(group);
+        for (int i = 0; i < HS_LINE_PROBES; ++i, at = lineAfter(at))
+            if (programs_->bindingLines().get(static_cast<__u32>(at))->group == group) return static_cast<__u32>(at);
+        return std::nullopt;
+    }
+};
+
+TEST_F(BindingLinesTest, NeighboursHaveTheirOwnCareOfAddressesAndCounts) {
+    open(true);
+    std::map<Ipv6Address, Ipv6Address> bound;
+    for (uint64_t i = 1; i <= 3 * HS_LINE_BINDINGS; ++i)
+        bound[kSlice.withInterfaceId(0x10000 + i)] = i % 2 == 0 ? kPeer : kPeer3;
+    for (const auto& [home_address, care_of] : bound) bind(home_address, {care_of});
+    uint64_t times = 0;
+    for (const auto& [home_address, care_of] : bound) {
+        EXPECT_TRUE(hasWord(home_address));
+        ++times;
+        for (uint64_t i = 0; i < times; ++i) EXPECT_EQ(sentTo(home_address), care_of);
+    }
+    times = 0;
+    for (const auto& [home_address, care_of] : bound) EXPECT_EQ(packetsOf(home_address), ++times);
+}
+
+TEST_F(BindingLinesTest, AnAddressWithoutABindingBetweenThoseWithOneIsTheKernels) {
+    open(true);
+    bind(kSlice.withInterfaceId(0x10001), {kPeer});
+    bind(kSlice.withInterfaceId(0x10003), {kPeer});
+    EXPECT_EQ(send(kSlice.withInterfaceId(0x10002)).action, static_cast<uint32_t>(TC_ACT_OK));
+    bind(kSlice.withInterfaceId(0x10003), {});
+    EXPECT_EQ(send(kSlice.withInterfaceId(0x10003)).action, static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(sentTo(kSlice.withInterfaceId(0x10001)), kPeer);
+}
+
+TEST_F(BindingLinesTest, CountsGoOnThroughMovesAndSharing) {
+    open(true);
+    bind(kRemote, {kPeer});
+    send(kRemote);
+    bind(kRemote, {kPeer3});
+    EXPECT_EQ(sentTo(kRemote), kPeer3);
+    bind(kRemote, {kPeer, kPeer3});  // with counts of each
+    EXPECT_FALSE(hasWord(kRemote));
+    send(kRemote);
+    bind(kRemote, {kPeer});
+    EXPECT_EQ(sentTo(kRemote), kPeer);
+    EXPECT_EQ(packetsOf(kRemote), 3u);
+    bind(kRemote, {});
+    bind(kRemote, {kPeer});
+    EXPECT_EQ(packetsOf(kRemote), 0u);
+}
+
+TEST_F(BindingLinesTest, CountsOfAHalfFullWordMoveOn) {
+    open(true);
+    bind(kRemote, {kPeer});
+    send(kRemote);
+    const uint64_t length = forwarder_->countersOf({.home_address = kRemote})->bytes;
+    const __u64 place = *wordOf(kRemote) & ~HS_WORD_COUNTS;
+    const uint64_t packets = (1U << 15) - 1;
+    const uint64_t bytes = (1U << 31) - 1;
+    uint64_t packets_so_far = 0;
+    uint64_t bytes_so_far = 0;
+    for (const auto& [almost_packets, almost_bytes] :
+         {std::pair(packets, uint64_t{7}), std::pair(uint64_t{7}, bytes)}) {
+        setWord(kRemote, place | almost_packets << HS_WORD_PACKETS_SHIFT | almost_bytes);
+        EXPECT_EQ(sentTo(kRemote), kPeer);
+        EXPECT_EQ(*wordOf(kRemote), place);
+        packets_so_far += almost_packets + 1;
+        bytes_so_far += almost_bytes + length;
+        EXPECT_EQ(packetsOf(kRemote), packets_so_far);
+        EXPECT_EQ(forwarder_->countersOf({.home_address = kRemote})->bytes, bytes_so_far);
+        EXPECT_EQ(sentTo(kRemote), kPeer);
+        EXPECT_EQ(packetsOf(kRemote), packets_so_far + 1);
+    }
+}
+
+// More groups than there are places for them.
+TEST_F(BindingLinesTest, WhoFindsNoRoomIsForwardedAllTheSame) {
+    open(true);
+    std::vector<Ipv6Address> crowd;
+    const __u64 line = lineOf(groupOf(toWire(kSlice.withInterfaceId(0x10000))));
+    for (uint64_t id = 0x10000; crowd.size() < HS_LINE_PROBES + 2; id += HS_LINE_BINDINGS)
+        if (lineOf(groupOf(toWire(kSlice.withInterfaceId(id)))) == line) crowd.push_back(kSlice.withInterfaceId(id));
+    for (const Ipv6Address& home_address : crowd) bind(home_address, {kPeer});
+    for (size_t i = 0; i < crowd.size(); ++i) {
+        EXPECT_EQ(hasWord(crowd[i]), i < HS_LINE_PROBES) << i;
+        EXPECT_EQ(sentTo(crowd[i]), kPeer);
+        EXPECT_EQ(packetsOf(crowd[i]), 1u);
+    }
+    // One that goes makes room; those behind it are found as before.
+    bind(crowd.front(), {});
+    bind(crowd.back(), {kPeer3});
+    EXPECT_TRUE(hasWord(crowd.back()));
+    EXPECT_EQ(send(crowd.front()).action, static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(sentTo(crowd.back()), kPeer3);
+    for (size_t i = 1; i + 1 < crowd.size(); ++i) EXPECT_EQ(sentTo(crowd[i]), kPeer);
+}
+
+TEST_F(BindingLinesTest, InterfaceIdentifiersOfMoreThan32BitsHaveNoWord) {
+    open(true);
+    const Ipv6Address narrow = kSlice.withInterfaceId(0x10009);
+    const Ipv6Address wide = kSlice.withInterfaceId(0x1'0000'0000ULL + 0x10009);
+    bind(narrow, {kPeer});
+    EXPECT_EQ(send(wide).action, static_cast<uint32_t>(TC_ACT_OK));
+    bind(wide, {kPeer3});
+    EXPECT_FALSE(hasWord(wide));
+    EXPECT_EQ(sentTo(narrow), kPeer);
+    EXPECT_EQ(sentTo(wide), kPeer3);
+}
+
+TEST_F(BindingLinesTest, AnotherHomePrefixHasOtherBindings) {
+    open(true);
+    bind(kRemote, {kPeer});
+    ASSERT_TRUE(hasWord(kRemote));
+    // The same bits behind the first 32.
+    const Ipv6Address other = address("fd52:1ce:0:1::1:9");
+    ASSERT_EQ(groupOf(toWire(other)), groupOf(toWire(kRemote)));
+    const auto setPrefix = [&](const char* text) {
+        host_->run([&] { ASSERT_EQ(forwarder_->setHomePrefix(prefix(text), {}), absl::OkStatus()); });
+    };
+    setPrefix("fd52:1ce::/48");
+    EXPECT_EQ(send(other).action, static_cast<uint32_t>(TC_ACT_OK));
+    bind(other, {kPeer3});
+    EXPECT_EQ(sentTo(other), kPeer3);
+    // Both are below this one, and cannot be told apart.
+    setPrefix("fd00::/8");
+    EXPECT_FALSE(hasWord(other));
+    EXPECT_EQ(sentTo(kRemote), kPeer);
+    EXPECT_EQ(sentTo(other), kPeer3);
+    setPrefix("fd51:1ce::/48");
+    EXPECT_TRUE(hasWord(kRemote)) << "bindings that were there before";
+    EXPECT_EQ(sentTo(kRemote), kPeer);
+}
+
+TEST_F(BindingLinesTest, OutlivesNodedWithItsCounts) {
+    open(true);
+    bind(kRemote, {kPeer});
+    bind(kOtherSlice, {kPeer3});
+    send(kRemote);
+    restart();
+    EXPECT_EQ(packetsOf(kRemote), 1u);
+    bind(kSlice, {kHomeAgent});
+    EXPECT_EQ(sentTo(kRemote), kPeer);
+    EXPECT_EQ(sentTo(kOtherSlice), kPeer3);
+    EXPECT_EQ(sentTo(kSlice), kHomeAgent);
+    EXPECT_EQ(packetsOf(kRemote), 2u);
+}
+
+// It writes to `bindings` first.
+TEST_F(BindingLinesTest, ANodedThatDiedBetweenItsTwoWritesIsCompleted) {
+    open(true);
+    bind(kRemote, {kPeer});
+    hs_binding moved = *programs_->bindings().get(toWire(kRemote));
+    moved.care_of = toWire(kPeer3);
+    ASSERT_EQ(programs_->bindings().put(toWire(kRemote), moved), absl::OkStatus());
+    ASSERT_EQ(programs_->bindings().put(toWire(kOtherSlice), moved), absl::OkStatus());
+    restart();
+    EXPECT_EQ(sentTo(kRemote), kPeer3);
+    EXPECT_TRUE(hasWord(kOtherSlice));
+    EXPECT_EQ(sentTo(kOtherSlice), kPeer3);
+}
+
+// Forged sources are known by the lines too.
+TEST_F(BindingLinesTest, ASliverIsWhereItsWordSays) {
+    open(true);
+    bind(kRemote, {kPeer});
+    bind(kOtherSlice, {kPeer3});
+    ASSERT_TRUE(hasWord(kRemote));
+    const Bytes inner = ipv6(kRemote, kOtherSlice, IPPROTO_UDP, udp(1, 2));
+    EXPECT_EQ(fromUplink(tunnel(kPeer3, inner)).action, static_cast<uint32_t>(TC_ACT_SHOT));
+    EXPECT_EQ(counters().dropped_spoofed_source, 1u);
+    EXPECT_EQ(outerDestination(fromUplink(tunnel(kPeer, inner)).packet), kPeer3);
+}
+
+TEST_F(BindingLinesTest, MoreCareOfAddressesThanThereArePlacesFor) {
+    open(true);
+    for (uint64_t i = 0; i < HS_CARE_OFS + 10; ++i)
+        bind(kSlice.withInterfaceId(0x10001 + i % 100), {kPeer.withInterfaceId(0x100 + i)});
+    for (uint64_t i = HS_CARE_OFS + 10 - 100; i < HS_CARE_OFS + 10; ++i)
+        EXPECT_EQ(sentTo(kSlice.withInterfaceId(0x10001 + i % 100)), kPeer.withInterfaceId(0x100 + i));
+}
+
+}  // namespace
+}  // namespace homeslice::mobility
