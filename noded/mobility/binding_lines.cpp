@@ -98,25 +98,23 @@ __u64* BindingLines::claim(const hs_address& home_address) const {
     return nullptr;
 }
 
-// 0 when there is room for no more.
-absl::StatusOr<__u64> BindingLines::placeOf(const hs_address& care_of) {
+// 0 when it can have none.
+__u64 BindingLines::placeOf(const hs_address& care_of) {
     const Ipv6Address address = fromWire(care_of);
     if (const auto known = places_.find(address); known != places_.end()) return known->second;
     const __u64 place = places_.size() + 1;
-    if (place >= HS_CARE_OFS) return __u64{0};
-    HS_RETURN_IF_ERROR(programs_.careOfs().put(static_cast<__u32>(place), care_of));
+    if (place >= HS_CARE_OFS || !programs_.careOfs().put(static_cast<__u32>(place), care_of).ok()) return 0;
     places_.emplace(address, place);
     return place;
 }
 
-absl::Status BindingLines::bind(const hs_address& home_address, const hs_address& care_of) {
-    HS_ASSIGN_OR_RETURN(const __u64 place, placeOf(care_of));
+void BindingLines::bind(const hs_address& home_address, const hs_address& care_of) {
+    const __u64 place = placeOf(care_of);
     __u64* const word = place == 0 ? find(home_address) : claim(home_address);
-    if (word == nullptr) return absl::OkStatus();
+    if (word == nullptr) return;
     __u64 before = shared(*word).load();
     while (!shared(*word).compare_exchange_weak(before, (before & HS_WORD_COUNTS) | place << HS_WORD_PLACE_SHIFT))
         continue;
-    return absl::OkStatus();
 }
 
 hs_counts BindingLines::unbind(const hs_address& home_address) {

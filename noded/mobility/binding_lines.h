@@ -28,9 +28,9 @@ public:
     // Who may have words from now on; with another prefix than before nobody has one. None below one that is shorter
     // than 32 bits.
     void setPrefix(const Ipv6Prefix& prefix);
-    // Takes effect for the next packet. `bindings` says the same by then.
-    absl::Status bind(const hs_address& home_address, const hs_address& care_of);
-    // `bindings` is asked from now on. What was counted since bind(), but for what the programs have moved there.
+    // Takes effect for the next packet. `bindings` says the same by then. What was counted so far stays.
+    void bind(const hs_address& home_address, const hs_address& care_of);
+    // `bindings` is asked from now on. What was counted, but for what the programs have moved there.
     hs_counts unbind(const hs_address& home_address);
     hs_counts counts(const hs_address& home_address) const;
 
@@ -39,7 +39,7 @@ private:
     bool mayHaveWord(const hs_address& home_address) const;
     __u64* find(const hs_address& home_address) const;
     __u64* claim(const hs_address& home_address) const;
-    absl::StatusOr<__u64> placeOf(const hs_address& care_of);
+    __u64 placeOf(const hs_address& care_of);
 
     const Programs& programs_;
     std::span<hs_binding_line> lines_;  // mapped

@@ -151,7 +151,7 @@ private:
     };
 
     absl::Status putCareOf(const Ipv6Address& home_address, const CareOfSet& care_of);
-    absl::Status bindLines();
+    void bindLines();
     absl::Status forgetPrefix(const hs_node& node);
 
     const ForwarderConfig config_;
@@ -207,16 +207,16 @@ absl::Status BpfForwarder::setRoundTrip(const Ipv6Address& care_of_address,
 absl::Status BpfForwarder::putCareOf(const Ipv6Address& home_address, const CareOfSet& care_of) {
     const hs_address key = toWire(home_address);
     const hs_set_key set_key{.home_address = key, .scope = HS_SCOPE_CARE_OF};
-    // First of all: until it is bound there again, everything is counted in `bindings`. What is counted between the
-    // next line and the write below is lost, a packet or two.
-    const hs_counts counted = lines_ ? lines_->unbind(key) : hs_counts{};
+    const bool plain = !care_of.members.empty() && isPlain(care_of);
+    // What is not plain has no word, before `bindings` says so. What the programs count in `bindings` between the next
+    // line and the write below is lost, a packet or two.
+    const hs_counts counted = lines_ && !plain ? lines_->unbind(key) : hs_counts{};
     hs_binding binding = programs_.bindings().get(key).value_or(hs_binding{});
     const bool had_set = binding.shared != 0;
     if (care_of.members.empty()) {
         HS_RETURN_IF_ERROR(programs_.bindings().erase(key));
         return sets_.erase(set_key);
     }
-    const bool plain = isPlain(care_of);
     // The set is there before the binding points to it, and until no binding does.
     if (!plain) {
         std::vector<hs_member> members;
@@ -228,7 +228,7 @@ absl::Status BpfForwarder::putCareOf(const Ipv6Address& home_address, const Care
     binding.care_of = toWire(care_of.members[0].address);
     binding.shared = plain ? 0 : 1;
     HS_RETURN_IF_ERROR(programs_.bindings().put(key, binding));
-    if (plain && lines_) HS_RETURN_IF_ERROR(lines_->bind(key, binding.care_of));
+    if (plain && lines_) lines_->bind(key, binding.care_of);
     return plain && had_set ? sets_.erase(set_key) : absl::OkStatus();
 }
 
@@ -236,16 +236,15 @@ absl::Status BpfForwarder::openLines(const Ipv6Prefix& prefix) {
     const Change change(*this);
     HS_ASSIGN_OR_RETURN(auto lines, BindingLines::open(programs_, prefix));
     lines_.emplace(std::move(lines));
-    return bindLines();
+    bindLines();
+    return absl::OkStatus();
 }
 
 // As `bindings` says: a noded that died may have got no further than there. With the lock held.
-absl::Status BpfForwarder::bindLines() {
-    absl::Status bound;
+void BpfForwarder::bindLines() {
     programs_.bindings().forEach([&](const hs_address& home_address, const hs_binding& binding) {
-        if (binding.shared == 0) bound.Update(lines_->bind(home_address, binding.care_of));
+        if (binding.shared == 0) lines_->bind(home_address, binding.care_of);
     });
-    return bound;
 }
 
 absl::StatusOr<std::vector<Ipv6Address>> BpfForwarder::boundAddresses() {
@@ -280,7 +279,8 @@ absl::Status BpfForwarder::setHomePrefix(const Ipv6Prefix& prefix, const Ipv6Add
     if (config_.outbound) HS_RETURN_IF_ERROR(translateOutbound(prefix));
     if (lines_) lines_->setPrefix(prefix);
     HS_RETURN_IF_ERROR(programs_.node().put(kNode, node));
-    return moved && lines_ ? bindLines() : absl::OkStatus();
+    if (moved && lines_) bindLines();
+    return absl::OkStatus();
 }
 
 absl::Status BpfForwarder::setHomeAgent(const Ipv6Address& home_agent) {
