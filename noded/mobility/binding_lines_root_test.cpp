@@ -29,9 +29,7 @@ protected:
     }
 
     static uint32_t lastWordOf(const hs_address& home_address) { return ntohl(home_address.words[3]); }
-    static __u64 groupOf(const hs_address& home_address) {
-        return ::groupOf(&home_address, lastWordOf(home_address));
-    }
+    static __u64 groupOf(const hs_address& home_address) { return ::groupOf(&home_address, lastWordOf(home_address)); }
     // The word that the programs would find; null when there is none.
     std::optional<__u64> wordOf(const Ipv6Address& home_address) {
         const hs_address key = toWire(home_address);
@@ -63,7 +61,7 @@ private:
 TEST_F(BindingLinesTest, NeighboursHaveTheirOwnCareOfAddressesAndCounts) {
     open(true);
     std::map<Ipv6Address, Ipv6Address> bound;
-    for (uint64_t i = 1; i <= 3 * HS_LINE_BINDINGS; ++i)
+    for (uint64_t i = 1; i <= 3UL * HS_LINE_BINDINGS; ++i)
         bound[kSlice.withInterfaceId(0x10000 + i)] = i % 2 == 0 ? kPeer : kPeer3;
     for (const auto& [home_address, care_of] : bound) bind(home_address, {care_of});
     uint64_t times = 0;
@@ -168,19 +166,19 @@ TEST_F(BindingLinesTest, AnotherHomePrefixHasOtherBindings) {
     // The same bits behind the first 32.
     const Ipv6Address other = address("fd52:1ce:0:1::1:9");
     ASSERT_EQ(groupOf(toWire(other)), groupOf(toWire(kRemote)));
-    const auto setPrefix = [&](const char* text) {
+    const auto set_prefix = [&](const char* text) {
         host_->run([&] { ASSERT_EQ(forwarder_->setHomePrefix(prefix(text), {}), absl::OkStatus()); });
     };
-    setPrefix("fd52:1ce::/48");
+    set_prefix("fd52:1ce::/48");
     EXPECT_EQ(send(other).action, static_cast<uint32_t>(TC_ACT_OK));
     bind(other, {kPeer3});
     EXPECT_EQ(sentTo(other), kPeer3);
     // Both are below this one, and cannot be told apart.
-    setPrefix("fd00::/8");
+    set_prefix("fd00::/8");
     EXPECT_FALSE(hasWord(other));
     EXPECT_EQ(sentTo(kRemote), kPeer);
     EXPECT_EQ(sentTo(other), kPeer3);
-    setPrefix("fd51:1ce::/48");
+    set_prefix("fd51:1ce::/48");
     EXPECT_TRUE(hasWord(kRemote)) << "bindings that were there before";
     EXPECT_EQ(sentTo(kRemote), kPeer);
 }
