@@ -40,6 +40,16 @@ protected:
     bool hasWord(const Ipv6Address& home_address) {
         return wordOf(home_address).value_or(0) >> HS_WORD_PLACE_SHIFT != 0;
     }
+    __u8 displacementOf(__u64 group) {
+        const auto bucket = static_cast<__u32>(bucketOf(group));
+        return programs_->displacements().get(bucket / HS_LINE_DISPLACEMENTS)->of[bucket % HS_LINE_DISPLACEMENTS];
+    }
+    void setDisplacement(__u64 group, __u8 displacement) {
+        const auto bucket = static_cast<__u32>(bucketOf(group));
+        hs_displacements line = *programs_->displacements().get(bucket / HS_LINE_DISPLACEMENTS);
+        line.of[bucket % HS_LINE_DISPLACEMENTS] = displacement;
+        ASSERT_EQ(programs_->displacements().put(bucket / HS_LINE_DISPLACEMENTS, line), absl::OkStatus());
+    }
     void setWord(const Ipv6Address& home_address, __u64 word) {
         const hs_address key = toWire(home_address);
         const auto at = lineOfGroup(groupOf(key));
@@ -51,10 +61,8 @@ protected:
 
 private:
     std::optional<__u32> lineOfGroup(__u64 group) {
-        __u64 at = lineOf(group);
-        for (int i = 0; i < HS_LINE_PROBES; ++i, at = lineAfter(at))
-            if (programs_->bindingLines().get(static_cast<__u32>(at))->group == group) return static_cast<__u32>(at);
-        return std::nullopt;
+        const auto at = static_cast<__u32>(lineOf(group, displacementOf(group)));
+        return programs_->bindingLines().get(at)->group == group ? std::optional(at) : std::nullopt;
     }
 };
 
@@ -125,26 +133,133 @@ TEST_F(BindingLinesTest, CountsOfAHalfFullWordMoveOn) {
     }
 }
 
-// More groups than there are places for them.
+// The first address of a group at or behind `from` that is as wanted.
+template <typename Wanted>
+Ipv6Address addressOfGroup(uint64_t from, Wanted wanted) {
+    for (uint64_t id = from - from % HS_LINE_BINDINGS; id < UINT32_MAX; id += HS_LINE_BINDINGS) {
+        const Ipv6Address address = kSlice.withInterfaceId(id);
+        const hs_address key = toWire(address);
+        if (wanted(::groupOf(&key, static_cast<__u32>(id)))) return address;
+    }
+    ADD_FAILURE() << "no such group";
+    return {};
+}
+
+// `first` and `mate`, which displaces it because `other` is in its way.
+struct Displaced {
+    Ipv6Address first;
+    Ipv6Address other;
+    Ipv6Address mate;
+};
+
+Displaced displaced() {
+    const auto group_of = [](const Ipv6Address& address) {
+        const hs_address key = toWire(address);
+        return ::groupOf(&key, ntohl(key.words[3]));
+    };
+    Displaced result;
+    result.first = kSlice.withInterfaceId(0x10000);
+    const __u64 first = group_of(result.first);
+    result.mate = addressOfGroup(0x20000, [&](__u64 group) { return bucketOf(group) == bucketOf(first); });
+    const __u64 mate = group_of(result.mate);
+    result.other = addressOfGroup(0x20000, [&](__u64 group) {
+        return lineOf(group, 0) == lineOf(mate, 0) && bucketOf(group) != bucketOf(mate);
+    });
+    return result;
+}
+
+TEST_F(BindingLinesTest, WhoIsDisplacedIsForwardedAndCountedAsBefore) {
+    open(true);
+    const auto [first, other, mate] = displaced();
+    const Ipv6Address neighbour = first.withInterfaceId(first.interfaceId() + 1);
+    bind(first, {kPeer});
+    bind(neighbour, {kPeer3});
+    send(first);
+    bind(other, {kPeer3});
+    EXPECT_EQ(displacementOf(groupOf(toWire(first))), 0);
+    bind(mate, {kHomeAgent});
+    EXPECT_NE(displacementOf(groupOf(toWire(first))), 0);
+    for (const Ipv6Address& each : {first, neighbour, other, mate}) EXPECT_TRUE(hasWord(each));
+    EXPECT_EQ(packetsOf(first), 1u);
+    EXPECT_EQ(sentTo(first), kPeer);
+    EXPECT_EQ(packetsOf(first), 2u);
+    EXPECT_EQ(sentTo(neighbour), kPeer3);
+    EXPECT_EQ(sentTo(mate), kHomeAgent);
+    bind(first, {});
+    EXPECT_EQ(sentTo(neighbour), kPeer3);
+    bind(neighbour, {});
+    EXPECT_EQ(send(first).action, static_cast<uint32_t>(TC_ACT_OK));
+    EXPECT_EQ(sentTo(mate), kHomeAgent);
+    restart();
+    bind(first, {kPeer});
+    for (const Ipv6Address& each : {first, other, mate}) EXPECT_TRUE(hasWord(each));
+    EXPECT_EQ(sentTo(first), kPeer);
+    EXPECT_EQ(sentTo(mate), kHomeAgent);
+}
+
+// Before or after the programs were told where to look.
+TEST_F(BindingLinesTest, ANodedThatDiedWhileItDisplacedIsCompleted) {
+    open(true);
+    const auto [first, other, mate] = displaced();
+    bind(first, {kPeer});
+    bind(mate, {kPeer3});
+    const __u64 group = groupOf(toWire(first));
+    const auto at = [&](int displacement) {
+        return static_cast<__u32>(lineOf(group, static_cast<__u8>(displacement)));
+    };
+    const hs_binding_line line = *programs_->bindingLines().get(at(0));
+    ASSERT_EQ(programs_->bindingLines().put(at(1), line), absl::OkStatus());
+    for (const int displacement : {0, 1}) {
+        setDisplacement(group, static_cast<__u8>(displacement));
+        restart();
+        EXPECT_TRUE(hasWord(first));
+        EXPECT_TRUE(hasWord(mate));
+        EXPECT_EQ(sentTo(first), kPeer);
+        EXPECT_EQ(sentTo(mate), kPeer3);
+        EXPECT_EQ(programs_->bindingLines().get(at(1 - displacement))->group, 0u);
+        ASSERT_EQ(programs_->bindingLines().put(at(1), line), absl::OkStatus());
+    }
+}
+
 TEST_F(BindingLinesTest, WhoFindsNoRoomIsForwardedAllTheSame) {
     open(true);
-    std::vector<Ipv6Address> crowd;
-    const __u64 line = lineOf(groupOf(toWire(kSlice.withInterfaceId(0x10000))));
-    for (uint64_t id = 0x10000; crowd.size() < HS_LINE_PROBES + 2; id += HS_LINE_BINDINGS)
-        if (lineOf(groupOf(toWire(kSlice.withInterfaceId(id)))) == line) crowd.push_back(kSlice.withInterfaceId(id));
-    for (const Ipv6Address& home_address : crowd) bind(home_address, {kPeer});
-    for (size_t i = 0; i < crowd.size(); ++i) {
-        EXPECT_EQ(hasWord(crowd[i]), i < HS_LINE_PROBES) << i;
-        EXPECT_EQ(sentTo(crowd[i]), kPeer);
-        EXPECT_EQ(packetsOf(crowd[i]), 1u);
+    const __u64 group = groupOf(toWire(kRemote));
+    const auto give = [&](__u64 owner, int displacement) {
+        const auto at = static_cast<__u32>(lineOf(group, static_cast<__u8>(displacement)));
+        ASSERT_EQ(programs_->bindingLines().put(at, {.group = owner, .words = {}}), absl::OkStatus());
+    };
+    for (int displacement = 0; displacement < 256; ++displacement) give(group + 1000, displacement);
+    bind(kRemote, {kPeer});
+    EXPECT_FALSE(hasWord(kRemote));
+    EXPECT_EQ(sentTo(kRemote), kPeer);
+    EXPECT_EQ(packetsOf(kRemote), 1u);
+    give(0, 200);
+    bind(kRemote, {kPeer3});
+    EXPECT_TRUE(hasWord(kRemote));
+    EXPECT_EQ(sentTo(kRemote), kPeer3);
+    EXPECT_EQ(packetsOf(kRemote), 2u);
+}
+
+// As many groups as a million neighbours have, in slices that do not know of each other.
+TEST_F(BindingLinesTest, NearlyAllFindRoom) {
+    open(true);
+    constexpr uint32_t kSlices = 1000;
+    constexpr uint32_t kGroupsOfEach = 145;
+    const Ipv6Prefix home = prefix("fd51:1ce::/48");
+    std::vector<Ipv6Address> bound;
+    for (uint32_t slice = 1; slice <= kSlices; ++slice)
+        for (uint32_t i = 0; i < kGroupsOfEach; ++i)
+            bound.push_back(home.subnet(slice, 64)->address().withInterfaceId(0x10000 + i * HS_LINE_BINDINGS));
+    for (size_t i = 0; i < bound.size(); ++i) bind(bound[i], {i % 2 == 0 ? kPeer : kPeer3});
+    size_t without = 0;
+    for (size_t i = 0; i < bound.size(); ++i) {
+        if (!hasWord(bound[i])) ++without;
+        if (i % 10 != 0) continue;
+        ASSERT_EQ(sentTo(bound[i]), i % 2 == 0 ? kPeer : kPeer3);
     }
-    // One that goes makes room; those behind it are found as before.
-    bind(crowd.front(), {});
-    bind(crowd.back(), {kPeer3});
-    EXPECT_TRUE(hasWord(crowd.back()));
-    EXPECT_EQ(send(crowd.front()).action, static_cast<uint32_t>(TC_ACT_OK));
-    EXPECT_EQ(sentTo(crowd.back()), kPeer3);
-    for (size_t i = 1; i + 1 < crowd.size(); ++i) EXPECT_EQ(sentTo(crowd[i]), kPeer);
+    EXPECT_LT(without, bound.size() / 200);
+    for (const Ipv6Address& each : bound) bind(each, {});
+    for (__u32 at = 0; at < HS_BINDING_LINES; ++at) ASSERT_EQ(programs_->bindingLines().get(at)->group, 0u);
 }
 
 TEST_F(BindingLinesTest, InterfaceIdentifiersOfMoreThan32BitsHaveNoWord) {
@@ -229,6 +344,17 @@ TEST_F(BindingLinesTest, MoreCareOfAddressesThanThereArePlacesFor) {
         bind(kSlice.withInterfaceId(0x10001 + i % 100), {kPeer.withInterfaceId(0x100 + i)});
     for (uint64_t i = HS_CARE_OFS + 10 - 100; i < HS_CARE_OFS + 10; ++i)
         EXPECT_EQ(sentTo(kSlice.withInterfaceId(0x10001 + i % 100)), kPeer.withInterfaceId(0x100 + i));
+    // Between those that have one and those that do not, with its counts.
+    bind(kRemote, {});
+    bind(kRemote, {kPeer.withInterfaceId(0x100)});
+    ASSERT_TRUE(hasWord(kRemote));
+    send(kRemote);
+    bind(kRemote, {kPeer.withInterfaceId(0x200000)});
+    EXPECT_FALSE(hasWord(kRemote));
+    EXPECT_EQ(sentTo(kRemote), kPeer.withInterfaceId(0x200000));
+    bind(kRemote, {kPeer.withInterfaceId(0x100)});
+    EXPECT_EQ(sentTo(kRemote), kPeer.withInterfaceId(0x100));
+    EXPECT_EQ(packetsOf(kRemote), 3u);
 }
 
 }  // namespace

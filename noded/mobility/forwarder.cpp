@@ -208,9 +208,10 @@ absl::Status BpfForwarder::putCareOf(const Ipv6Address& home_address, const Care
     const hs_address key = toWire(home_address);
     const hs_set_key set_key{.home_address = key, .scope = HS_SCOPE_CARE_OF};
     const bool plain = !care_of.members.empty() && isPlain(care_of);
+    const bool in_line = plain && lines_ && lines_->takes(toWire(care_of.members[0].address));
     // What is not plain has no word, before `bindings` says so. What the programs count in `bindings` between the next
     // line and the write below is lost, a packet or two.
-    const hs_counts counted = lines_ && !plain ? lines_->unbind(key) : hs_counts{};
+    const hs_counts counted = lines_ && !in_line ? lines_->unbind(key) : hs_counts{};
     hs_binding binding = programs_.bindings().get(key).value_or(hs_binding{});
     const bool had_set = binding.shared != 0;
     if (care_of.members.empty()) {
@@ -228,7 +229,7 @@ absl::Status BpfForwarder::putCareOf(const Ipv6Address& home_address, const Care
     binding.care_of = toWire(care_of.members[0].address);
     binding.shared = plain ? 0 : 1;
     HS_RETURN_IF_ERROR(programs_.bindings().put(key, binding));
-    if (plain && lines_) lines_->bind(key, binding.care_of);
+    if (in_line) lines_->bind(key, binding.care_of);
     return plain && had_set ? sets_.erase(set_key) : absl::OkStatus();
 }
 
@@ -243,7 +244,10 @@ absl::Status BpfForwarder::openLines(const Ipv6Prefix& prefix) {
 // As `bindings` says: a noded that died may have got no further than there. With the lock held.
 void BpfForwarder::bindLines() {
     programs_.bindings().forEach([&](const hs_address& home_address, const hs_binding& binding) {
-        if (binding.shared == 0) lines_->bind(home_address, binding.care_of);
+        if (binding.shared == 0 && lines_->takes(binding.care_of))
+            lines_->bind(home_address, binding.care_of);
+        else
+            lines_->unbind(home_address);
     });
 }
 

@@ -39,6 +39,7 @@ void configure(const forwarder_bpf& skeleton, bool home_agent) {
     } else {
         bpf_map__set_max_entries(skeleton.maps.chosen_flows, HS_SMALLEST_RING_BYTES);
         bpf_map__set_max_entries(skeleton.maps.binding_lines, HS_LINES_OF_A_PAGE);
+        bpf_map__set_max_entries(skeleton.maps.displacements, HS_LINES_OF_A_PAGE);
         bpf_map__set_max_entries(skeleton.maps.care_ofs, 1);
     }
 }
@@ -171,6 +172,9 @@ BpfMap<hs_address, hs_binding> Programs::bindings() const {
 }
 BpfMap<__u32, hs_binding_line> Programs::bindingLines() const {
     return viewOf<__u32, hs_binding_line>(skeleton_->maps.binding_lines);
+}
+BpfMap<__u32, hs_displacements> Programs::displacements() const {
+    return viewOf<__u32, hs_displacements>(skeleton_->maps.displacements);
 }
 BpfMap<__u32, hs_address> Programs::careOfs() const { return viewOf<__u32, hs_address>(skeleton_->maps.care_ofs); }
 BpfMap<hs_shared_key, hs_counts> Programs::sharedCounts() const {

@@ -40,6 +40,7 @@ public:
     BpfMap<hs_address, hs_local> localSlivers() const;
     BpfMap<hs_address, hs_binding> bindings() const;
     BpfMap<__u32, hs_binding_line> bindingLines() const;
+    BpfMap<__u32, hs_displacements> displacements() const;
     BpfMap<__u32, hs_address> careOfs() const;
     BpfMap<hs_shared_key, hs_counts> sharedCounts() const;
     BpfMap<hs_flow, hs_chosen> flows() const;

@@ -7,29 +7,29 @@
 // Set before loading: on home agents.
 const volatile __u32 has_binding_lines;
 
-// The word of `home_address`, one below the home prefix; null when it has none.
-static __always_inline __u64* findWord(const struct hs_address* home_address) {
+static __always_inline struct hs_binding_line* findLine(__u64 group) {
+    const __u32 bucket = bucketOf(group);
+    const __u32 displacements_at = bucket / HS_LINE_DISPLACEMENTS;
+    const struct hs_displacements* const known = bpf_map_lookup_elem(&displacements, &displacements_at);
+    if (!known) return 0;
+    const __u32 at = lineOf(group, *(const volatile __u8*)&known->of[bucket % HS_LINE_DISPLACEMENTS]);
+    return bpf_map_lookup_elem(&binding_lines, &at);
+}
+
+// The care-of address of `home_address`, one below the home prefix, and its word; null when it has none. The word is
+// read before whose line it is: a line that is given to others is emptied first.
+static __always_inline const struct hs_address* findCareOfByLine(const struct hs_address* home_address, __u64** word) {
     const __u32 last = bpf_ntohl(home_address->words[3]);
     const __u64 group = groupOf(home_address, last);
     __u32 place = last % HS_LINE_BINDINGS;
     barrier_var(place);  // else the compiler takes the check that the verifier wants to see for needless
     if (!group || place >= HS_LINE_BINDINGS) return 0;
-    __u32 at = lineOf(group);
-#pragma unroll
-    for (int i = 0; i < HS_LINE_PROBES; i++, at = lineAfter(at)) {
-        struct hs_binding_line* const line = bpf_map_lookup_elem(&binding_lines, &at);
-        if (!line) return 0;
-        const __u64 found = *(volatile __u64*)&line->group;
-        if (found == group) return &line->words[place];
-        if (!found) return 0;
-    }
-    return 0;
-}
-
-// The care-of address that the word says; null when it says none.
-static __always_inline const struct hs_address* careOfWord(const __u64* word) {
-    const __u32 place = word ? *(const volatile __u64*)word >> HS_WORD_PLACE_SHIFT : 0;
-    return place ? bpf_map_lookup_elem(&care_ofs, &place) : 0;
+    struct hs_binding_line* const line = findLine(group);
+    if (!line) return 0;
+    *word = &line->words[place];
+    const __u32 care_of = *(const volatile __u64*)*word >> HS_WORD_PLACE_SHIFT;
+    if (*(const volatile __u64*)&line->group != group || !care_of) return 0;
+    return bpf_map_lookup_elem(&care_ofs, &care_of);
 }
 
 static __always_inline void countIn(struct hs_counts* counts, __u64 packets, __u64 bytes) {

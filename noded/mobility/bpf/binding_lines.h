@@ -14,6 +14,9 @@
 #define HS_WORD_COUNTS 0x0000ffffffffffffull
 #define HS_WORD_HALF_FULL 0x0000800080000000ull
 
+// In lines; odd, and far.
+#define HS_DISPLACEMENT_STEP 162013u
+
 // Which of a line's neighbours a home address belongs to, and no other address below the same home prefix of 32 bits or
 // more; 0: it can have no line. `last`: its last word in host byte order.
 static inline __attribute__((always_inline)) __u64 groupOf(const struct hs_address* home_address, __u32 last) {
@@ -22,13 +25,17 @@ static inline __attribute__((always_inline)) __u64 groupOf(const struct hs_addre
     return slice << 32 | (last / HS_LINE_BINDINGS + 1);
 }
 
-// Where its line is, if not in one of the HS_LINE_PROBES - 1 places that follow. By Fibonacci hashing: groups in a row
-// hardly ever meet.
-static inline __attribute__((always_inline)) __u64 lineOf(__u64 group) {
-    return group * 0x9e3779b97f4a7c15ull >> (64 - HS_BINDING_LINES_LOG);
+// Groups are displaced together with those of the same bucket: two or three, when a million addresses are bound.
+static inline __attribute__((always_inline)) __u64 bucketOf(__u64 group) {
+    return (group ^ group >> 32) * 0xff51afd7ed558ccdull >> (64 - HS_DISPLACEMENTS_LOG);
 }
 
-static inline __attribute__((always_inline)) __u64 lineAfter(__u64 line) { return (line + 1) % HS_BINDING_LINES; }
+// Where its line is. By Fibonacci hashing, so that groups in a row hardly ever meet; noded chooses the displacement so
+// that none do (hash and displace).
+static inline __attribute__((always_inline)) __u64 lineOf(__u64 group, __u8 displacement) {
+    const __u64 undisplaced = group * 0x9e3779b97f4a7c15ull >> (64 - HS_BINDING_LINES_LOG);
+    return (undisplaced + displacement * HS_DISPLACEMENT_STEP) % HS_BINDING_LINES;
+}
 
 static inline __attribute__((always_inline)) struct hs_counts countsIn(__u64 word) {
     const struct hs_counts counts = {.packets = (word & HS_WORD_COUNTS) >> HS_WORD_PACKETS_SHIFT,

@@ -187,7 +187,8 @@ enum place {
 // Whether a home address, one below the home prefix, is bound to `care_of`.
 __noinline int placeOf(const struct hs_address* home_address, const struct hs_address* care_of) {
     if (!home_address || !care_of) return PLACE_UNKNOWN;
-    const struct hs_address* const known = has_binding_lines ? careOfWord(findWord(home_address)) : 0;
+    __u64* word;
+    const struct hs_address* const known = has_binding_lines ? findCareOfByLine(home_address, &word) : 0;
     if (known) return sameAddress(known, care_of) ? PLACE_THERE : PLACE_ELSEWHERE;
     const struct hs_set_key set_key = {.home_address = *home_address, .scope = HS_SCOPE_CARE_OF};
     const struct hs_binding* binding = bpf_map_lookup_elem(&bindings, &set_key.home_address);

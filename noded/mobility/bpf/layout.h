@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#define HS_LAYOUT_VERSION 7
+#define HS_LAYOUT_VERSION 8
 
 enum {
     HS_TUNNEL_OVERHEAD = 40,  // one IPv6 header (RFC 2473)
@@ -28,9 +28,12 @@ enum {
     HS_LINE_BINDINGS = 7,
     HS_BINDING_LINES_LOG = 18,
     HS_BINDING_LINES = 1 << HS_BINDING_LINES_LOG,  // on home agents
-    HS_LINE_PROBES = 4,
-    HS_CARE_OFS = 16384,  // that bindings in lines may have
     HS_LINES_OF_A_PAGE = 64,
+    HS_DISPLACEMENTS_LOG = 16,
+    HS_DISPLACEMENTS = 1 << HS_DISPLACEMENTS_LOG,
+    HS_LINE_DISPLACEMENTS = 64,
+    HS_DISPLACEMENT_LINES = HS_DISPLACEMENTS / HS_LINE_DISPLACEMENTS,  // on home agents
+    HS_CARE_OFS = 16384,  // that bindings in lines may have
     HS_MAX_SETS = 65536,  // home addresses that several share
     HS_FLOWS_HOME_AGENT = 262144,
     HS_FLOWS_ACCESS_GATEWAY = 32768,
@@ -152,8 +155,13 @@ struct hs_binding {
 
 // Bindings of neighbouring home addresses (binding_lines.h).
 struct hs_binding_line {
-    __u64 group;  // whose line it is; 0: nobody's so far
+    __u64 group;  // whose line it is; 0: nobody's
     __u64 words[HS_LINE_BINDINGS];
+};
+
+// How far the lines of a bucket of groups are from where they would be by their groups alone.
+struct hs_displacements {
+    __u8 of[HS_LINE_DISPLACEMENTS];
 };
 
 // Key of `shared_counts`: a binding of a home address that several share; the value is a hs_counts.
@@ -290,6 +298,7 @@ HS_STATIC_ASSERT(sizeof(struct hs_exposed) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_local) == 8);
 HS_STATIC_ASSERT(sizeof(struct hs_binding) == 40);
 HS_STATIC_ASSERT(sizeof(struct hs_binding_line) == 64);
+HS_STATIC_ASSERT(sizeof(struct hs_displacements) == 64);
 HS_STATIC_ASSERT(sizeof(struct hs_shared_key) == 20);
 HS_STATIC_ASSERT(sizeof(struct hs_set_key) == 20);
 HS_STATIC_ASSERT(sizeof(struct hs_member) == 32);

@@ -106,6 +106,15 @@ struct {
     __type(value, struct hs_binding_line);
 } binding_lines SEC(".maps");
 
+// Where in `binding_lines` each bucket of groups is. Mapped by noded.
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, HS_DISPLACEMENT_LINES);
+    __type(key, __u32);
+    __type(value, struct hs_displacements);
+} displacements SEC(".maps");
+
 // The care-of addresses of bindings in lines; the first is nobody's. One that is in stays where it is.
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
