@@ -55,11 +55,10 @@ std::optional<__u8> nextDisplacement(__u8 now, Suits suits) {
 }  // namespace
 
 absl::StatusOr<BindingLines> BindingLines::open(const Programs& programs, const Ipv6Prefix& prefix) {
-    HS_ASSIGN_OR_RETURN(auto lines, MappedArray<hs_binding_line>::map(programs.bindingLines().fd(), HS_BINDING_LINES,
-                                                                      "binding_lines"));
     HS_ASSIGN_OR_RETURN(
-        auto displacements,
-        MappedArray<hs_displacements>::map(programs.displacements().fd(), HS_DISPLACEMENT_LINES, "displacements"));
+        auto lines, MappedArray<hs_binding_line>::map(programs.bindingLines().fd(), HS_BINDING_LINES, "binding_lines"));
+    HS_ASSIGN_OR_RETURN(auto displacements, MappedArray<hs_displacements>::map(programs.displacements().fd(),
+                                                                               HS_DISPLACEMENT_LINES, "displacements"));
     return BindingLines(programs, std::move(lines), std::move(displacements), prefix);
 }
 

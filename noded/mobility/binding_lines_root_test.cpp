@@ -162,9 +162,8 @@ Displaced displaced() {
     const __u64 first = group_of(result.first);
     result.mate = addressOfGroup(0x20000, [&](__u64 group) { return bucketOf(group) == bucketOf(first); });
     const __u64 mate = group_of(result.mate);
-    result.other = addressOfGroup(0x20000, [&](__u64 group) {
-        return lineOf(group, 0) == lineOf(mate, 0) && bucketOf(group) != bucketOf(mate);
-    });
+    result.other = addressOfGroup(
+        0x20000, [&](__u64 group) { return lineOf(group, 0) == lineOf(mate, 0) && bucketOf(group) != bucketOf(mate); });
     return result;
 }
 

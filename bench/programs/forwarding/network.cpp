@@ -14,10 +14,10 @@ const char* const kVxlanAddress = "2001:db8:13::2";
 const char* const kPlainDirectAddress = "2001:db8:11::2";
 const char* const kBareAddress = "2001:db8:31::2";
 const char* const kFullAddress = "fd51:1ce:0:2::1:1";
-const char* const kSinkNet = "2001:db8:16::";
+const char* const kSinkNet = "2001:db8:16:1000::";
 const char* const kSinkCareOf = "fd00:51ce:1:8::1";
-const char* const kFullNet = "fd51:1ce:0:2::";
-const char* const kRoutesNet = "2001:db8:17::";
+const char* const kFullNet = "fd51:1ce:0:1000::";
+const char* const kRoutesNet = "2001:db8:17:1000::";
 const char* const kRoutesHop = "fd00:51ce:e::2";
 
 namespace {
@@ -128,14 +128,15 @@ absl::Status routePlainly(const Network& network) {
         "; ip -6 route add 2001:db8:11::/64 via " + kNodeAddress + "; ip -6 route add fd00:51ce:1:7::/64 via " +
         kNodeAddress + "; ip -6 route add 2001:db8:20::/64 via " + kSenderAddress +
         "; ip -6 rule add iif to-ha lookup 100; ip -6 route add 2001:db8:10::/64 via " + kNodeAddress + " table 100"));
-    HS_RETURN_IF_ERROR(network.router.sh(std::string("ip -6 route add ") + kFullNet + "/64 via " + kFullAgentAddress +
-                                         "; for net in fd00:51ce:1:8:: " + kSinkNet +
-                                         "; do ip -6 route add $net/64 via " + kNodeAddress +
+    HS_RETURN_IF_ERROR(network.router.sh(std::string("for net in ") + kFullAddress + "/128 " + kFullNet +
+                                         "/52; do ip -6 route add $net via " + kFullAgentAddress +
+                                         "; done; for net in fd00:51ce:1:8::/64 " + kSinkNet +
+                                         "/52; do ip -6 route add $net via " + kNodeAddress +
                                          "; done; ip -6 route add 2001:db8:31::/64 via fd00:51ce:31::2; "
                                          "ip -6 route add 2001:db8:32::/64 via fd00:51ce:32::2"));
-    HS_RETURN_IF_ERROR(network.router.sh(std::string("ip -6 route add ") + kRoutesNet + "/64 via fd00:51ce:d::2"));
-    HS_RETURN_IF_ERROR(network.node_box.sh("for net in fd00:51ce:1:8:: " + std::string(kSinkNet) + " " + kRoutesNet +
-                                           "; do ip -6 route add blackhole $net/64; done"));
+    HS_RETURN_IF_ERROR(network.router.sh(std::string("ip -6 route add ") + kRoutesNet + "/52 via fd00:51ce:d::2"));
+    HS_RETURN_IF_ERROR(network.node_box.sh("for net in fd00:51ce:1:8::/64 " + std::string(kSinkNet) + "/52 " +
+                                           kRoutesNet + "/52; do ip -6 route add blackhole $net; done"));
     // The kernel's tunnels refuse nothing that is too big, they lose it: the client is told beforehand.
     HS_RETURN_IF_ERROR(
         network.client.sh("ip -6 route add 2001:db8:12::/64 via 2001:db8:c::1 dev eth0 mtu 1460; "

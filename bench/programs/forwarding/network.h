@@ -52,7 +52,7 @@ extern const char* const kPlainDirectAddress;  // not by the home agent at all
 extern const char* const kBareAddress;         // the same by machines without anything of ours
 extern const char* const kFullAddress;         // tunnelled by the home agent with a million bindings
 
-// Where traffic for all bound addresses ends: at the node, which drops it.
+// Where traffic for all bound addresses ends: at the node, which drops it. The nets are /52s, the first slices of each.
 extern const char* const kSinkNet;     // plain, not by a home agent
 extern const char* const kSinkCareOf;  // the care-of address of such bindings
 extern const char* const kFullNet;     // of their home addresses

@@ -18,10 +18,20 @@
 namespace homeslice::bench {
 namespace {
 
-constexpr uint32_t kFirst = 0x1000000;  // interface id of the first address that is bound
-constexpr size_t kDatagram = 1200;      // bytes; about what a path takes without asking
+constexpr uint32_t kSlivers = 1000;  // of each slice, as sliced numbers them
+constexpr uint32_t kFirstSlice = 0x1000;
+constexpr uint32_t kFirstSliver = 0x10001;
+constexpr size_t kDatagram = 1200;  // bytes; about what a path takes without asking
 
 Ipv6Address parsed(const char* text) { return Ipv6Address::parse(text).value_or(Ipv6Address()); }
+
+// Number `i` of the addresses below the /52 of `net`.
+void setNumber(in6_addr& net, uint32_t i) {
+    const uint16_t slice = htons(static_cast<uint16_t>(kFirstSlice + i / kSlivers));
+    const uint32_t sliver = htonl(kFirstSliver + i % kSlivers);
+    std::memcpy(net.s6_addr + 6, &slice, sizeof(slice));
+    std::memcpy(net.s6_addr + 12, &sliver, sizeof(sliver));
+}
 
 // Datagrams a second that a machine sends to `count` addresses below `net` at random. The whole path is worked off as
 // part of sending.
@@ -39,8 +49,7 @@ absl::StatusOr<double> sendSpread(const Box& from, const char* net, unsigned cou
     uint64_t sent = 0;
     const auto begin = Monotonic::now();
     while (sent % kBetweenLooks != 0 || Monotonic::now() < begin + duration) {
-        const uint32_t id = htonl(kFirst + any(random));
-        std::memcpy(to.sin6_addr.s6_addr + 12, &id, sizeof(id));
+        setNumber(to.sin6_addr, any(random));
         if (::sendto(fd.get(), data.data(), data.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) < 0)
             return errnoStatus(errno, "send to " + std::string(net));
         ++sent;
@@ -86,18 +95,21 @@ absl::StatusOr<double> forwardedBy(const Box& box) {
 
 absl::Status fill(Network& network, unsigned count) {
     const mobility::CareOfSet care_of{.members = {{.address = parsed(kSinkCareOf)}}};
-    const Ipv6Address net = parsed(kFullNet);
-    for (unsigned i = 0; i < count; ++i)
-        HS_RETURN_IF_ERROR(network.full_forwarder->setCareOf(net.withInterfaceId(kFirst + i), care_of));
+    in6_addr home_address = parsed(kFullNet).toIn6();
+    for (unsigned i = 0; i < count; ++i) {
+        setNumber(home_address, i);
+        HS_RETURN_IF_ERROR(network.full_forwarder->setCareOf(Ipv6Address(home_address), care_of));
+    }
     return absl::OkStatus();
 }
 
 absl::Status route(Network& network, unsigned count) {
-    const std::string net = kRoutesNet;
+    const std::string net = fmt::format("{:x}::", kFirstSlice);
+    const std::string stem = std::string(kRoutesNet).substr(0, std::string_view(kRoutesNet).size() - net.size());
     return network.routes_box.sh(
-        fmt::format("awk 'BEGIN {{ for (i = {}; i < {}; i++) printf \"route add {}%x:%x/128 via {}\\n\", "
-                    "i / 65536, i % 65536 }}' | ip -6 -batch -",
-                    kFirst, kFirst + count, net, kRoutesHop));
+        fmt::format("awk 'BEGIN {{ for (i = 0; i < {}; i++) printf \"route add {}%x::1:%x/128 via {}\\n\", "
+                    "{} + i / {}, {} + i % {} }}' | ip -6 -batch -",
+                    count, stem, kRoutesHop, kFirstSlice, kSlivers, kFirstSliver % 0x10000, kSlivers));
 }
 
 absl::Status measureSpread(Network& network, const Extent& extent, Results& results) {

@@ -41,8 +41,7 @@ struct bound {
 
 // False when the home address of the packet is not bound.
 static __always_inline int chooseCareOf(const struct packet* packet, struct hs_address* care_of, struct bound* bound) {
-    const struct hs_address* const known =
-        has_binding_lines ? findCareOfByLine(&packet->destination, &bound->word) : 0;
+    const struct hs_address* const known = has_binding_lines ? findCareOfByLine(&packet->destination, &bound->word) : 0;
     if (known) {
         *care_of = *known;
         return 1;

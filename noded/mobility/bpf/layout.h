@@ -32,9 +32,9 @@ enum {
     HS_DISPLACEMENTS_LOG = 16,
     HS_DISPLACEMENTS = 1 << HS_DISPLACEMENTS_LOG,
     HS_LINE_DISPLACEMENTS = 64,
-    HS_DISPLACEMENT_LINES = HS_DISPLACEMENTS / HS_LINE_DISPLACEMENTS,  // on home agents
+    HS_DISPLACEMENT_LINES = HS_DISPLACEMENTS / HS_LINE_DISPLACEMENTS,
     HS_CARE_OFS = 16384,  // that bindings in lines may have
-    HS_MAX_SETS = 65536,  // home addresses that several share
+    HS_MAX_SETS = 65536,                                               // home addresses that several share
     HS_FLOWS_HOME_AGENT = 262144,
     HS_FLOWS_ACCESS_GATEWAY = 32768,
     HS_FRAGMENTED = 4096,
