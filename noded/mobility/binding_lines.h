@@ -11,7 +11,6 @@
 #include <absl/status/statusor.h>
 
 #include <map>
-#include <span>
 #include <vector>
 
 #include "base/ipv6.h"

@@ -30,7 +30,6 @@ public:
         if (!values_.empty()) ::munmap(values_.data(), values_.size_bytes());
     }
 
-    size_t size() const { return values_.size(); }
     Value& operator[](size_t index) const { return values_[index]; }
     auto begin() const { return values_.begin(); }
     auto end() const { return values_.end(); }
