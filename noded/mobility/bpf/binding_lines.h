@@ -15,7 +15,7 @@
 #define HS_WORD_HALF_FULL 0x0000800080000000ull
 
 // In lines; odd, and far.
-#define HS_DISPLACEMENT_STEP 162013u
+#define HS_DISPLACEMENT_STEP 162013ull
 
 // Which of a line's neighbours a home address belongs to, and no other address below the same home prefix of 32 bits or
 // more; 0: it can have no line. `last`: its last word in host byte order.
