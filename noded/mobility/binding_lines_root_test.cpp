@@ -2,7 +2,9 @@
 // are bound, and are counted.
 #include <netinet/in.h>
 
+#include <atomic>
 #include <map>
+#include <thread>
 
 #include "noded/mobility/bpf/binding_lines.h"
 #include "noded/mobility/programs_fixture.h"
@@ -194,6 +196,41 @@ TEST_F(BindingLinesTest, WhoIsDisplacedIsForwardedAndCountedAsBefore) {
     for (const Ipv6Address& each : {first, other, mate}) EXPECT_TRUE(hasWord(each));
     EXPECT_EQ(sentTo(first), kPeer);
     EXPECT_EQ(sentTo(mate), kHomeAgent);
+}
+
+// Packets on one processor, displacements on another.
+TEST_F(BindingLinesTest, PacketsFindTheirWayWhileTheirLineIsDisplaced) {
+    open(true);
+    const auto [first, other, mate] = displaced();
+    const __u64 group = groupOf(toWire(mate));
+    const auto give = [&](__u64 owner, __u8 displacement) {
+        const auto at = static_cast<__u32>(lineOf(group, displacement));
+        ASSERT_EQ(programs_->bindingLines().put(at, {.group = owner, .words = {}}), absl::OkStatus());
+    };
+    bind(first, {kPeer});
+    std::atomic<uint64_t> sent = 0;
+    std::atomic<uint64_t> astray = 0;
+    std::jthread sender([&](const std::stop_token& stop) {
+        for (; !stop.stop_requested(); ++sent)
+            if (sentTo(first) != kPeer) ++astray;
+    });
+    constexpr uint64_t kTimes = 500;
+    for (uint64_t i = 0; i < kTimes; ++i) {
+        const __u8 before = displacementOf(group);
+        give(group + 1000, before);  // in its mate's way
+        bind(mate, {kPeer3});
+        ASSERT_NE(displacementOf(group), before);
+        bind(mate, {});
+        give(0, before);
+        const uint64_t so_far = sent;
+        while (sent == so_far) std::this_thread::yield();
+    }
+    sender.request_stop();
+    sender.join();
+    EXPECT_EQ(astray, 0u);
+    EXPECT_TRUE(hasWord(first));
+    EXPECT_LE(packetsOf(first), sent);
+    EXPECT_GE(packetsOf(first) + kTimes, sent) << "at most a packet each time";
 }
 
 // Before or after the programs were told where to look.
