@@ -66,7 +66,8 @@ public:
     // Deletes an empty group without children; what is not there is fine. Waits a little for processes that are just
     // ending; UNAVAILABLE when some stay.
     absl::Status deleteGroup(const std::string& group);
-    // SIGKILL to every process of the group, and waits until none is left. DEADLINE_EXCEEDED after 10 seconds.
+    // SIGKILL to every process of the group, and waits until none is left; lifts its limits of CPU time and memory, so
+    // that it does not take longer for them. DEADLINE_EXCEEDED after 10 seconds.
     absl::Status killAll(const std::string& group);
 
     // Stops every process of the group where it is, or lets them go on; returns when that is so, at once when it was.
@@ -108,6 +109,7 @@ private:
     // At once on a host without cgroup v2.
     absl::Status waitUntilEmpty(const std::string& group, Monotonic::time_point deadline) const;
     absl::Status killOneByOne(const std::string& group) const;
+    void liftForTheDying(const std::string& group) const;
     absl::Status makeV2Group(const std::string& group) const;
     absl::Status inheritCpuset(const std::string& group) const;
     absl::StatusOr<std::string> inheritedCpuset(const std::string& group, const std::string& file) const;

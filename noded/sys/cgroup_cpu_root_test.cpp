@@ -1,6 +1,8 @@
 // CPU limits under load, measured by the kernel's own counters.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "noded/sys/cgroup_fixture.h"
 
@@ -56,6 +58,34 @@ TEST_F(CgroupCpuTest, ACapChangesUnderTheLoad) {
     EXPECT_LE(throttledPeriods(group), throttled + 1) << "without a cap";
 }
 
+// Closing so many files takes some tenth of a second of a processor, most of a minute of what a squeezed group has.
+TEST_F(CgroupCpuTest, WhatIsKilledDiesAtOnceWhateverItsCap) {
+    constexpr int kProcesses = 10;
+    constexpr int kFiles = 15'000;
+    const std::string group = makeGroup("slow", {});
+    int ends[2] = {-1, -1};
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    for (int i = 0; i < kProcesses; ++i) {
+        spawn(group, [&] {
+            rlimit files{};
+            ::getrlimit(RLIMIT_NOFILE, &files);
+            files.rlim_cur = files.rlim_max;
+            ::setrlimit(RLIMIT_NOFILE, &files);
+            for (int open = 0; open < kFiles && ::open("/dev/null", O_RDONLY) >= 0;) ++open;
+            static_cast<void>(::write(ends[1], "f", 1));
+            ::pause();
+        });
+    }
+    const UniqueFd reader(ends[0]);
+    ::close(ends[1]);
+    for (int i = 0; i < kProcesses; ++i) {
+        char full = 0;
+        ASSERT_EQ(::read(reader.get(), &full, 1), 1);
+    }
+    ASSERT_EQ(cgroups_->squeezeCpu(group), absl::OkStatus());
+    EXPECT_EQ(cgroups_->killAll(group), absl::OkStatus());
+}
+
 TEST_F(CgroupCpuTest, WeightsShareOneCpu) {
     const std::string light = makeGroup("light", {.cpu_weight = 100, .cpuset = oneCpu()});
     const std::string heavy = makeGroup("heavy", {.cpu_weight = 300, .cpuset = oneCpu()});
@@ -79,16 +109,16 @@ TEST_F(CgroupCpuTest, WeightsShareOneCpu) {
 
 TEST_F(CgroupCpuTest, ACpusetIsSeenAndCanBeLeftAgain) {
     const std::string group = makeGroup("pinned", {.cpuset = oneCpu()});
-    const auto cpusOf = [](pid_t pid) {
+    const auto cpus_of = [](pid_t pid) {
         cpu_set_t set;
         CPU_ZERO(&set);
         ::sched_getaffinity(pid, sizeof(set), &set);
         return static_cast<size_t>(CPU_COUNT(&set));
     };
     const pid_t child = spawn(group, [] { ::pause(); });
-    EXPECT_TRUE(eventually([&] { return cpusOf(child) == 1; }));
+    EXPECT_TRUE(eventually([&] { return cpus_of(child) == 1; }));
     ASSERT_EQ(cgroups_->setLimits(group, {}), absl::OkStatus());
-    EXPECT_TRUE(eventually([&] { return cpusOf(child) == onlineCpus()->size(); }));
+    EXPECT_TRUE(eventually([&] { return cpus_of(child) == onlineCpus()->size(); }));
 }
 
 TEST_F(CgroupCpuTest, ACpuThatIsNotThereIsRefused) {

@@ -36,7 +36,7 @@ protected:
     }
 
     std::string makeGroup(const std::string& name, const CgroupLimits& limits) {
-        const std::string group = parent_ + "/" + name;
+        std::string group = parent_ + "/" + name;
         groups_.push_back(group);
         EXPECT_EQ(cgroups_->createGroup(group, limits), absl::OkStatus());
         return group;

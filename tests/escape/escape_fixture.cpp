@@ -135,12 +135,7 @@ void EscapeTest::expectRefused(const Attempt& attempt) {
 bool EscapeTest::reviveAttacker() {
     if (node_->report(attacker_.id).state == sliver::State::running && shell("true").status == 0) return true;
     node_->desire({neighbour_});
-    // What has filled its memory with open files has taken over 40 s to die once: its own trouble, too.
-    constexpr int kPatience = 4;
-    bool is_gone = false;
-    for (int i = 0; i < kPatience && !is_gone; ++i)
-        is_gone = node_->eventually([] { return node_->report(attacker_.id).id != attacker_.id; });
-    if (!is_gone) return false;
+    if (!node_->eventually([] { return node_->report(attacker_.id).id != attacker_.id; })) return false;
     node_->desire({attacker_, neighbour_});
     return node_->reaches(attacker_.id, sliver::State::running) && putAttacker(*node_, attacker_.id).ok();
 }
