@@ -42,7 +42,7 @@ in_addr toIn4(const Ipv6Address& address) {
 absl::StatusOr<Ipv6Address> parseAddress(const std::string& text) {
     in_addr ipv4{};
     if (inet_pton(AF_INET, text.c_str(), &ipv4) == 1) return mappedAddress(ipv4);
-    const auto address = Ipv6Address::parse(text);
+    auto address = Ipv6Address::parse(text);
     if (!address.ok()) return invalidArgument("'" + text + "' is neither an IPv6 nor an IPv4 address");
     return address;
 }

@@ -20,7 +20,7 @@ std::string encode(const std::string& word, const ErrorFacts& facts) {
 
 std::string takePart(const std::string& text, size_t& at) {
     const size_t end = std::min(text.find('\0', at), text.size());
-    const std::string part = text.substr(at, end - at);
+    std::string part = text.substr(at, end - at);
     at = end + 1;
     return part;
 }

@@ -125,7 +125,7 @@ api::NodeIdentity identityOf(const NodedOptions& options, const HostFacts& facts
 }
 
 absl::StatusOr<Ipv6Address> careOfAddress(const NodedOptions& options) {
-    const auto address = options.care_of_address ? *options.care_of_address : firstGlobalAddress(options.uplink);
+    auto address = options.care_of_address ? *options.care_of_address : firstGlobalAddress(options.uplink);
     if (!options.behind_nat || !address.ok()) return address;
     if (isIpv4(*address)) return behindNat(*address, options.name);
     return invalidArgument("--behind-nat: " + address->toString() + " is no IPv4 address; give one with --care-of");

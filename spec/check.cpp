@@ -216,9 +216,9 @@ absl::Status checkNames(const SliverTemplate& base) {
 absl::Status checkDigest(const std::string& digest) {
     constexpr size_t kHexDigits = 64;
     const std::string scheme = "sha256:";
-    const auto isHex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+    const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
     const bool good = digest.size() == scheme.size() + kHexDigits && digest.starts_with(scheme) &&
-                      std::all_of(digest.begin() + static_cast<std::ptrdiff_t>(scheme.size()), digest.end(), isHex);
+                      std::all_of(digest.begin() + static_cast<std::ptrdiff_t>(scheme.size()), digest.end(), is_hex);
     return good ? absl::OkStatus() : invalidArgument("image digest: not sha256: and 64 hex digits");
 }
 

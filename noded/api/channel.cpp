@@ -75,7 +75,7 @@ std::shared_ptr<grpc::Channel> makeChannel(const tls::Credentials& credentials, 
 
 std::shared_ptr<leader::Controllers> controllersOf(const std::string& list,
                                                    std::shared_ptr<tls::Credentials> credentials) {
-    constexpr std::chrono::milliseconds kFirstRetry{100};
+    static constexpr std::chrono::milliseconds kFirstRetry{100};
     return std::make_shared<leader::Controllers>(
         leader::splitAddresses(list), [credentials = std::move(credentials)](const std::string& address) {
             return makeChannel(*credentials, address, pki::kControllerName, kFirstRetry);

@@ -159,7 +159,7 @@ private:
     grpc::Status finish(Call& call) {
         if (!call.broken) call.context.TryCancel();
         call.reader.join();
-        const grpc::Status end = call.stream->Finish();
+        grpc::Status end = call.stream->Finish();
         const std::lock_guard lock(mutex_);
         std::erase(cancellable_, &call.context);
         return end;

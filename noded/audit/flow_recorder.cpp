@@ -73,7 +73,7 @@ absl::Status FlowRecorder::collect() {
 }
 
 Flow FlowRecorder::flowOf(const mobility::FlowRecord& record) const {
-    const auto microsOf = [this](Monotonic::time_point time) {
+    const auto micros_of = [this](Monotonic::time_point time) {
         const auto since_boot = std::chrono::duration_cast<Utc::duration>(time.time_since_epoch());
         return toUnixMicros(Utc::time_point(since_epoch_ + since_boot));
     };
@@ -84,8 +84,8 @@ Flow FlowRecorder::flowOf(const mobility::FlowRecord& record) const {
             .source_port = record.source_port,
             .destination = record.destination,
             .destination_port = record.destination_port,
-            .first_us = microsOf(record.first),
-            .last_us = microsOf(record.last),
+            .first_us = micros_of(record.first),
+            .last_us = micros_of(record.last),
             .packets = record.packets,
             .bytes = record.bytes};
 }

@@ -116,7 +116,7 @@ private:
         const Defer remove_archive([&archive] { ::unlink(archive.c_str()); });
         HS_RETURN_IF_ERROR(receive(digest, fetch, archive));
         const std::string directory = directoryOf(digest);
-        const absl::Status status = unpack(archive, directory);
+        absl::Status status = unpack(archive, directory);
         if (!status.ok()) removeTree(directory).IgnoreError();  // the first error is the one to tell
         return status;
     }

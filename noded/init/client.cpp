@@ -40,7 +40,7 @@ absl::Status checkExec(const ExecRequest& exec) {
 
 Request headerOf(const ExecRequest& exec, uint32_t streams) {
     Request request;
-    request.kind = Request::exec;
+    request.kind = Request::Kind::exec;
     request.argument_count = static_cast<uint32_t>(exec.argv.size());
     request.environment_count = static_cast<uint32_t>(exec.env.size());
     request.streams = streams;
@@ -96,8 +96,8 @@ absl::Status checkTerminal(int master) {
 }
 
 absl::StatusOr<int> statusOf(const Reply& reply) {
-    if (reply.kind == Reply::exited) return reply.value;
-    if (reply.kind == Reply::detached) return cancelled("the command is detached");
+    if (reply.kind == Reply::Kind::exited) return reply.value;
+    if (reply.kind == Reply::Kind::detached) return cancelled("the command is detached");
     return internalError("sliver-init sent an unexpected reply");
 }
 
@@ -114,14 +114,14 @@ public:
     absl::Status kill(int signal) override {
         if (signal < 1 || signal > SIGRTMAX) return invalidArgument("no such signal: " + std::to_string(signal));
         Request request;
-        request.kind = Request::signal;
+        request.kind = Request::Kind::signal;
         request.signal_number = signal;
         return send(request);
     }
 
     absl::Status detach() override {
         Request request;
-        request.kind = Request::detach;
+        request.kind = Request::Kind::detach;
         return send(request);
     }
 
@@ -168,8 +168,8 @@ absl::StatusOr<std::unique_ptr<RunningCommand>> exec(const std::string& control_
     HS_ASSIGN_OR_RETURN_CTX(UniqueFd socket, sys::connectSeqpacket(control_socket_path), "exec");
     HS_RETURN_IF_ERROR_CTX(sys::sendMessage(socket.get(), message, fds), "exec");
     HS_ASSIGN_OR_RETURN_CTX(Answer answer, receiveAnswer(socket.get(), kAnswerTimeout), "exec");
-    if (answer.reply.kind == Reply::refused) return errnoStatus(answer.reply.value, "exec of " + request.argv[0]);
-    if (answer.reply.kind != Reply::started) return std::make_unique<Settled>(answer.reply);
+    if (answer.reply.kind == Reply::Kind::refused) return errnoStatus(answer.reply.value, "exec of " + request.argv[0]);
+    if (answer.reply.kind != Reply::Kind::started) return std::make_unique<Settled>(answer.reply);
     if (request.terminal) HS_RETURN_IF_ERROR(checkTerminal(answer.fd.get()));
     return std::make_unique<Running>(std::move(socket), std::move(answer.fd));
 }
@@ -187,7 +187,7 @@ absl::Status stop(const std::string& control_socket_path, std::chrono::milliseco
     }
     if (signal < 0 || signal > SIGRTMAX) return invalidArgument("stop: no signal " + std::to_string(signal));
     Request request;
-    request.kind = Request::stop;
+    request.kind = Request::Kind::stop;
     request.grace_ms = static_cast<uint32_t>(grace.count());
     request.signal_number = signal;
     HS_ASSIGN_OR_RETURN_CTX(const UniqueFd socket, sys::connectSeqpacket(control_socket_path), "stop");

@@ -100,18 +100,18 @@ Control::Wish Control::onReadable(int index) {
     std::memcpy(&received.request, buffer_, sizeof(Request));
     received.strings_size = static_cast<size_t>(size) - sizeof(Request);
     switch (received.request.kind) {
-        case Request::exec:
+        case Request::Kind::exec:
             return execute(connection, received);
-        case Request::signal:
+        case Request::Kind::signal:
             if (connection.pid == 0) return {};
             signalCommand(connection.pid, received.request.signal_number);
             // Before its end is seen: after it nobody would know the session any more.
             if (received.request.signal_number == SIGKILL) killSession(connection.pid);
             return {};
-        case Request::detach:
+        case Request::Kind::detach:
             if (connection.pid > 0) return detach(connection);
             return {};
-        case Request::stop: {
+        case Request::Kind::stop: {
             Wish wish;
             wish.stop = true;
             wish.signal_number = received.request.signal_number;
@@ -127,13 +127,13 @@ Control::Wish Control::onReadable(int index) {
 Control::Wish Control::execute(Connection& connection, Received& received) {
     const int32_t error = connection.pid > 0 ? EBUSY : start(received, connection);
     if (error != 0) {
-        reply(connection, Reply::refused, error);
+        reply(connection, Reply::Kind::refused, error);
         return {};
     }
     Wish wish;
     wish.execution = connection.execution.get();
     if (connection.execution) wish.drain = connection.terminal.get();
-    if (!connection.execution) reply(connection, Reply::started, connection.pid, connection.terminal.get());
+    if (!connection.execution) reply(connection, Reply::Kind::started, connection.pid, connection.terminal.get());
     return wish;
 }
 
@@ -194,12 +194,12 @@ void Control::onExecution(int index) {
     if (size < 0) return;
     connection.execution.reset();
     if (size > 0) return;  // its end, with the status that tells why, comes next
-    reply(connection, Reply::detached, 0);
+    reply(connection, Reply::Kind::detached, 0);
     connection.socket.reset();
 }
 
 Control::Wish Control::detach(Connection& connection) {
-    reply(connection, Reply::detached, 0);
+    reply(connection, Reply::Kind::detached, 0);
     connection.socket.reset();
     Wish wish;
     wish.drain = connection.terminal.get();
@@ -221,14 +221,14 @@ bool Control::onChildEnd(pid_t pid, int wait_status) {
         onExecution(static_cast<int>(i));
         connection.pid = 0;
         --commands_;
-        reply(connection, Reply::exited, exitStatus(wait_status));
+        reply(connection, Reply::Kind::exited, exitStatus(wait_status));
         close(connection);
         return true;
     }
     return false;
 }
 
-void Control::reply(Connection& connection, uint32_t kind, int32_t value, int fd) {
+void Control::reply(Connection& connection, Reply::Kind kind, int32_t value, int fd) {
     if (!connection.socket) return;
     const Reply message{kind, value};
     const int result = sys::sendParts(connection.socket.get(), &message, sizeof(message), nullptr, 0, &fd,

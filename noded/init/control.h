@@ -62,7 +62,7 @@ private:
     Wish execute(Connection& connection, Received& received);
     int32_t start(const Received& received, Connection& connection);
     int32_t parseStrings(const Received& received, Command& command);
-    void reply(Connection& connection, uint32_t kind, int32_t value, int fd = -1);
+    void reply(Connection& connection, Reply::Kind kind, int32_t value, int fd = -1);
     Wish detach(Connection& connection);
     void close(Connection& connection);
 

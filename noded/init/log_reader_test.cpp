@@ -75,7 +75,7 @@ public:
         EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
         source_.reset(ends[0]);
         copy_ = std::async(std::launch::async, [directory, range, sink = std::make_shared<UniqueFd>(ends[1])] {
-            const absl::Status status = copyLog(directory, range, sink->get());
+            absl::Status status = copyLog(directory, range, sink->get());
             sink->reset();
             return status;
         });
@@ -249,7 +249,7 @@ TEST_F(LogReaderTest, LosesNothingOfALogThatIsRemovedBeforeItIsRead) {
     UniqueFd source(ends[0]);
     UniqueFd sink(ends[1]);
     auto copy = std::async(std::launch::async, [&] {
-        const absl::Status status = copyLog(directory_, {.since_us = 0, .tail = 0, .follow = true}, sink.get());
+        absl::Status status = copyLog(directory_, {.since_us = 0, .tail = 0, .follow = true}, sink.get());
         sink.reset();
         return status;
     });

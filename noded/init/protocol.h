@@ -33,10 +33,10 @@ inline constexpr size_t kMaxConnections = 288;  // the rest is for stop requests
 // Followed by strings (sys/packed_strings.h), for exec: working directory, user (empty: the sliver's), arguments,
 // environment.
 struct Request {
-    enum Kind : uint32_t { exec = 1, signal = 2, stop = 3, detach = 4 };
+    enum class Kind : uint32_t { exec = 1, signal = 2, stop = 3, detach = 4 };
     enum Flag : uint32_t { terminal = 1, detached = 2 };
 
-    uint32_t kind = 0;
+    Kind kind{};
     uint32_t argument_count = 0;     // exec
     uint32_t environment_count = 0;  // exec
     uint32_t streams = 0;       // exec: bit N set: a descriptor for the command's N comes along, in this order; none of
@@ -51,9 +51,9 @@ static_assert(sizeof(Request) == 32);
 static_assert(std::is_trivially_copyable_v<Request>);
 
 struct Reply {
-    enum Kind : uint32_t { started = 1, exited = 2, refused = 3, detached = 4 };
+    enum class Kind : uint32_t { started = 1, exited = 2, refused = 3, detached = 4 };
 
-    uint32_t kind = 0;
+    Kind kind{};
     int32_t value = 0;  // started: pid inside; exited: status 0-255; refused: errno
 };
 static_assert(sizeof(Reply) == 8);

@@ -114,17 +114,17 @@ TEST(CpuSharesTest, TheOrderOfComingDoesNotMatter) {
 
 TEST(CpuSharesTest, EveryReservationIsKeptInAnySetThatFits) {
     std::mt19937 random(1);
-    const auto upTo = [&](uint32_t most) { return std::uniform_int_distribution<uint32_t>(0, most)(random); };
+    const auto up_to = [&](uint32_t most) { return std::uniform_int_distribution<uint32_t>(0, most)(random); };
     for (int round = 0; round < 200; ++round) {
-        const uint32_t capacity = 1000 * (1 + upTo(63));
+        const uint32_t capacity = 1000 * (1 + up_to(63));
         Node node(capacity);
         std::map<std::string, CpuShare> all;
         uint32_t left = capacity * 9 / 10;
-        for (uint32_t i = 0; i <= upTo(40); ++i) {
-            const uint32_t reservation = upTo(2) == 0 ? upTo(left / 2) : 0;
+        for (uint32_t i = 0; i <= up_to(40); ++i) {
+            const uint32_t reservation = up_to(2) == 0 ? up_to(left / 2) : 0;
             left -= reservation;
             const std::string name = std::to_string(i);
-            all[name] = {.reservation_millis = reservation, .weight = upTo(1) == 0 ? 0 : 1 + upTo(400)};
+            all[name] = {.reservation_millis = reservation, .weight = up_to(1) == 0 ? 0 : 1 + up_to(400)};
             node.set(name, all[name]);
         }
         for (const auto& [name, share] : all)

@@ -27,8 +27,8 @@ protected:
     void SetUp() override {
         CgroupFixture::SetUp();
         if (cgroups_ == nullptr) return;
-        static const int alone = ::unshare(CLONE_NEWNET);  // before there are threads; for all tests
-        ASSERT_EQ(alone, 0);
+        static const int kAlone = ::unshare(CLONE_NEWNET);  // before there are threads; for all tests
+        ASSERT_EQ(kAlone, 0);
         IsolationConfig config;
         config.state_directory = "/var/tmp";
         config.cgroup_parent = parent_;
@@ -195,13 +195,13 @@ protected:
             ::_exit(127);
         });
         const std::string netns = "/proc/" + std::to_string(server) + "/ns/net";
-        const auto isAlone = [&] {
+        const auto is_alone = [&] {
             struct stat ours {};
             struct stat theirs {};
             return ::stat("/proc/self/ns/net", &ours) == 0 && ::stat(netns.c_str(), &theirs) == 0 &&
                    ours.st_ino != theirs.st_ino;
         };
-        EXPECT_TRUE(eventually(isAlone));
+        EXPECT_TRUE(eventually(is_alone));
         child_.network_namespace = std::move(*openFile(netns, O_RDONLY));
         connect(sliver);
         return sliver;

@@ -379,7 +379,7 @@ void ruleSocketOptions(sys::SeccompProfile& profile) {
     const sys::SeccompComparison packet{.argument = kLevel, .value = SOL_PACKET};
     profile.rules.push_back(
         {.syscall = "setsockopt", .comparisons = {{.argument = kLevel, .op = Operator::less, .value = SOL_PACKET}}});
-    for (const uint64_t level : {SOL_NETLINK, SOL_TLS, SOL_MPTCP}) {
+    for (const uint64_t level : std::initializer_list<uint64_t>{SOL_NETLINK, SOL_TLS, SOL_MPTCP}) {
         profile.rules.push_back({.syscall = "setsockopt", .comparisons = {{.argument = kLevel, .value = level}}});
     }
     profile.rules.push_back(

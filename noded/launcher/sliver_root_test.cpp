@@ -216,7 +216,7 @@ TEST_F(SliverTest, RunningCommandsAreBounded) {
 TEST_F(SliverTest, MalformedRequestsHarmNobody) {
     start();
     init::Request no_argument;
-    no_argument.kind = init::Request::exec;
+    no_argument.kind = init::Request::Kind::exec;
     init::Request missing_strings = no_argument;
     missing_strings.argument_count = 3;
     init::Request many_strings = no_argument;
@@ -224,9 +224,9 @@ TEST_F(SliverTest, MalformedRequestsHarmNobody) {
     init::Request missing_streams = missing_strings;
     missing_streams.streams = 7;
     init::Request unknown;
-    unknown.kind = 77;
+    unknown.kind = init::Request::Kind{77};
     init::Request lone_signal;
-    lone_signal.kind = init::Request::signal;
+    lone_signal.kind = init::Request::Kind::signal;
     lone_signal.signal_number = SIGKILL;
     for (const init::Request& request :
          {no_argument, missing_strings, many_strings, missing_streams, unknown, lone_signal}) {
@@ -239,7 +239,7 @@ TEST_F(SliverTest, MalformedRequestsHarmNobody) {
         init::Reply reply;
         ASSERT_EQ(answer->data.size(), sizeof(reply));
         std::memcpy(&reply, answer->data.data(), sizeof(reply));
-        EXPECT_EQ(reply.kind, init::Reply::refused);
+        EXPECT_EQ(reply.kind, init::Reply::Kind::refused);
     }
     EXPECT_EQ(run({"true"}).status, 0);
 }

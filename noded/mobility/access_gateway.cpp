@@ -238,8 +238,8 @@ void RegisteringGateway::pathIsGone(const Ipv6Address& home_address, const Ipv6A
         const auto told = optimized_.find(home_address);
         if (told == optimized_.end()) return;
         const auto& members = told->second.members;
-        const auto isThere = [&](const CareOf& member) { return member.address == care_of_address; };
-        if (std::none_of(members.begin(), members.end(), isThere)) return;
+        const auto is_there = [&](const CareOf& member) { return member.address == care_of_address; };
+        if (std::none_of(members.begin(), members.end(), is_there)) return;
         logInfo("no direct path to {}: {} says that it is not there", home_address.toString(),
                 care_of_address.toString());
         gone_[{home_address, care_of_address}] = Monotonic::now() + kGoneFor;

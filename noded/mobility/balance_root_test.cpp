@@ -264,30 +264,30 @@ TEST_F(BalanceTest, WhatIsKnownHereIsNewerThanWhatWasKnownElsewhere) {
 }
 
 TEST_F(BalanceTest, EachMemberHasCountersOfItsOwn) {
-    const auto packetsOf = [this](uint16_t id) {
+    const auto packets_of = [this](uint16_t id) {
         return forwarder_->countersOf({.home_address = kSlice, .binding_id = id})->packets;
     };
     share(nodes(3));
     const auto flows = begin(1000, 60);
     const auto shares = sharesOf(flows);
-    for (const uint16_t id : std::initializer_list<uint16_t>{1, 2, 3}) EXPECT_EQ(packetsOf(id), shares.at(nodeOf(id)));
+    for (const uint16_t id : std::initializer_list<uint16_t>{1, 2, 3}) EXPECT_EQ(packets_of(id), shares.at(nodeOf(id)));
     const Bytes inner = ipv6(kClient, kSlice, IPPROTO_TCP, tcp(1000, 80, kSyn));
     EXPECT_EQ(forwarder_->countersOf({.home_address = kSlice, .binding_id = 1})->bytes,
               shares.at(nodeOf(1)) * inner.size());
 
     // They stay while the set changes around them, and go with the binding.
-    const uint64_t second = packetsOf(2);
+    const uint64_t second = packets_of(2);
     CareOfSet rest = nodes(3);
     rest.members.erase(rest.members.begin());
     rest.members[0].weight = 7;
     share(rest);
-    EXPECT_EQ(packetsOf(2), second);
-    EXPECT_EQ(packetsOf(1), 0u);
+    EXPECT_EQ(packets_of(2), second);
+    EXPECT_EQ(packets_of(1), 0u);
     share(nodes(3));
-    EXPECT_EQ(packetsOf(1), 0u);
+    EXPECT_EQ(packets_of(1), 0u);
     share({});
     share(nodes(3));
-    EXPECT_EQ(packetsOf(2), 0u);
+    EXPECT_EQ(packets_of(2), 0u);
 }
 
 TEST_F(BalanceTest, FragmentsGoWhereTheirFlowGoes) {

@@ -95,16 +95,16 @@ TEST_F(BindingExchangeTest, StaleGenerationIsFinalOtherRefusalsAreTriedAgain) {
 
 // RFC 6275 6.1.8 and the IANA registry "Status Codes" of Mobile IPv6; the last is ours.
 TEST(BindingStatusTest, IsNumberedAndNamedAsInTheRfcs) {
-    const std::vector<std::pair<int, std::string>> kRegistry = {{0, "Binding Update accepted"},
-                                                                {128, "Reason unspecified"},
-                                                                {129, "Administratively prohibited"},
-                                                                {130, "Insufficient resources"},
-                                                                {132, "Not home subnet"},
-                                                                {133, "Not home agent for this mobile node"},
-                                                                {134, "Duplicate Address Detection failed"},
-                                                                {135, "Sequence number out of window"},
-                                                                {240, "Generation stale"}};
-    for (const auto& [number, name] : kRegistry) EXPECT_EQ(nameOf(static_cast<BindingStatus>(number)), name) << number;
+    const std::vector<std::pair<int, std::string>> registry = {{0, "Binding Update accepted"},
+                                                               {128, "Reason unspecified"},
+                                                               {129, "Administratively prohibited"},
+                                                               {130, "Insufficient resources"},
+                                                               {132, "Not home subnet"},
+                                                               {133, "Not home agent for this mobile node"},
+                                                               {134, "Duplicate Address Detection failed"},
+                                                               {135, "Sequence number out of window"},
+                                                               {240, "Generation stale"}};
+    for (const auto& [number, name] : registry) EXPECT_EQ(nameOf(static_cast<BindingStatus>(number)), name) << number;
 }
 
 }  // namespace

@@ -210,9 +210,9 @@ TEST_F(BindingLinesTest, PacketsFindTheirWayWhileTheirLineIsDisplaced) {
     bind(first, {kPeer});
     std::atomic<uint64_t> sent = 0;
     std::atomic<uint64_t> astray = 0;
-    std::jthread sender([&](const std::stop_token& stop) {
+    std::jthread sender([&, of = first](const std::stop_token& stop) {
         for (; !stop.stop_requested(); ++sent)
-            if (sentTo(first) != kPeer) ++astray;
+            if (sentTo(of) != kPeer) ++astray;
     });
     constexpr uint64_t kTimes = 500;
     for (uint64_t i = 0; i < kTimes; ++i) {

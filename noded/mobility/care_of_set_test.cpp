@@ -96,7 +96,7 @@ TEST(RendezvousTest, SharesFollowTheWeights) {
 
 // One that comes takes its own share, and one that goes leaves its own: nothing moves between the others.
 TEST(RendezvousTest, ChangeMovesOneShareOfTheNewFlows) {
-    for (const size_t n : {2, 3, 10, 64}) {
+    for (const size_t n : {2u, 3u, 10u, 64u}) {
         const std::vector<hs_member> fewer = membersOf(std::vector<uint16_t>(n - 1, 1));
         const std::vector<hs_member> all = membersOf(std::vector<uint16_t>(n, 1));
         uint32_t moved = 0;

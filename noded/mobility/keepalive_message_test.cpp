@@ -42,7 +42,7 @@ TEST(KeepaliveMessage, RefusesWhatIsNone) {
     for (size_t size = 0; size < sound.size(); ++size) EXPECT_FALSE(decodeKeepalive(std::span(sound).first(size)));
     const std::vector<uint8_t> longer(sound.size() + 1);
     EXPECT_FALSE(decodeKeepalive(longer));
-    for (const size_t at : {0, 1, 4, 5, 12, 16, 27}) {  // magic, version, kind, zeros, no address behind a NAT
+    for (const size_t at : {0u, 1u, 4u, 5u, 12u, 16u, 27u}) {  // magic, version, kind, zeros, no address behind a NAT
         auto bad = sound;
         bad[at] ^= 0x82;
         EXPECT_FALSE(decodeKeepalive(bad)) << at;

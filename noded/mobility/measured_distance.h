@@ -26,17 +26,18 @@ public:
     // Nothing before the first answer, and while it is away.
     std::optional<Microseconds> value() const {
         if (isAway() || count_ == 0) return std::nullopt;
-        return *std::min_element(answers_.begin(), answers_.begin() + std::min(count_, kWindow));
+        return *std::min_element(answers_.begin(),
+                                 answers_.begin() + static_cast<ptrdiff_t>(std::min(count_, kWindow)));
     }
     // More answers would tell more.
     bool isRough() const { return count_ < kWindow && !isAway(); }
 
 private:
-    static constexpr ptrdiff_t kWindow = 8;
+    static constexpr size_t kWindow = 8;
     static constexpr int kLostBeforeAway = 3;
 
     std::array<Microseconds, kWindow> answers_{};  // the newest, the place of the next is count_ modulo their number
-    ptrdiff_t count_ = 0;
+    size_t count_ = 0;
     int lost_ = 0;  // since the last answer
 };
 

@@ -215,18 +215,18 @@ TEST_F(NatTest, ForgedAndRepeatedKeepalivesMoveNothing) {
         sendUdp(fd.get(), encodeKeepalive({node1_->careOf(), sequence}, with), {home_agent_->careOf(), 4191});
         return fd;
     };
-    const auto expectRefused = [&](uint64_t sequence, const std::string& with) {
+    const auto expect_refused = [&](uint64_t sequence, const std::string& with) {
         const uint64_t refused = server_->refused();
         say(*node2_, sequence, with);
         EXPECT_TRUE(eventually([&] { return server_->refused() > refused; }));
         EXPECT_EQ(home_agent_->forwarder->natBindings(), before);
     };
-    expectRefused(1, std::string(kKeepaliveKeySize, 'x'));
+    expect_refused(1, std::string(kKeepaliveKeySize, 'x'));
     const UniqueFd own = say(*node1_, 5, key);
     pollfd answer{.fd = own.get(), .events = POLLIN, .revents = 0};
     ASSERT_EQ(::poll(&answer, 1, 20'000), 1);
-    expectRefused(5, key);
-    expectRefused(4, key);
+    expect_refused(5, key);
+    expect_refused(4, key);
 }
 
 TEST_F(NatTest, ANodeSpeaksForItsOwnAddressAlone) {

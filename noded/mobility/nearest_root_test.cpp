@@ -96,13 +96,13 @@ TEST_F(NearestTest, TheNearOneGetsNewFlowsAndTheFarOneWhenThatIsGone) {
     EXPECT_GE(*distanceOf(*node2_), 2 * kDelay);
     const uint64_t far_before = packetsTo(2);
     beginFlows();
-    EXPECT_GE(packetsTo(1), 8u * 3);
+    EXPECT_GE(packetsTo(1), 8ull * 3);
     EXPECT_EQ(packetsTo(2), far_before) << "the far one got something";
 
     // It leaves: its sliver is unhealthy, or gone.
     bindNearest(1, *node1_, 2, 0);
     beginFlows();
-    EXPECT_GE(packetsTo(2), far_before + 8u * 3);
+    EXPECT_GE(packetsTo(2), far_before + 8ull * 3);
 }
 
 TEST_F(NearestTest, DistancesAreFollowedAndLivingFlowsStay) {
@@ -120,7 +120,7 @@ TEST_F(NearestTest, DistancesAreFollowedAndLivingFlowsStay) {
     ASSERT_TRUE(eventually([&] { return !distanceOf(*node1_); }));
     const uint64_t far_before = packetsTo(2);
     beginFlows();
-    EXPECT_GE(packetsTo(2), far_before + 8u * 3);
+    EXPECT_GE(packetsTo(2), far_before + 8ull * 3);
     const uint64_t far_after = packetsTo(2);
     EXPECT_EQ(echo(lasting.get(), "after"), "after");
     EXPECT_EQ(packetsTo(2), far_after) << "a flow that lives has moved";

@@ -37,13 +37,13 @@ void TcpConnections::add(UniqueFd fd, const Ipv6Address& peer, const Ipv6Address
 }
 
 void TcpConnections::makeRoom(const Ipv6Address& asker) {
-    const auto isTheirs = [&](const auto& entry) { return entry.second.asker == asker; };
-    const auto theirs = std::count_if(connections_.begin(), connections_.end(), isTheirs);
+    const auto is_theirs = [&](const auto& entry) { return entry.second.asker == asker; };
+    const auto theirs = std::count_if(connections_.begin(), connections_.end(), is_theirs);
     const bool too_many_theirs = static_cast<size_t>(theirs) >= kMostOfOne;
     if (!too_many_theirs && connections_.size() < kMost) return;
     auto first = connections_.end();
     for (auto entry = connections_.begin(); entry != connections_.end(); ++entry) {
-        if (too_many_theirs && !isTheirs(*entry)) continue;
+        if (too_many_theirs && !is_theirs(*entry)) continue;
         if (first == connections_.end() || entry->second.end < first->second.end) first = entry;
     }
     close(first->first);

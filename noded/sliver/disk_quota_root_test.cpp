@@ -91,13 +91,13 @@ TEST_F(DiskQuotaTest, MovesToANodeWithoutBtrfsAndBack) {
     auto created = TestNode::create("b");
     ASSERT_TRUE(created.ok()) << created.status();
     TestNode& other = **created;
-    const auto exportFrom = [](TestNode& source) {
+    const auto export_from = [](TestNode& source) {
         return [&source](const SliverId& id, const DiskSource& from, int fd) {
             return source.manager().exportDisk(id, from.generation, fd);
         };
     };
-    other.fetch_disk = exportFrom(*node_);
-    node_->fetch_disk = exportFrom(other);
+    other.fetch_disk = export_from(*node_);
+    node_->fetch_disk = export_from(other);
     const auto move = [&](TestNode& from, TestNode& to) {
         spec_.run = DesiredRun::stopped;
         from.desire({spec_});

@@ -220,7 +220,7 @@ absl::Status LocalHost::importDisk(const SliverSpec& spec, isolation::SliverRunt
     reader.reset();  // a writer that still has something to write gets EPIPE
     // When the source failed the archive ends early: the source's own words are the better ones.
     HS_RETURN_IF_ERROR_CTX(writing.get(), "fetch the disk");
-    HS_RETURN_IF_ERROR_CTX(imported, "import the disk");
+    if (!imported.ok()) return withContext(imported, "import the disk");
     return isolation::replaceDisk(runtime);
 }
 

@@ -98,7 +98,7 @@ absl::StatusOr<Record> Slivers::change(const SliverId& id, const std::function<a
 
 absl::Status Slivers::commit(const SliverId& id, const std::function<absl::Status(Sliver&)>& change_one) {
     HS_ASSIGN_OR_RETURN(const Record record, change(id, change_one));
-    const absl::Status saved = save(record);
+    absl::Status saved = save(record);
     if (changed_) changed_();
     return saved;
 }

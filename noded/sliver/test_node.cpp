@@ -68,13 +68,13 @@ public:
 };
 
 absl::Status TestNode::enterNetwork() {
-    static const absl::Status entered = [] {
+    static const absl::Status kEntered = [] {
         if (::unshare(CLONE_NEWNET) != 0) return errnoStatus(errno, "unshare(CLONE_NEWNET)");
         ::signal(SIGPIPE, SIG_IGN);
         initLog("sliver_root_test", LogLevel::warning);
         return absl::OkStatus();
     }();
-    return entered;
+    return kEntered;
 }
 
 absl::StatusOr<std::unique_ptr<TestNode>> TestNode::create(const std::string& name, uint32_t pool,

@@ -62,7 +62,7 @@ std::string withoutNewline(std::string text) {
 // kernel refuses (ENOSPC, as 6.1 does) to empty that of a group with processes.
 absl::Status leaveCpuset(const ControllerFiles& files) {
     if (files.isV2()) {
-        const absl::Status emptied = files.write("cpuset.cpus", "\n");
+        absl::Status emptied = files.write("cpuset.cpus", "\n");
         if (errnoOf(emptied) != ENOSPC) return emptied;
     }
     const ControllerFiles parent(files.isV2() ? 2 : 1, std::filesystem::path(files.directory()).parent_path());

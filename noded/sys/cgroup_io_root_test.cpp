@@ -65,7 +65,7 @@ protected:
         return counted(group, "blkio.throttle.io_serviced", "Write", "wios");
     }
     std::string makeFile() {
-        const std::string path = directory_ + "/data";
+        std::string path = directory_ + "/data";
         EXPECT_EQ(::system(("dd if=/dev/zero of=" + path + " bs=1M count=64 oflag=direct 2>/dev/null").c_str()), 0);
         return path;
     }

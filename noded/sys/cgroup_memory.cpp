@@ -23,8 +23,7 @@ uint64_t memoryAndSwap(const CgroupLimits& limits) {
 }
 
 absl::Status writeHard(const ControllerFiles& files, const CgroupLimits& limits) {
-    const absl::Status written =
-        files.write(kHard, limits.memory_bytes == 0 ? "-1" : std::to_string(limits.memory_bytes));
+    absl::Status written = files.write(kHard, limits.memory_bytes == 0 ? "-1" : std::to_string(limits.memory_bytes));
     if (errnoOf(written) != EBUSY) return written;
     return tooSmall(limits.memory_bytes, files.readNumber("memory.usage_in_bytes").value_or(0));
 }
@@ -35,7 +34,7 @@ absl::Status writeHardAndSwap(const ControllerFiles& files, const CgroupLimits& 
         return failedPrecondition("the kernel of this host does not count swap (swapaccount=1): it cannot be limited");
     }
     const uint64_t both = memoryAndSwap(limits);
-    const absl::Status written = files.write(kHardAndSwap, limits.memory_bytes == 0 ? "-1" : std::to_string(both));
+    absl::Status written = files.write(kHardAndSwap, limits.memory_bytes == 0 ? "-1" : std::to_string(both));
     if (errnoOf(written) != EBUSY) return written;
     return tooSmall(both, files.readNumber("memory.memsw.usage_in_bytes").value_or(0));
 }

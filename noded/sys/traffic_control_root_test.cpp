@@ -58,7 +58,7 @@ protected:
     static std::string command(const std::string& line) {
         FILE* pipe = ::popen(line.c_str(), "re");
         if (pipe == nullptr) return "";
-        const std::string said = readAll(::fileno(pipe)).value_or("");
+        std::string said = readAll(::fileno(pipe)).value_or("");
         EXPECT_EQ(::pclose(pipe), 0) << line << ": " << said;
         return said;
     }
@@ -126,10 +126,11 @@ TEST_F(TrafficControlTest, TheRateChangesInPlace) {
     TokenBucket bucket{.bytes_per_second = 1000, .burst_bytes = 30'000, .queue_bytes = 100'000};
     ASSERT_EQ(limitSending(*netlink_, index_, bucket), absl::OkStatus());
     const std::string handle = queue()["handle"];
-    bucket.bytes_per_second = kRate / 5;
+    constexpr uint64_t kLess = kRate / 5;
+    bucket.bytes_per_second = kLess;
     ASSERT_EQ(limitSending(*netlink_, index_, bucket), absl::OkStatus());
     EXPECT_EQ(queue()["handle"], handle);
-    expectRate(kRate / 5, "");
+    expectRate(kLess, "");
 }
 
 // Large packets wait when the burst becomes smaller than they are.

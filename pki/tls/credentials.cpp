@@ -37,7 +37,7 @@ public:
 
     bool Verify(experimental::TlsCustomVerificationCheckRequest* request,
                 std::function<void(grpc::Status)> /*callback*/, grpc::Status* status) override {
-        const auto text = [](grpc::string_ref ref) { return std::string(ref.data(), ref.size()); };
+        const auto text = [](const grpc::string_ref& ref) { return std::string(ref.data(), ref.size()); };
         if (!isController(text(request->peer_cert()), text(request->peer_cert_full_chain()))) {
             *status = {grpc::StatusCode::UNAUTHENTICATED, "this is not the controller that gave the token"};
         }
@@ -88,12 +88,12 @@ std::shared_ptr<grpc::ServerCredentials> Credentials::forServer(ClientCertificat
 }
 
 std::shared_ptr<grpc::Channel> Credentials::channel(const std::string& target, const std::string& server_name,
-                                                    grpc::ChannelArguments arguments) const {
+                                                    const grpc::ChannelArguments& arguments) const {
     experimental::TlsChannelCredentialsOptions options;
     options.set_certificate_provider(provider_);
     options.watch_identity_key_cert_pairs();
     options.watch_root_certs();
-    return makeChannel(target, server_name, options, std::move(arguments));
+    return makeChannel(target, server_name, options, arguments);
 }
 
 // A third of the lifetime is left when a certificate is renewed: half of that is for connections, three sixteenths are

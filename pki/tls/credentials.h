@@ -33,7 +33,7 @@ public:
     std::shared_ptr<grpc::ServerCredentials> forServer(ClientCertificate wanted) const;
     // A channel that speaks only to a server whose certificate has `server_name` (pki/identity.h).
     std::shared_ptr<grpc::Channel> channel(const std::string& target, const std::string& server_name,
-                                           grpc::ChannelArguments arguments) const;
+                                           const grpc::ChannelArguments& arguments) const;
 
 private:
     using Provider = grpc::experimental::FileWatcherCertificateProvider;
