@@ -186,7 +186,7 @@ absl::Status makeSteps(Database& database, int64_t from, int64_t to) {
     std::string sql = "BEGIN IMMEDIATE;";
     for (int64_t step = from; step < to; ++step) sql += steps()[static_cast<size_t>(step)];
     sql += "PRAGMA user_version=" + std::to_string(to) + "; COMMIT;";
-    const absl::Status made = database.execute(sql);
+    absl::Status made = database.execute(sql);
     // After a failure the transaction may be open or not; both are fine.
     if (!made.ok()) static_cast<void>(database.execute("ROLLBACK"));
     return made;

@@ -20,7 +20,8 @@ v1::NodeStatus StatusChanges::next(v1::NodeStatus whole) {
     // What is left here was not said again.
     for (const auto& [key, text] : said_) changes.add_gone()->ParseFromString(key);
     said_ = std::move(now);
-    return std::exchange(first_, false) ? whole : changes;
+    if (std::exchange(first_, false)) return whole;
+    return changes;
 }
 
 }  // namespace homeslice::api
