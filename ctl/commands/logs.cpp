@@ -53,7 +53,7 @@ public:
         *request.mutable_sliver() = id;
         LabelWriter out(io_.out, mutex_, label);
         CriLogReader reader(timestamps_, [&](const std::string& text) { out.write(text); });
-        const absl::Status status = client_.logs(
+        absl::Status status = client_.logs(
             request, [&](const std::string& data) { reader.feed(data); }, [&] { return reader.reconnect(); });
         reader.finish();
         return status;

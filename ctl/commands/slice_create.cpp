@@ -91,7 +91,7 @@ absl::StatusOr<int> create(Context& context, const CreateOptions& options) {
 }
 
 std::shared_ptr<CreateOptions> declareOptions(CLI::App& app) {
-    const auto options = std::make_shared<CreateOptions>();
+    auto options = std::make_shared<CreateOptions>();
     options->app = &app;
     app.add_option("NAME", options->name, "Lower-case letters, digits and hyphens, at most 40")->required();
     app.add_option("--image", options->image, "Name of an image (slicectl image ls)")->type_name("IMAGE")->required();

@@ -7,13 +7,13 @@ namespace homeslice::ctl::lab {
 namespace {
 
 const std::vector<Column>& programColumns() {
-    static const std::vector<Column> columns{{.header = "name", .field = "name"},
-                                             {.header = "address", .field = "address"},
-                                             {.header = "netns", .field = "netns", .wide_only = true},
-                                             {.header = "pid", .field = "pid"},
-                                             {.header = "alive", .field = "alive"},
-                                             {.header = "log", .field = "log"}};
-    return columns;
+    static const std::vector<Column> kColumns{{.header = "name", .field = "name"},
+                                              {.header = "address", .field = "address"},
+                                              {.header = "netns", .field = "netns", .wide_only = true},
+                                              {.header = "pid", .field = "pid"},
+                                              {.header = "alive", .field = "alive"},
+                                              {.header = "log", .field = "log"}};
+    return kColumns;
 }
 
 Value programValue(const Plan& plan, const Program& program, const LabState& state) {
