@@ -103,7 +103,7 @@ const google::protobuf::ServiceDescriptor* serviceNamed(const std::string& full_
 }
 
 void callAny(const std::vector<Callee>& callees, const uint8_t* data, size_t size) {
-    [[maybe_unused]] static const auto earlier = google::protobuf::SetLogHandler(nullptr);
+    [[maybe_unused]] static const auto kEarlier = google::protobuf::SetLogHandler(nullptr);
     Input input(data, size);
     const auto name = input.piece();
     if (!name) return;

@@ -16,7 +16,8 @@ namespace homeslice::testing_support {
 class RoamingNode {
 public:
     // `controllers`: as of noded's --controller.
-    RoamingNode(const std::string& controllers, std::shared_ptr<tls::Credentials> credentials, const std::string& name)
+    RoamingNode(const std::string& controllers, const std::shared_ptr<tls::Credentials>& credentials,
+                const std::string& name)
         : controllers_(leader::splitAddresses(controllers)), thread_([this, credentials, name] {
               for (size_t i = 0; !stop_; ++i) {
                   controller::testing_support::SimulatedNode node(controllers_[i % controllers_.size()], credentials,

@@ -40,10 +40,10 @@ bool isFatal(int fd) {
 }  // namespace
 
 extern "C" int fdatasync(int fd) {
-    static const auto real = reinterpret_cast<int (*)(int)>(::dlsym(RTLD_NEXT, "fdatasync"));
+    static const auto kReal = reinterpret_cast<int (*)(int)>(::dlsym(RTLD_NEXT, "fdatasync"));
     const bool fatal = isFatal(fd);
     if (fatal && diesBefore()) ::kill(::getpid(), SIGKILL);
-    const int done = real(fd);
+    const int done = kReal(fd);
     if (fatal) ::kill(::getpid(), SIGKILL);
     return done;
 }

@@ -50,11 +50,11 @@ std::string statField(const std::string& stat, int n) {
 // Programs of ours, what is in their groups, and what the test started in a namespace of the lab: that stays in the
 // test's own groups, unlike the services of the machine that have namespaces of their own.
 bool mayBeOurs(const fs::path& process, const std::string& network) {
-    static const std::string own_network = linkTarget("/proc/self/ns/net");
-    static const std::string own_groups = slurp("/proc/self/cgroup");
+    static const std::string kOwnNetwork = linkTarget("/proc/self/ns/net");
+    static const std::string kOwnGroups = slurp("/proc/self/cgroup");
     if (linkTarget(process / "exe").starts_with(HS_BIN_DIRECTORY "/")) return true;
     const std::string groups = slurp(process / "cgroup");
-    return groups.find("/homeslice") != std::string::npos || (network != own_network && groups == own_groups);
+    return groups.find("/homeslice") != std::string::npos || (network != kOwnNetwork && groups == kOwnGroups);
 }
 
 void addProcesses(HostSnapshot& snapshot) {

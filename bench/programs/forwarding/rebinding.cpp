@@ -31,7 +31,7 @@ public:
             sockaddr_in6 here{};
             here.sin6_family = AF_INET6;
             here.sin6_port = htons(kEchoPort);
-            ::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&here), sizeof(here));
+            if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&here), sizeof(here)) != 0) fd_.reset();
             ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBuffer, sizeof(kBuffer));
         });
         thread_ = std::thread([this] { receive(); });

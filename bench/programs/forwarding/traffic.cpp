@@ -45,7 +45,7 @@ UniqueFd bound(const Box& box, int type, uint16_t port) {
     box.run([&] {
         fd.reset(::socket(AF_INET6, type | SOCK_CLOEXEC, 0));
         const sockaddr_in6 here = socketAddress("::", port);
-        ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof(here));
+        if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof(here)) != 0) fd.reset();
         fixTerms(fd.get(), type, SO_RCVBUF);
         if (type == SOCK_STREAM) ::listen(fd.get(), 8);
     });

@@ -184,7 +184,7 @@ absl::StatusOr<UpdateRates> measure(Network& network, const std::string& directo
     HS_ASSIGN_OR_RETURN(rates.registrations, rateOf(nodes, tally, 0));
     for (Node& node : nodes)
         for (BindingUpdate& update : node.updates) ++update.sequence;
-    HS_ASSIGN_OR_RETURN(rates.refreshes, rateOf(nodes, tally, count / kNodes * kNodes));
+    HS_ASSIGN_OR_RETURN(rates.refreshes, rateOf(nodes, tally, uint64_t{count} / kNodes * kNodes));
     return rates;
 }
 

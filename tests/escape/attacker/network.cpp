@@ -37,8 +37,9 @@ int openLink(unsigned type) {
     link.sll_family = AF_PACKET;
     link.sll_protocol = htons(static_cast<uint16_t>(type));
     link.sll_ifindex = static_cast<int>(::if_nametoindex("eth0"));
-    if (fd >= 0) ::bind(fd, reinterpret_cast<const sockaddr*>(&link), sizeof link);
-    return fd;
+    if (fd < 0 || ::bind(fd, reinterpret_cast<const sockaddr*>(&link), sizeof link) == 0) return fd;
+    ::close(fd);
+    return -1;
 }
 
 // send_frames HEX...

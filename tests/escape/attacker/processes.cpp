@@ -19,7 +19,7 @@ namespace homeslice::attacker {
 namespace {
 
 int target = 0;  // in the target this has the same address, when it is a child
-int* const target_address = &target;
+int* const kTargetAddress = &target;
 
 // The process that PID names; "child": one of the attacker's own, which lives until it is killed.
 class Victim {
@@ -57,7 +57,7 @@ int copyMemory(const Arguments& arguments, bool write) {
     const Victim victim(arguments.at(0));
     int copy = 0;
     const iovec here{&copy, sizeof copy};
-    const iovec there{target_address, sizeof copy};
+    const iovec there{kTargetAddress, sizeof copy};
     return answer(write ? ::process_vm_writev(victim.pid(), &here, 1, &there, 1, 0)
                         : ::process_vm_readv(victim.pid(), &here, 1, &there, 1, 0));
 }
