@@ -186,7 +186,7 @@ TEST_F(CgroupIoWeightTest, SharesADiskThatAllWant) {
     }
     // 3 to 1 is what the scheduler aims at with a disk that is slower than its readers, which nothing here is for sure.
     constexpr double kClearlyMore = 0.6;
-    constexpr int kWindows = 6;  // what else the machine does may keep one of them from reading in a window
+    constexpr int kWindows = 12;  // what else the machine does may keep one of them from reading in a window
     double share = 0;
     for (int i = 0; i < kWindows && share < kClearlyMore; ++i) {
         const double heavy_before = bytesRead(heavy);
